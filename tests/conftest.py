@@ -256,7 +256,6 @@ def holder(app: Flask, session: Session) -> Callable[..., Account]:
 
 
 # --- the browser ------------------------------------------------------------------------------------
-
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 

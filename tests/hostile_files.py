@@ -52,8 +52,6 @@ def exif(orientation: int = 1) -> Image.Exif:
 
 
 # --- JPEG by hand ----------------------------------------------------------------------------------------------
-
-
 def segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
@@ -70,8 +68,6 @@ def progressive_of_many_scans(count: int) -> bytes:
 
 
 # --- PNG by hand -----------------------------------------------------------------------------------------------
-
-
 def chunk(kind: bytes, body: bytes = b"") -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -120,8 +116,6 @@ def animated_png() -> bytes:
 
 
 # --- PDF -------------------------------------------------------------------------------------------------------
-
-
 def pdf(pages: int = 1, change: Callable[[pikepdf.Pdf], None] | None = None, **how: object) -> bytes:
     document = pikepdf.new()
     for _page in range(pages):
@@ -209,7 +203,6 @@ def pdf_bomb(megabytes: int, levels: int) -> bytes:
 
 
 # --- other formats ----------------------------------------------------------------------------------------------
-
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
 SVG = b'<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%touch x) (w) file\n"
@@ -218,16 +211,8 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%touch x) (w) file\n"
 def other_formats() -> dict[str, bytes]:
     small = picture(40, 40)
     return {
-        "HTML": HTML,
-        "SVG": SVG,
-        "EPS": EPS,
-        "TIFF": saved(small, "TIFF"),
-        "WebP": saved(small, "WEBP"),
-        "GIF": saved(small, "GIF"),
-        "BMP": saved(small, "BMP"),
-        "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-        "AVIF": b"\0\0\0\x18ftypavif\0\0\0\0mif1avif",
-        "ZIP": b"PK\x03\x04\x14\0",
-        "DOC/XLS": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504,
-        "EXE": b"MZ\x90\0",
-    }
+        "HTML": HTML, "SVG": SVG, "EPS": EPS, "TIFF": saved(small, "TIFF"), "WebP": saved(small, "WEBP"),
+        "GIF": saved(small, "GIF"), "BMP": saved(small, "BMP"), "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        "AVIF": b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "ZIP": b"PK\x03\x04\x14\0",
+        "DOC/XLS": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504, "EXE": b"MZ\x90\0",
+    }  # fmt: skip

@@ -64,8 +64,6 @@ def with_part(name: str, body: str | bytes = "<x/>") -> bytes:
 
 
 # --- too much -----------------------------------------------------------------------------------------------------
-
-
 def zip_bomb(unpacked: int) -> bytes:
     return workbook(HEADER + ROW + " " * unpacked)
 
@@ -109,8 +107,6 @@ def nested(depth: int) -> bytes:
 
 
 # --- XML that reaches out ------------------------------------------------------------------------------------------
-
-
 def laughing_entities() -> bytes:
     levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     return workbook(prolog=f'<!DOCTYPE worksheet [<!ENTITY l0 "lol">{levels}]>')
@@ -125,8 +121,6 @@ def utf16_sheet() -> bytes:
 
 
 # --- zip tricks ----------------------------------------------------------------------------------------------------
-
-
 def two_targets(second: str, *, key: str = "rId1") -> bytes:
     """A second sheet relation that readers may resolve differently."""
     name = "xl/_rels/workbook.xml.rels"

@@ -84,15 +84,9 @@ def person(enterprise: Enterprise | None = None, **facts) -> Person:
 
 def paper(kind: PaperKind = PaperKind.PHOTO, **owner) -> Paper:
     return Paper(
-        kind=kind,
-        filename="扫描件.jpg",
-        digest="0" * 64,
-        mime="image/jpeg",
-        size=1000,
-        uploaded_at=NOON,
-        uploaded_by="clerk",
-        **owner,
-    )
+        kind=kind, filename="扫描件.jpg", digest="0" * 64, mime="image/jpeg", size=1000, uploaded_at=NOON,
+        uploaded_by="clerk", **owner,
+    )  # fmt: skip
 
 
 def complete_papers(person: Person, *, without: tuple[PaperKind, ...] = ()) -> list[Paper]:
@@ -114,31 +108,20 @@ def qualification(enterprise: Enterprise, **facts) -> Qualification:
 
 def notice(**facts) -> ExamNotice:
     given = {
-        "title": "2026年第1期安管人员考核",
-        "categories": (Category.A, Category.B, Category.C1, Category.C2, Category.C3),
-        "signup_start": NOON - timedelta(days=5),
-        "signup_end": NOON + timedelta(days=5),
-        "exam_on": TODAY + timedelta(days=20),
-        "place": "长沙",
-        "pass_mark": 60,
-        "region_code": "430000",
-        "published_at": NOON - timedelta(days=6),
-        "published_by": "考务",
-    }
+        "title": "2026年第1期安管人员考核", "categories": (Category.A, Category.B, Category.C1, Category.C2, Category.C3),
+        "signup_start": NOON - timedelta(days=5), "signup_end": NOON + timedelta(days=5),
+        "exam_on": TODAY + timedelta(days=20), "place": "长沙", "pass_mark": 60, "region_code": "430000",
+        "published_at": NOON - timedelta(days=6), "published_by": "考务",
+    }  # fmt: skip
     return ExamNotice(**{**given, **facts})
 
 
 def signup(notice: ExamNotice, person: Person, **facts) -> ExamSignup:
     given = {
-        "number": f"BM{next(_serial):06d}",
-        "notice": notice,
-        "person": person,
-        "enterprise": person.enterprise,
-        "region_code": person.enterprise.region_code,
-        "category": Category.C1,
-        "state": SignupState.SELECTED,
+        "number": f"BM{next(_serial):06d}", "notice": notice, "person": person, "enterprise": person.enterprise,
+        "region_code": person.enterprise.region_code, "category": Category.C1, "state": SignupState.SELECTED,
         "created_at": NOON,
-    }
+    }  # fmt: skip
     return ExamSignup(**{**given, **facts})
 
 
@@ -198,17 +181,12 @@ def transfer(person: Person, by: Enterprise, state: State = State.DRAFT, **facts
 def certificate(person: Person, **facts) -> Certificate:
     category = facts.get("category", Category.C1)
     given = {
-        "number": f"湘建安{category.value}(2024){next(_serial):07d}",
-        "category": category,
-        "enterprise": person.enterprise,
-        "holder": person.name,
+        "number": f"湘建安{category.value}(2024){next(_serial):07d}", "category": category,
+        "enterprise": person.enterprise, "holder": person.name,
         "printed_enterprise": person.enterprise.name if person.enterprise else "",
-        "first_issued_on": date(2024, 5, 1),
-        "issued_on": date(2024, 5, 1),
-        "valid_from": date(2024, 5, 1),
-        "valid_to": date(2027, 4, 30),
-        "status": CertificateStatus.VALID,
-    }
+        "first_issued_on": date(2024, 5, 1), "issued_on": date(2024, 5, 1), "valid_from": date(2024, 5, 1),
+        "valid_to": date(2027, 4, 30), "status": CertificateStatus.VALID,
+    }  # fmt: skip
     return Certificate(person=person, **{**given, **facts})
 
 

@@ -27,17 +27,11 @@ ENTRY_POINTS = ("web/", "cli/", "views.py", "__init__.py")  # where a request or
 
 
 # --- one owner for each dangerous thing -------------------------------------------------------------
-
 STATE_OWNERS = {
-    "workflow.py": "moves applications",
-    "applications/drafts/common.py": "makes drafts",
-    "exams/": "moves sign-ups",
-    "outbox/jobs.py": "its own table",
-    "worker/runner.py": "the same table",
-    "outbox/sms.py": "its own table",
-    "accounts/challenges.py": "its own table",
-    "cli/demo_data/": "sets every stage",
-}
+    "workflow.py": "moves applications", "applications/drafts/common.py": "makes drafts", "exams/": "moves sign-ups",
+    "outbox/jobs.py": "its own table", "worker/runner.py": "the same table", "outbox/sms.py": "its own table",
+    "accounts/challenges.py": "its own table", "cli/demo_data/": "sets every stage",
+}  # fmt: skip
 
 
 def test_only_its_owner_writes_a_state():
@@ -110,7 +104,6 @@ def test_sessions_are_opened_by_sign_in_only():
 
 
 # --- tests ------------------------------------------------------------------------------------------
-
 UNTESTED = {  # neither a test file of their name nor a test that imports them
     "cli/__main__.py": "one call of app.cli.app",
     "db/tables/": "tables are data: test_migrate compares them with the migrations, test_tables asks the database",
@@ -151,8 +144,6 @@ def test_every_module_has_a_test_of_its_name_or_is_imported_by_one():
 
 
 # --- size and names -----------------------------------------------------------------------------------
-
-
 def test_every_module_says_what_it_is():
     silent = [name for name, tree in MODULES.items() if tree.body and not ast.get_docstring(tree)]
     assert not silent
@@ -181,8 +172,6 @@ def test_no_class_name_stands_for_two_things():
 
 
 # --- tables -----------------------------------------------------------------------------------------
-
-
 def test_no_misspelt_dunder_silences_a_constraint():
     known = {"__tablename__", "__table_args__", "__mapper_args__", "__table__", "__mapper__"}
     odd = {(table.__name__, key) for table in TABLES for key in vars(table) if key.startswith(("__table", "__mapper"))}
@@ -200,7 +189,6 @@ def test_every_check_is_named_after_its_table():
 
 
 # --- files ------------------------------------------------------------------------------------------
-
 LEAKS = re.compile(r"pypi\.org|pythonhosted|npmjs|index-url|/simple/|deb\.debian|(?<![\w.])/(?:root|home|work|Users)/\w")
 
 
@@ -225,7 +213,6 @@ def test_the_pins_are_exact():
 
 
 # --- routes -----------------------------------------------------------------------------------------
-
 NEEDS_NO_PERMISSION = {endpoint.partition(".")[0] for endpoint in ANONYMOUS} | {"OwnPasswordView", "SessionsView"}
 
 
@@ -291,8 +278,6 @@ def test_opening_an_address_changes_nothing_and_breaks_nothing(app, session, sys
 
 
 # --- views ------------------------------------------------------------------------------------------
-
-
 def test_every_view_names_its_permission_itself(app):
     unnamed = [
         type(view).__name__

@@ -204,7 +204,6 @@ def everybody(session, signed_in, changsha):
 
 
 # --- every route that takes a row, as every role ---------------------------------------------------------------
-
 PDF, SHEET = "/certificates/{}.pdf", "/exam/notices/{}/scores"
 # method and address -> the kind of row, and the status for each role with an empty form and a row of their own town.
 # Other roles get 403, whatever the row. A row of another town, or a missing one, is 404 for the roles named.
@@ -418,22 +417,11 @@ def test_foreign_rows_in_a_batch_are_left_as_they_are(session, everybody, changs
 
 
 # --- hostile values in every field ---------------------------------------------------------------------------
-
 NAMES = (
     *("next", "page", "size", "sort", "state", "only", "notice", "name", "id_number", "person.name", "scans", "tried"),
     *(
-        "show",
-        "again",
-        "matter",
-        "stage",
-        "q",
-        "valid_to_from",
-        "at_from",
-        "due_at_to",
-        "decision",
-        "reason",
-        "rowid",
-        "seen",
+        "show", "again", "matter", "stage", "q", "valid_to_from", "at_from", "due_at_to", "decision", "reason",
+        "rowid", "seen",
     ),
     *("then", "handler_name", "handler_mobile", "ticket", "title", "number", "categories", "signup_start", "signup_end"),
     *(
@@ -452,17 +440,11 @@ NAMES = (
     *("active", "uscc", "registration", "kind_and_grade", "valid_from", "valid_to", "address", "legal_representative"),
     *("contact", "contact_mobile", "education", "major", "technical_title", "position", "original", "reading", "old"),
     *("password", "locale", "contrast", "table", "row", "actor", "text", "key", "kind", "deed"),
-)
+)  # fmt: skip
 LISTS = {
     CLERK: (
-        "/people/list/",
-        "/qualifications/list/",
-        "/applications/new/",
-        "/exam/notices/",
-        "/exam/signups/",
-        "/certificates/",
-        "/legacy-passes/list/",
-        "/legacy-certificates/list/",
+        "/people/list/", "/qualifications/list/", "/applications/new/", "/exam/notices/", "/exam/signups/",
+        "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/",
     ),
     EXAM: ("/exam/notices/", "/exam/review/"),
     ACCEPTANCE: ("/acceptance/", "/closed/"),
@@ -472,7 +454,7 @@ LISTS = {
     ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/"),
     SECURITY: ("/appointments/list/", "/appointments/awaiting/list/"),
     AUDITOR: ("/diary/list/",),
-}
+}  # fmt: skip
 ADDED = {CLERK: ("/people/add", "/qualifications/add", "/enterprise/"), EXAM: ("/exam/notices/add",),
          ADMIN: ("/accounts/add", "/enterprises/add")}  # fmt: skip
 DECIDED = {EXAM: BATCHES[4:7], ACCEPTANCE: BATCHES[9:11], REVIEWER: BATCHES[11:12], APPROVER: BATCHES[12:]}
@@ -565,7 +547,6 @@ def test_a_line_end_in_a_title_reaches_neither_the_database_nor_a_header(session
 
 
 # --- hostile text that is stored ------------------------------------------------------------------------------
-
 MARKUP = "<xss>\"'onxss=</script>{{7*7}}"
 
 
@@ -622,8 +603,6 @@ def test_stored_markup_is_shown_as_text_on_every_page_with_all_security_headers(
 
 
 # --- concurrent requests -----------------------------------------------------------------------------
-
-
 def at_once(*calls):
     """The results of calls started at the same moment."""
     barrier = Barrier(len(calls))
@@ -688,8 +667,6 @@ def test_six_enterprises_signing_up_at_once_get_no_more_places_than_there_are(se
 
 
 # --- CSRF, addresses, audit log --------------------------------------------------------------------------------------------
-
-
 def test_a_csrf_token_of_another_session_or_none_is_refused(strict, session, everybody, client, changsha):
     token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/lookup").text)[1]
     before = all_rows(session)
@@ -767,13 +744,8 @@ def test_the_audit_log_does_not_hold_the_parts_of_an_id_number(session, everybod
 def test_a_number_that_no_column_holds_is_refused_with_a_sentence(everybody, changsha):
     start, end, on = now(), now() + DAY, office_day(now()) + 9 * DAY
     form = {
-        "title": "考核",
-        "categories": "C1",
-        "exam_on": on.isoformat(),
-        "pass_mark": "60",
-        "quota": str(2**31),
-        "signup_start": f"{start:%Y-%m-%dT%H:%M}",
-        "signup_end": f"{end:%Y-%m-%dT%H:%M}",
-    }
+        "title": "考核", "categories": "C1", "exam_on": on.isoformat(), "pass_mark": "60", "quota": str(2**31),
+        "signup_start": f"{start:%Y-%m-%dT%H:%M}", "signup_end": f"{end:%Y-%m-%dT%H:%M}",
+    }  # fmt: skip
     assert everybody[EXAM].post("/exam/notices/add", data=form).status_code == 422
     assert everybody[CLERK].post(f"/applications/new/submit?only={2**63}").status_code == 422

@@ -51,7 +51,6 @@ NO_LINE: Mapping[str, str] = {
 
 
 # --- views that send files, found in the source ---------------------------------------------------------------
-
 SENDS = {"send_file", "send_from_directory", "response_class", "stream_with_context"}
 HEADER = re.compile(r"^\s*attachment\b|^content-disposition$", re.IGNORECASE)
 Function = tuple[str, str]  # module, name
@@ -202,8 +201,6 @@ class NewView:
 
 
 # --- each leaves one line, and without it no file is sent --------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Export:
     """One request for a file: who sends it, and what the audit log says."""

@@ -101,7 +101,6 @@ def current(session, certificate):
 
 
 # --- renewal ----------------------------------------------------------------------------------------
-
 WINDOW = [
     ("2026-06-30", "2026-03-29", {"renewal-too-early"}),
     ("2026-06-30", "2026-03-30", set()),
@@ -212,8 +211,6 @@ def test_nothing_is_done_with_what_is_suspended_or_ended(firm, matter, status):
 
 
 # --- transfer ---------------------------------------------------------------------------------------
-
-
 def test_a_transfer_takes_certificate_and_person_along_and_keeps_number_and_term(firm, session):
     certificate = firm.old.certificate()
     number, valid_to = certificate.number, certificate.valid_to
@@ -330,8 +327,6 @@ def test_without_a_photo_nothing_is_filed_that_ends_in_a_new_version(firm, sessi
 
 
 # --- replacement ------------------------------------------------------------------------------------
-
-
 def replacement(firm, reason, details=None, **facts):
     return firm.on(firm.certificate(**facts), REPLACEMENT, reason_code=reason.value, details=details)
 
@@ -473,8 +468,6 @@ def test_an_undivided_c_does_not_become_what_is_held_already(firm):
 
 
 # --- cancellation -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("valid_to", [make.TODAY - DAY, make.TODAY])
 def test_a_cancellation_ends_what_is_valid_or_has_run_out_at_once(firm, session, valid_to):
     application = firm.on(firm.certificate(valid_to=valid_to), CANCELLATION)
@@ -497,8 +490,6 @@ def test_somebody_who_left_the_books_can_still_be_cancelled(firm):
 
 
 # --- one open matter, papers, clock -------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("state", [State.AWAITING_ACCEPTANCE, State.RETURNED, State.AWAITING_APPROVAL])
 def test_a_certificate_has_one_matter_under_way(firm, state):
     certificate = firm.old.certificate()
@@ -576,8 +567,6 @@ def test_a_line_for_a_category_overrules_the_general_one_and_seeding_again_adds_
 
 
 # --- taking back, correcting ------------------------------------------------------------------------
-
-
 def test_what_was_withdrawn_is_a_draft_with_a_history_and_can_be_given_up(firm, session):
     application = firm.on(firm.certificate(), RENEWAL)
     do(firm, application, Action.SUBMIT)
@@ -642,8 +631,6 @@ def test_a_mark_is_of_something_says_why_and_goes_with_a_return(firm, action, ma
 
 
 # --- many at once -----------------------------------------------------------------------------------
-
-
 def _many(firm, matter, count):
     return [firm.application(State.AWAITING_APPROVAL, matter=matter).id for _ in range(count)]
 

@@ -80,7 +80,6 @@ def test_a_method_that_a_route_does_not_take_is_answered_405(app, client, everyb
 
 
 # --- mass assignment ------------------------------------------------------------------------------------
-
 SLIPPED_IN = {
     "id": "1", "pk": "1", "role": "admin", "roles": "7", "roles-0": "7", "state": "approved", "status": "valid",
     "enterprise_id": "2", "enterprise": "2", "person_id": "2", "active": "", "is_active": "1", "session_version": "9",

@@ -42,8 +42,6 @@ DAY = timedelta(days=1)
 
 
 # --- the search -----------------------------------------------------------------------------------------------------
-
-
 def spellings(value: str) -> Iterator[bytes]:
     plain = value.encode()
     for spelt in dict.fromkeys((plain, value.lower().encode(), value.encode("utf-16-le"), value.encode("utf-16-be"))):
@@ -108,8 +106,6 @@ def test_the_search_ignores_a_masked_number():
 
 
 # --- entering data ------------------------------------------------------------------------------------------------------
-
-
 class Crowd:
     """Thirty people with their numbers, and requests that contain these."""
 

@@ -45,16 +45,11 @@ def test_reading_a_state_or_writing_another_column_is_allowed(code):
 @pytest.mark.parametrize(
     "code",
     [
-        "session.commit()",
-        "session.rollback()",
-        "with sessions.begin() as session: pass",
-        "with engine.begin(): pass",
-        "with session.begin_nested(): pass",
-        'connection.execute(text("COMMIT"))',
-        'connection.exec_driver_sql("begin immediate")',
-        "finish = session.commit",
+        "session.commit()", "session.rollback()", "with sessions.begin() as session: pass",
+        "with engine.begin(): pass", "with session.begin_nested(): pass", 'connection.execute(text("COMMIT"))',
+        'connection.exec_driver_sql("begin immediate")', "finish = session.commit",
     ],
-)
+)  # fmt: skip
 def test_the_end_of_a_transaction_is_seen(code):
     assert transactions_ended(ast.parse(code)) == [1]
 

@@ -31,16 +31,9 @@ def extracted(tmp_path_factory):
     """The sentences of the present source, not those of the last ``make messages``."""
     target = tmp_path_factory.mktemp("extracted") / "messages.pot"
     command = [
-        Path(sys.executable).parent / "pybabel",
-        "-q",
-        "extract",
-        "-F",
-        "pyproject.toml",
-        "-o",
-        target,
-        "app",
+        Path(sys.executable).parent / "pybabel", "-q", "extract", "-F", "pyproject.toml", "-o", target, "app",
         "translations",
-    ]
+    ]  # fmt: skip
     subprocess.run(command, cwd=ROOT, check=True)
     return read(target)
 

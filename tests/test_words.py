@@ -11,26 +11,13 @@ from tests.source_guards import ROOT
 
 # Retired word → what to say instead. Whole words, also as parts of snake_case and CamelCase names.
 RETIRED = {
-    "house": "system, application",
-    "door": "view, route, endpoint",
-    "room": "module",
-    "desk": "request context, queue",
-    "gate": "sign-in page",
-    "gatehouse": "sign-in",
-    "diary": "audit log",
-    "deed": "action, operation, change",
-    "errand": "job",
-    "embrace": "deadlock",
-    "furniture": "layout",
-    "joinery": "generated screens",
-    "sayings": "texts",
-    "shelter": "encrypt",
-    "almanac": "calendar",
-    "foreman": "consumer",
-    "siege": "too many failures",
-    "lodge": "application of the test",
+    "house": "system, application", "door": "view, route, endpoint", "room": "module",
+    "desk": "request context, queue", "gate": "sign-in page", "gatehouse": "sign-in", "diary": "audit log",
+    "deed": "action, operation, change", "errand": "job", "embrace": "deadlock", "furniture": "layout",
+    "joinery": "generated screens", "sayings": "texts", "shelter": "encrypt", "almanac": "calendar",
+    "foreman": "consumer", "siege": "too many failures", "lodge": "application of the test",
     "passerby": "anonymous visitor",
-}
+}  # fmt: skip
 PHRASES = re.compile(r"back stairs|square code|passers?-by|whoever is inside|\bLaw: ", re.IGNORECASE)
 # Names that are stored stay: a setting, a permission, the column ``entry.deed``.
 STORED = re.compile(r"ANGUAN_DIARY_HEADS|diary[_-]heads|`Diary`|^deed$|run_twice_diary")

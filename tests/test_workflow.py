@@ -36,8 +36,6 @@ def codes(planned):
 
 
 # --- the table ---------------------------------------------------------------------------------------
-
-
 def test_the_table_is_sound():
     assert table_errors(MOVES) == []
 
@@ -129,8 +127,6 @@ def test_every_decision_owes_a_message_and_a_masked_public_notice(firm, session,
 
 
 # --- reach and request --------------------------------------------------------------------------------
-
-
 def test_a_foreign_enterprise_meets_the_same_answer_as_for_nothing_at_all(firm, session):
     application = firm.application()
     other = make.enterprise(name="别家")
@@ -193,8 +189,6 @@ def test_one_bad_row_never_spoils_a_batch(firm, session):
 
 
 # --- submission -----------------------------------------------------------------------------------------
-
-
 def test_submission_names_every_gap_at_once_and_where_to_fix_it(session):
     enterprise = make.enterprise()
     person = make.person(enterprise)
@@ -272,8 +266,6 @@ def test_a_returned_application_is_submitted_again_in_its_next_round(firm, sessi
 
 
 # --- acceptance, review, approval ---------------------------------------------------------------------------
-
-
 def test_originals_of_legacy_passers_are_seen_before_acceptance(firm, session):
     application = firm.application(
         State.AWAITING_ACCEPTANCE, exam={"originals_verified_at": None, "originals_verified_by": ""}
@@ -293,7 +285,6 @@ def test_acceptance_gives_a_number_and_starts_the_legal_clock(firm, session):
 
 
 # --- more time ----------------------------------------------------------------------------------------------
-
 LAST_DAY = make.TODAY + timedelta(days=28)
 
 
@@ -327,15 +318,10 @@ def test_more_time_is_given_once_whatever_happens_in_between(firm, session):
     with pytest.raises(IntegrityError):
         session.execute(
             insert(Step).values(
-                application_id=application.id,
-                round=1,
-                action=Action.EXTEND,
-                source=State.AWAITING_APPROVAL,
-                target=State.AWAITING_APPROVAL,
-                actor="他人",
-                at=make.NOON,
+                application_id=application.id, round=1, action=Action.EXTEND, source=State.AWAITING_APPROVAL,
+                target=State.AWAITING_APPROVAL, actor="他人", at=make.NOON,
             )
-        )
+        )  # fmt: skip
     session.rollback()
 
 
@@ -459,8 +445,6 @@ def _office(**changes):
 
 
 # --- many at once, and at the same time -----------------------------------------------------------------------
-
-
 def _many(firm, session, count, state=State.AWAITING_APPROVAL):
     """Applications in bulk, each with a person, papers and a pass, in few statements."""
     people = [make.person(firm.enterprise) for _ in range(count)]

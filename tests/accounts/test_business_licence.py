@@ -35,8 +35,6 @@ PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyI
 
 
 # --- assertions -----------------------------------------------------------------------------------------
-
-
 def test_valid_assertion_is_read():
     one = read(signed(claims()), TRUST, at=AT)
     assert (one.step, one.uscc, one.serial, one.holder, one.standing) == (
@@ -126,8 +124,6 @@ def test_only_p256_public_keys_are_accepted(key):
 
 
 # --- tickets -----------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def ticket(session):
     """A ticket of browser "b" with the number 42."""
@@ -280,8 +276,6 @@ def test_licence_data_are_stored_encrypted(engine, session, ticket):
 
 
 # --- provider contract ---------------------------------------------------------------------------------------------
-
-
 class Remote:
     """The HTTP provider before a fake platform."""
 
@@ -396,8 +390,6 @@ def test_answer_without_a_code_counts_as_unavailable(server, answer):
 
 
 # --- settings -------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def home(tmp_path):
     make_keys(tmp_path)

@@ -34,16 +34,11 @@ def test_right_answer_is_accepted_once(engine, number):
 @pytest.mark.parametrize(
     "other",
     [
-        {"answer": "123457"},
-        {"answer": ""},
-        {"kind": PICTURE},
-        {"browser": "c"},
-        {"browser": ""},
-        {"at": NOON + FIVE},
-        {"at": NOON + timedelta(days=1)},
+        {"answer": "123457"}, {"answer": ""}, {"kind": PICTURE}, {"browser": "c"}, {"browser": ""},
+        {"at": NOON + FIVE}, {"at": NOON + timedelta(days=1)},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_answer_needs_the_same_kind_browser_and_time(engine, number, other):
     assert not answered(engine, number, **other)
     assert answered(engine, number)

@@ -57,8 +57,6 @@ def put(session):
 
 
 # --- levels, domain ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("move", DECISIONS, ids=lambda move: move.action.name)
 def test_prefecture_sees_but_does_not_decide_a_provincial_stage(ours, session, move):
     application = ours.application(move.source)
@@ -126,8 +124,6 @@ def test_transfer_is_decided_in_the_region_of_the_new_enterprise(session):
 
 
 # --- levels, views -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("move", [m for m in DECISIONS if m.agreed], ids=lambda move: move.action.name)
 def test_queue_of_a_non_deciding_prefecture_has_no_buttons(bench, move):
     application, local = bench.case(move.source), bench.browser(move.by, "430100")
@@ -170,8 +166,6 @@ def test_transfer_is_queued_in_the_prefecture_of_the_new_enterprise(bench, sessi
 
 
 # --- four-eyes rule -----------------------------------------------------------------------------
-
-
 @pytest.fixture
 def both(bench, session, signed_in):
     """The browser of an officer who may accept and review."""

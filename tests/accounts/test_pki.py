@@ -45,8 +45,6 @@ def asked(holder, known, *, words=WORDS, signature=None, chain=None, at=NOON):
 
 
 # --- accepted certificates -----------------------------------------------------------------
-
-
 @pytest.mark.parametrize("facts", [{}, {"san": True}, {"eku": ()}, {"eku": (SERVER, CLIENT)}])
 def test_valid_certificate_is_accepted(root, facts):
     holder = issued(by=root, **facts)
@@ -77,8 +75,6 @@ def test_statement_holds_purpose_site_challenge_and_expiry():
 
 
 # --- refused certificates ------------------------------------------------------------------------
-
-
 def small_rsa(root):
     return issued(by=root, key=rsa.generate_private_key(65537, 1024))  # noqa: S505 - must be refused
 
@@ -145,8 +141,6 @@ def test_without_pinned_authority_every_certificate_is_refused(root):
 
 
 # --- signatures ---------------------------------------------------------------------------------------
-
-
 def test_signature_fits_its_own_statement_only(root):
     holder, known = issued(by=root), trusting(root, lists=[root.crl()])
     others = [
@@ -164,8 +158,6 @@ def test_signature_fits_its_own_statement_only(root):
 
 
 # --- revocation lists ----------------------------------------------------------------------------------------------
-
-
 def test_revoked_certificate_is_refused(root):
     holder = issued(by=root)
     assert asked(holder, trusting(root, lists=[root.crl(holder.serial)])) == "certificate-revoked"
@@ -204,8 +196,6 @@ def test_list_must_be_complete_current_newer_and_signed_by_its_authority(root):
 
 
 # --- SM2 ------------------------------------------------------------------------------------------------
-
-
 def test_sm2_certificates_follow_the_same_rules(sm_root):
     holder, known = sm_issued(by=sm_root), trusting(sm_root, required=False)
     assert asked(holder, known).holder == "李四"
@@ -229,8 +219,6 @@ def test_rsa_and_sm2_authorities_can_both_be_pinned(root, sm_root):
 
 
 # --- the folder -------------------------------------------------------------------------------------------
-
-
 def test_pinning_and_unpinning_take_effect_at_once(tmp_path, root):
     holder = issued(by=root)
     assert asked(holder, trust.load_trust(tmp_path, required=False)) == "authority-unknown"

@@ -21,9 +21,8 @@ from tests.accounts.registration_steps import ADMIN, LICENCE, MOBILE, count, req
 
 pytest_plugins = ("tests.accounts.registration_steps",)  # its fixtures
 
+
 # --- registering ------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
 def test_only_the_system_administrator_decides(session, pending, role):
     with pytest.raises(NotAllowed):
@@ -93,8 +92,6 @@ def test_concurrent_registrations_of_one_user_name_create_one(app, session):
 
 
 # --- the decision ----------------------------------------------------------------------------------------
-
-
 def test_decision_is_sent_by_text_message_and_made_once(session, pending):
     number = pending.enterprise_id
     with pytest.raises(AppError, match="reason"):

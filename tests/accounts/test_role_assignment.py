@@ -40,8 +40,6 @@ def refused(session, *args, **more) -> list[str]:
 
 
 # --- roles that exclude each other ---------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: "+".join(role.value for role in pair))
 def test_exclusive_roles_are_refused_on_flush(session, roles, pair):
     account = make.account(session, "one", pair[0])
@@ -87,8 +85,6 @@ def test_administrators_share_only_common_views():
 
 
 # --- assigning and removing ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("role", AUTHORITY, ids=lambda role: role.value)
 def test_role_is_assigned_with_region_and_removed(session, roles, role):
     made = make.account(session, "new", Role.VIEWER, region_code=None)

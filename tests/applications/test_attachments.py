@@ -114,16 +114,9 @@ def test_two_uploads_at_once_leave_one_current_scan(session, store, person, offi
             start.wait()
             try:
                 attach(
-                    mine,
-                    store,
-                    mine.get(Person, person.id),
-                    PaperKind.PHOTO,
-                    picture(shade, (413, 579)),
-                    "照片.jpg",
-                    clerk,
-                    at=make.NOON,
-                    office=office,
-                )
+                    mine, store, mine.get(Person, person.id), PaperKind.PHOTO, picture(shade, (413, 579)), "照片.jpg",
+                    clerk, at=make.NOON, office=office,
+                )  # fmt: skip
                 mine.commit()
                 ends.append("kept")
             except Stale:

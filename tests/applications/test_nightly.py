@@ -59,8 +59,6 @@ def texts(session):
 
 
 # --- expiry -----------------------------------------------------------------------------------------
-
-
 def test_an_expiry_is_noted_once_on_the_day_after_the_last(session, hold):
     held = hold(0)
     run(session, note_expired)
@@ -179,8 +177,6 @@ def test_five_thousand_certificates_take_as_many_statements_as_five(session, sys
 
 
 # --- drafts -----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("days", "reminded"), [(2, 0), (3, 1), (40, 1)])
 def test_the_handler_is_reminded_once_of_what_was_never_submitted(session, enterprise, days, reminded):
     person = make.person(enterprise)
@@ -207,8 +203,6 @@ def test_the_people_of_one_filing_are_one_message_and_none_where_it_is_switched_
 
 
 # --- deadlines --------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def due(session, built, enterprise):
     """A reviewer of Changsha and one of Zhuzhou, with mobiles; cases of Changsha near and past their limits."""
@@ -250,8 +244,6 @@ def test_no_officer_is_told_on_a_day_off_or_where_it_is_switched_off(session, du
 
 
 # --- the job ----------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def tools(system, session, tmp_path) -> JobContext:
     return JobContext(

@@ -33,7 +33,6 @@ DAY = timedelta(days=1)
 
 
 # --- counting days ----------------------------------------------------------------------------------
-
 DAYS = st.dates(date(2025, 1, 1), date(2027, 12, 31))
 
 
@@ -86,8 +85,6 @@ def test_the_announced_years_have_as_many_days_as_the_paper_says(year, off, work
 
 
 # --- first days -------------------------------------------------------------------------------------
-
-
 def test_a_second_start_brings_nothing_back_that_the_administrator_took_out(session):
     assert seed_calendar(session) == 72
     delete_day(session, date(2026, 10, 10), ADMIN)
@@ -112,8 +109,6 @@ def test_a_year_is_asked_for_when_it_ought_to_be_known(session, known, on, year)
 
 
 # --- one day ----------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
 def test_only_the_administrator_changes_the_calendar(session, role):
     actor = make.officer(role)
@@ -156,8 +151,6 @@ def test_a_day_is_added_changed_and_deleted_and_logged(session):
 
 
 # --- running clocks ---------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def clocks(session):
     """A case under review, one whose time was extended, one at acceptance, and one that is closed."""
@@ -212,8 +205,6 @@ def test_many_clocks_are_set_with_one_update(session, system):
 
 
 # --- a year from a sheet ----------------------------------------------------------------------------
-
-
 def sheet(*rows):
     keys = ("day", "working", "name")
     return write(CALENDAR_COLUMNS, [dict(zip(keys, row, strict=False)) for row in rows], sheet_title="节假日")

@@ -102,7 +102,6 @@ def test_a_job_sees_a_change_without_a_restart_of_its_worker(system, tmp_path, s
 
 
 # --- setting them ---------------------------------------------------------------------------------------
-
 ADMIN, OFFICE = make.officer(Role.ADMIN), Office()
 
 

@@ -23,8 +23,6 @@ from tests.applications.retention_steps import DAY
 from tests.applications.test_attachments import picture
 
 pytest_plugins = ("tests.applications.retention_steps",)  # its fixtures
-
-
 OFFICE = Office(replaced_scan_days=10, closed_scan_years=2)
 DUE = datetime(2028, 3, 2, 4, tzinfo=UTC)  # two years later
 
@@ -51,8 +49,6 @@ def of_applicant(session, scan, person, state, **facts):
 
 
 # --- when -------------------------------------------------------------------------------------------
-
-
 def test_a_replaced_scan_goes_on_the_day_and_not_on_the_day_before(scan, person, store, night):
     gone = scan(b"old", person_id=person.id, replaced_at=make.NOON)
     current = scan(b"new", person_id=person.id)
@@ -102,8 +98,6 @@ def test_nought_keeps_for_ever(session, scan, person, night):
 
 
 # --- what somebody needs ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("state", [State.AWAITING_REVIEW, State.RETURNED, State.DRAFT], ids=lambda state: state.value)
 def test_a_running_case_keeps_its_own_scans_and_those_it_was_submitted_with(session, scan, person, night, state):
     of_applicant(session, scan, person, state)
@@ -154,8 +148,6 @@ def test_what_still_counts_on_the_persons_page_stays_whatever_became_of_an_appli
 
 
 # --- bytes ------------------------------------------------------------------------------------------
-
-
 def test_bytes_that_another_paper_shares_stay(scan, person, store, night):
     gone = scan(b"same", person_id=person.id, replaced_at=make.NOON)
     scan(b"same", person_id=person.id)
@@ -221,8 +213,6 @@ def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(system, sess
 
 
 # --- audit log and pages -----------------------------------------------------------------------------
-
-
 def test_the_audit_log_has_a_line_for_each_row_and_one_for_the_slice(session, scan, person, night):
     papers = [scan(b"%d" % n, person_id=person.id, replaced_at=make.NOON) for n in range(2)]
     before = session.scalar(select(func.max(AuditEntry.id)))

@@ -24,8 +24,6 @@ WHO = "曾庆云"  # failed the first exam of the demonstration; sits another
 
 
 # --- the steps, in the order of the manual ---------------------------------------------------------------
-
-
 def publishes(page: Page) -> None:
     menu(page, "培训考试通知")
     page.get_by_role("link", name="添加").click()

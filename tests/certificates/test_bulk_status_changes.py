@@ -31,8 +31,6 @@ def do(session, data: bytes, digest: str = ""):
 
 
 # --- the dry run -----------------------------------------------------------------------------------------------
-
-
 def test_a_check_writes_nothing_and_reports_the_result_of_each_row(session, held):
     first, second, third = held(3)
     planned = check(
@@ -66,8 +64,6 @@ def test_a_bad_cell_leaves_its_row_and_no_other(session, held):
 
 
 # --- done ------------------------------------------------------------------------------------------------------
-
-
 def test_every_row_that_can_be_done_is_done_and_leaves_its_line_of_history(session, held):
     numbers = held(3)
     held(1, status=SUSPENDED)
@@ -128,8 +124,6 @@ def test_as_many_statements_for_many_rows_as_for_few(session, system, held):
 
 
 # --- who, and what is handed in -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
 def test_only_the_administrator_may(session, held, role):
     data = sheet((held()[0], "暂扣"))
@@ -150,8 +144,6 @@ def test_what_is_no_sheet_of_measures_is_refused(session):
 
 
 # --- views --------------------------------------------------------------------------------------------
-
-
 def test_the_template_is_read_as_it_was_written():
     assert spreadsheets.read(template(), COLUMNS).errors == []
 

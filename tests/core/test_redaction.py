@@ -42,14 +42,9 @@ def test_a_number_is_found_in_any_spelling(numbers, which):
     cuts = {"id": (6, 14), "old": (6, 12), "mobile": (3, 7), "card": (4, 8, 12, 16), "card 16": (4, 8, 12)}[which]
     parts = [plain[a:b] for a, b in zip((0, *cuts), (*cuts, None), strict=True)]
     writings = [
-        plain,
-        " ".join(parts),
-        "-".join(parts),
-        wide(plain),
-        "\u200b".join(parts),
-        "\u3000".join(parts),
+        plain, " ".join(parts), "-".join(parts), wide(plain), "\u200b".join(parts), "\u3000".join(parts),
         "\xa0".join(parts),
-    ]
+    ]  # fmt: skip
     writings += [f"No{plain}", f"张三{plain}先生", f"（{plain}）", f"{plain},{plain}", plain.lower()]
     for text in writings:
         found = {one.masked for one in find_numbers(text)}
@@ -107,8 +102,6 @@ def test_a_log_line_is_masked_with_its_traceback():
 
 
 # --- files and pages ------------------------------------------------------------------------------------------------
-
-
 def test_a_workbook_is_searched_with_its_hidden_content():
     found = {place for place, text in texts_in(workbook(MOBILE)) for _one in find_numbers(text)}
     assert {"sheet1.xml B2", "sheet1.xml C3", "sheet2.xml A1", "docprops/core.xml", "xl/workbook.xml"} <= found

@@ -10,8 +10,6 @@ from app.core.vocabulary import Category, Role, SignupState
 from tests import make
 
 A, B, C1, C2, C3 = Category.A, Category.B, Category.C1, Category.C2, Category.C3
-
-
 SELECTED, SUBMITTED, ADMITTED, REJECTED = (
     SignupState.SELECTED,
     SignupState.SUBMITTED,

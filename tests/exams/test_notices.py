@@ -57,15 +57,10 @@ def test_a_notice_is_refused_at_the_field_that_is_wrong(session, wrong, expected
 @pytest.mark.parametrize(
     "right",
     [
-        {"pass_mark": 0},
-        {"pass_mark": 100},
-        {"exam_on": TODAY + timedelta(days=6)},
-        {"signup_end": NOON + SECOND},
-        {"quota": 1},
-        {"title": "安" * 120},
-        {"region_code": "430200"},
+        {"pass_mark": 0}, {"pass_mark": 100}, {"exam_on": TODAY + timedelta(days=6)}, {"signup_end": NOON + SECOND},
+        {"quota": 1}, {"title": "安" * 120}, {"region_code": "430200"},
     ],
-)
+)  # fmt: skip
 def test_a_notice_on_the_edge_is_published(session, right):
     assert exams.publish(session, make.notice(**right), CLERK, at=NOON).id
 

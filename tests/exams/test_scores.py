@@ -30,22 +30,6 @@ EXAM_DAY = NOON + timedelta(days=20)  # see ``make.notice``
 
 
 @pytest.fixture
-def notice(session):
-    notice = make.notice()
-    session.add(notice)
-    session.commit()
-    return notice
-
-
-@pytest.fixture
-def enterprise(session):
-    enterprise = make.enterprise()
-    session.add(enterprise)
-    session.commit()
-    return enterprise
-
-
-@pytest.fixture
 def sit(session, notice, enterprise):
     """``sit("李雷", "韩梅梅")``: admitted sign-ups of these people."""
 
@@ -104,22 +88,13 @@ def cells(preview):
 
 
 # --- one cell ---------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("text", "mark"),
     [
-        ("0", Decimal(0)),
-        ("100", Decimal(100)),
-        ("59.99", Decimal("59.99")),
-        ("85.500", Decimal("85.5")),
-        ("85.", Decimal(85)),
-        ("+7", Decimal(7)),
-        ("-0", Decimal(0)),
-        ("缺考", ABSENT),
-        ("Absent", ABSENT),
+        ("0", Decimal(0)), ("100", Decimal(100)), ("59.99", Decimal("59.99")), ("85.500", Decimal("85.5")),
+        ("85.", Decimal(85)), ("+7", Decimal(7)), ("-0", Decimal(0)), ("缺考", ABSENT), ("Absent", ABSENT),
     ],
-)
+)  # fmt: skip
 def test_a_score_is_read_as_it_stands(text, mark):
     assert parse_mark(text) == mark
     assert str(parse_mark(text))[0] != "-"
@@ -158,8 +133,6 @@ def test_a_verdict_is_understood_in_the_words_clerks_use(text, passed):
 
 
 # --- out --------------------------------------------------------------------------------------------
-
-
 def test_the_sheet_holds_what_the_clerk_needs_with_id_numbers_as_text(session, notice, sit):
     [signup] = sit("李雷")
     person = signup.person
@@ -237,8 +210,6 @@ def test_a_notice_above_the_clerks_area_is_not_found(session, notice):
 
 
 # --- looking ----------------------------------------------------------------------------------------
-
-
 def test_the_exported_sheet_filled_in_is_the_import(session, notice, sit):
     first, second, third = sit("李雷", "韩梅梅", "林涛")
     sheet = export(session, notice).put(first, "Score", 85.5).put(second, "Score", "缺考").put(third, "Score", "59.99")
@@ -409,8 +380,6 @@ def test_more_errors_than_anybody_reads_end_in_a_count(session, notice):
 
 
 # --- importing --------------------------------------------------------------------------------------
-
-
 def test_an_import_writes_all_and_may_be_repeated(session, notice, sit):
     first, second = sit("李雷", "林涛")
     sheet = export(session, notice).put(first, "Score", 70).put(second, "Score", "缺考")
@@ -461,8 +430,6 @@ def test_a_sheet_without_any_score_is_not_an_import(session, notice, sit):
 
 
 # --- final ------------------------------------------------------------------------------------------
-
-
 def test_submitting_makes_the_scores_final_and_writes_the_pass_list(session, notice, sit):
     [fit], [weak], [gone] = sit("李雷", score=60), sit("林涛", score=Decimal("59.99")), sit("甲某", absent=True)
     [rejected], [selected] = sit("乙某", state=REJECTED), sit("丙某", state=SELECTED)
@@ -554,8 +521,6 @@ def test_two_who_submit_at_once_write_one_pass_list(system, session, notice, sit
 
 
 # --- many at once -----------------------------------------------------------------------------------
-
-
 def test_the_number_of_statements_does_not_grow_with_the_number_of_scores(session, enterprise, sit):
     def walk(n):
         notice = make.notice()

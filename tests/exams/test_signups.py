@@ -37,8 +37,6 @@ def pick(session, notice, picks, clerk, office, at=NOON):
 
 
 # --- who can be signed up ---------------------------------------------------------------------------
-
-
 def only(session, notice, clerk, office, at=NOON):
     [candidate] = exams.candidates(session, notice.id, clerk, at=at, office=office)
     return candidate
@@ -152,8 +150,6 @@ def test_a_clerk_without_an_enterprise_reaches_nothing(session, notice, office):
 
 
 # --- selecting --------------------------------------------------------------------------------------
-
-
 def test_saving_selects_and_is_not_yet_a_sign_up(session, notice, clerk, people, office):
     first, second = people(2)
     made = pick(session, notice, [(first, A), (second, C1), (first, C2)], clerk, office)
@@ -300,8 +296,6 @@ def test_nobody_takes_another_enterprises_people_off_the_list(session, signups):
 
 
 # --- submitting -------------------------------------------------------------------------------------
-
-
 def test_submitting_sends_selected_and_rejected_ones_to_review(session, clerk, signups, office):
     first, again = *signups(SELECTED), *signups(REJECTED)
     outcome = exams.submit(session, [first.id, again.id], clerk, at=NOON, office=office)
@@ -367,8 +361,6 @@ def test_several_notices_at_once_are_each_asked_for_their_own_window_and_places(
 
 
 # --- review -----------------------------------------------------------------------------------------
-
-
 def test_each_step_of_a_sign_up_is_audited(session, clerk, signups, office):
     [signup] = signups(SELECTED)
     exams.submit(session, [signup.id], clerk, at=NOON, office=office)
@@ -385,8 +377,6 @@ def test_each_step_of_a_sign_up_is_audited(session, clerk, signups, office):
 
 
 # --- at once ----------------------------------------------------------------------------------------
-
-
 def at_once(system, *actions):
     """Each action in a session and thread of its own, begun together, committed each for itself. Returns the outcomes."""
     barrier = Barrier(len(actions))
@@ -440,8 +430,6 @@ def test_two_clerks_of_an_enterprise_at_once_select_nobody_twice(system, session
 
 
 # --- many at once -----------------------------------------------------------------------------------
-
-
 def test_the_number_of_statements_does_not_grow_with_the_number_of_people(session, notice, clerk, people, office):
     def walk(n):
         hired = people(n)

@@ -317,33 +317,14 @@ def test_a_refusal_gives_the_figures() -> None:
 
 
 NAMES = {
-    "张三 身份证.jpg": "张三 身份证.jpg",
-    "../../x": "x.jpg",
-    "C:\\x": "x.jpg",
-    "C:\\用户\\照片.JPEG": "照片.jpg",
-    "/etc/passwd": "passwd.jpg",
-    "a/b/": "b.jpg",
-    "": "file.jpg",
-    "...": "file.jpg",
-    "..": "file.jpg",
-    ".jpg": "file.jpg",
-    "x.png.exe": "x.png.exe.jpg",
-    "x.jpg.jpg": "x.jpg",
-    "x\r\nSet-Cookie: a=b.jpg": "xSet-Cookie_ a=b.jpg",
-    "x\0.jpg": "x.jpg",
-    "\u202egpj.exe": "gpj.exe.jpg",
-    "零\u200b宽.jpg": "零宽.jpg",
-    "CON": "_CON.jpg",
-    "nul.png": "_nul.jpg",
-    "com1.x.jpg": "_com1.x.jpg",
-    "console.jpg": "console.jpg",
-    'a<b>:"|?*.jpg': "a_b______.jpg",
-    "全角　空格.jpg": "全角 空格.jpg",
-    "e\u0301.jpg": "é.jpg",
-    "\ud83d\ud800.jpg": "file.jpg",
-    "𫖯䶮·买买提.jpg": "𫖯䶮·买买提.jpg",
-    "-rf.jpg": "-rf.jpg",
-}
+    "张三 身份证.jpg": "张三 身份证.jpg", "../../x": "x.jpg", "C:\\x": "x.jpg", "C:\\用户\\照片.JPEG": "照片.jpg",
+    "/etc/passwd": "passwd.jpg", "a/b/": "b.jpg", "": "file.jpg", "...": "file.jpg", "..": "file.jpg",
+    ".jpg": "file.jpg", "x.png.exe": "x.png.exe.jpg", "x.jpg.jpg": "x.jpg",
+    "x\r\nSet-Cookie: a=b.jpg": "xSet-Cookie_ a=b.jpg", "x\0.jpg": "x.jpg", "\u202egpj.exe": "gpj.exe.jpg",
+    "零\u200b宽.jpg": "零宽.jpg", "CON": "_CON.jpg", "nul.png": "_nul.jpg", "com1.x.jpg": "_com1.x.jpg",
+    "console.jpg": "console.jpg", 'a<b>:"|?*.jpg': "a_b______.jpg", "全角　空格.jpg": "全角 空格.jpg", "e\u0301.jpg": "é.jpg",
+    "\ud83d\ud800.jpg": "file.jpg", "𫖯䶮·买买提.jpg": "𫖯䶮·买买提.jpg", "-rf.jpg": "-rf.jpg",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

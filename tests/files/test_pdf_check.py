@@ -21,8 +21,6 @@ def test_a_pdf_may_have_an_opening_view_and_web_links() -> None:
 
 
 SCRIPT = make.action("JavaScript", JS="app.alert(1)")
-
-
 ACTING = {
     "on opening": (make.pdf_with(OpenAction=SCRIPT), "pdf-open-action"),
     "launch on opening": (make.pdf_with(OpenAction=make.action("Launch", F="cmd.exe")), "pdf-open-action"),

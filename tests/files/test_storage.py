@@ -24,8 +24,6 @@ TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
 
 
 # --- thumbnails ----------------------------------------------------------------------------------------------------
-
-
 def test_a_thumbnail_is_small_and_keeps_its_shape() -> None:
     small = thumbnail(accepted(make.jpeg(1200, 1600)).data, "image/jpeg", 120)
     assert small is not None
@@ -37,8 +35,6 @@ def test_a_pdf_has_no_thumbnail() -> None:
 
 
 # --- the store -----------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "blobs")

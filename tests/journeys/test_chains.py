@@ -86,8 +86,6 @@ def town(strict, session, system) -> Town:
 
 
 # --- the exam chain ----------------------------------------------------------------------------------------
-
-
 def publish(town) -> int:
     at = office_time(now())
     answer = town.exam.press(
@@ -167,8 +165,6 @@ def bring_in_scores(town, notice: int) -> None:
 
 
 # --- the application chain -----------------------------------------------------------------------------------
-
-
 def file(town) -> int:
     """Two people in one filing; one lacks a scan, is named with the place to fix it, and is submitted once it is there."""
     picks = [f"{town.manager.id}-B", f"{town.officer.id}-C2"]
@@ -210,8 +206,6 @@ def approve(town) -> None:
 
 
 # --- what came of it -------------------------------------------------------------------------------------------
-
-
 def download(town, person: Person, number: str) -> bytes:
     """From 安管人员新申报 through 电子档案 to 电子证书, by the links of the pages."""
     [case] = town.ids(Application.id, Application.person_id == person.id)

@@ -25,16 +25,10 @@ def case(session):
 
 def result(case, **facts) -> DecisionResult:
     given = {
-        "application_id": case.id,
-        "matter": MatterKind.NEW,
-        "category": Category.C1,
-        "stage": Stage.ACCEPTANCE,
-        "agreed": True,
-        "name": "李雷",
-        "id_number": ID_NUMBER,
-        "enterprise_name": "湖南湘江（集团）建设有限公司",
+        "application_id": case.id, "matter": MatterKind.NEW, "category": Category.C1, "stage": Stage.ACCEPTANCE,
+        "agreed": True, "name": "李雷", "id_number": ID_NUMBER, "enterprise_name": "湖南湘江（集团）建设有限公司",
         "region_code": "430100",
-    }
+    }  # fmt: skip
     return DecisionResult(**{**given, **facts})
 
 

@@ -27,7 +27,6 @@ def guarded(system):
 
 
 # --- headers ------------------------------------------------------------------------------------------------------
-
 PUBLIC = {  # what anybody may keep for a while
     ("/.well-known/jwks.json", "public, max-age=60"), ("/status-list", "public, max-age=60"),
     ("/verify-worker.js", "no-cache"), ("/lookup/list/template.xlsx", "no-cache"),
@@ -119,7 +118,6 @@ def test_no_cookie_is_sent_along_from_another_site(client, cookie):
 
 
 # --- body limits -----------------------------------------------------------------------------------------
-
 KIB, MIB = 1024, 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
 
@@ -255,7 +253,6 @@ def test_every_form_with_files_has_a_body_limit_of_its_own(built, root):
 
 
 # --- redirects ---------------------------------------------------------------------------------------------
-
 ELSEWHERE = (
     *("https://evil.example/", "//evil.example/", "///evil.example/", "////evil.example", "http:evil.example", "https:/evil"),
     *("/\\evil.example", "\\\\evil.example", "\\/evil.example", "/\t/evil.example", "/\n/evil.example", "/\r\n/evil.example"),
@@ -300,8 +297,6 @@ def test_no_redirect_leads_to_another_site(client, signed_in, holder, path):
 
 
 # --- the rest -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("path", ["/login/", "/nothing/here"])
 def test_pages_are_never_cached(client, path):
     assert "no-store" in client.get(path).headers["Cache-Control"]
@@ -428,8 +423,6 @@ def test_times_and_dates_are_shown_in_office_time():
 
 
 # --- deny by default --------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def unguarded(system):
     """An application with routes that check no permission."""

@@ -105,7 +105,6 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
 
 
 # --- hostile files that other tests do not hold -------------------------------------------------------------------
-
 SHARED = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + "<si/>" * 2_000_000 + "</sst>"
 PARAMETER = '<!DOCTYPE x [<!ENTITY % a SYSTEM "http://10.0.0.1/x.dtd">%a;]>'
 QUADRATIC = f'<!DOCTYPE x [<!ENTITY a "{"x" * 50_000}">]>'
@@ -146,20 +145,14 @@ def test_a_hostile_scan_is_refused_with_its_reason(app, number):
 
 
 # --- names and disks ------------------------------------------------------------------------------------------------
-
 NAMES = (
     *(
-        "../../x.pdf",
-        "C:\\windows\\x.pdf",
-        "x\0.pdf",
-        "湘" * 300 + ".pdf",
-        "CON.pdf",
-        "\u202efdp.exe.pdf",
+        "../../x.pdf", "C:\\windows\\x.pdf", "x\0.pdf", "湘" * 300 + ".pdf", "CON.pdf", "\u202efdp.exe.pdf",
         "a\r\nX-Evil: 1.pdf",
     ),
     *("x.png.exe.pdf", ".pdf", "'\"><script>alert(1)</script>.pdf", "%2e%2e%2fx.pdf", "=cmd|' /C calc'!A0.pdf", "ｘ／ｙ.pdf"),
     *("x;filename=y.exe.pdf", "{{7*7}}.pdf", "x.pdf ", "~root.pdf", "-rf.pdf"),
-)
+)  # fmt: skip
 
 
 @ON_SQLITE

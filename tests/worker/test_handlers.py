@@ -162,16 +162,10 @@ def test_the_payload_is_stored_encrypted(session):
 
 
 IMPOSSIBLE = [
-    {"state": "running"},
-    {"state": "done"},
-    {"state": "dead", "finished_at": make.NOON},
-    {"finished_at": make.NOON},
-    {"token": "x"},
-    {"lease_until": make.NOON, "token": "x"},
-    {"state": "asleep"},
-    {"done": 2, "total": 1},
+    {"state": "running"}, {"state": "done"}, {"state": "dead", "finished_at": make.NOON}, {"finished_at": make.NOON},
+    {"token": "x"}, {"lease_until": make.NOON, "token": "x"}, {"state": "asleep"}, {"done": 2, "total": 1},
     {"attempts": -1},
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("values", IMPOSSIBLE, ids=str)

@@ -43,8 +43,6 @@ def codes_of(error):
 
 
 # --- one's own --------------------------------------------------------------------------------------
-
-
 def test_own_certificates_are_listed_with_what_stands_in_the_way(firm, session, clerk):
     firm.certificate(firm.person(name="可以延期"))
     firm.certificate(firm.person(name="太早的人"), valid_to=make.TODAY.replace(year=2027))
@@ -201,8 +199,6 @@ def test_a_discarded_draft_takes_its_scans_along(firm, session, clerk):
 
 
 # --- from another province --------------------------------------------------------------------------
-
-
 def test_somebody_brings_a_certificate_along(firm, session, clerk):
     person = firm.person()
     session.commit()
@@ -229,8 +225,6 @@ def test_nobody_brings_along_an_undivided_c(firm, session, clerk):
 
 
 # --- scans ------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def scan():
     out = BytesIO()

@@ -20,8 +20,6 @@ ACCOUNTS, PASSES, CERTIFICATES = LegacyKind
 ADMIN = make.officer(Role.ADMIN)
 FIRM, USCC = "湖南湘江建设有限公司", "91430100MA4L000150"
 OTHER = make.uscc(777777)
-
-
 USUAL = {
     ACCOUNTS: {"enterprise": FIRM, "uscc": USCC},
     PASSES: {"name": "李雷", "category": "C1", "passed_on": "2025-10-01", "enterprise": FIRM, "uscc": USCC},

@@ -111,7 +111,6 @@ def test_a_click_on_the_code_opens_the_address():
 
 
 # --- the picture --------------------------------------------------------------------------------------------------
-
 DPI, WIDTH, HEIGHT = 200, 1654, 2339
 INSIDE = (170, 170, WIDTH - 170, HEIGHT - 170)  # within the frame
 
@@ -146,8 +145,6 @@ def printed(data: bytes) -> Image.Image:
 
 
 # --- seal, storage and view --------------------------------------------------------------------------------
-
-
 def test_a_changed_name_breaks_the_seal(folder):
     data = sealed(FACE, folder)
     assert verify(data, trusted_roots(folder), at=make.NOON).finding is Finding.GENUINE

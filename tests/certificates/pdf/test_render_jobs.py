@@ -62,8 +62,6 @@ def approve(session, ids):
 
 
 # --- queueing --------------------------------------------------------------------------
-
-
 def test_an_approval_queues_its_certificates_in_its_own_transaction(session):
     firm = Firm(session)
     ids = [firm.application(State.AWAITING_APPROVAL).id for _ in range(3)]
@@ -113,8 +111,6 @@ def test_two_approvals_at_once_draw_each_its_own(session, system, tools):
 
 
 # --- drawn once ---------------------------------------------------------------------------------------
-
-
 def test_two_workers_store_each_certificate_once(session, asked, tools):
     asked(2 * PORTION // 10)
     for job in session.scalars(select(Job)):  # the same papers in two jobs: the worst that can be
@@ -144,8 +140,6 @@ def test_a_second_run_draws_nothing_anew(session, asked, tools, monkeypatch):
 
 
 # --- what cannot be drawn --------------------------------------------------------------------------------
-
-
 def lose_photo(session, version_id: int) -> None:
     """This one version names a photo that is gone."""
     version = session.get_one(CertificateVersion, version_id)
@@ -202,8 +196,6 @@ def test_a_full_store_is_tried_again_by_itself(session, asked, tools):
 
 
 # --- permissions ---------------------------------------------------------------------------------------------
-
-
 def test_a_batch_is_seen_by_officers_of_its_region_only(session, asked):
     ids = asked(1)
     assert progress_of(session, make.officer(Role.APPROVER, region="430100"), ids[0]).total == 1

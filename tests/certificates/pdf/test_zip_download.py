@@ -27,8 +27,6 @@ def chosen(session, ids, actor=VIEWER, on=make.TODAY, **office):
 
 
 # --- the archive ------------------------------------------------------------------------------------------
-
-
 def packed(store, leaves):
     return archive(store, leaves, at=make.NOON, left_out="没有的", not_drawn="因为")
 
@@ -72,8 +70,6 @@ def test_a_name_is_safe_for_every_disk(session, store, name):
 
 
 # --- which certificates -------------------------------------------------------------------------------------
-
-
 def test_only_what_is_reached_and_current_is_packed(session, store):
     ours, theirs = make.enterprise(), make.enterprise(region_code="430200")
     stored_versions(session, store, 2, owner=ours)

@@ -28,8 +28,6 @@ def stands(mark, *, at=make.NOON, made=make.NOON, claims=CLAIMS):
 
 
 # --- the verdict ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("mark", "standing"),
     [

@@ -62,8 +62,6 @@ def is_refused(digits: str) -> bool:
 
 
 # --- what is ours -----------------------------------------------------------------------------------
-
-
 def test_a_code_has_the_signed_claims_and_is_always_the_same(genuine):
     assert qr_payload.read(genuine, ring.public) == CLAIMS
     assert qr_payload.write(CLAIMS, ring.newest) == genuine
@@ -113,8 +111,6 @@ def test_a_code_is_found_in_whatever_form_it_is_pasted(genuine, given):
 
 
 # --- what is not ------------------------------------------------------------------------------------
-
-
 def test_every_single_digit_counts(genuine):
     for place, digit in enumerate(genuine):
         other = str((int(digit) + 1) % 10)
@@ -218,8 +214,6 @@ def test_no_message_whatsoever_is_taken_for_ours(message):
 
 
 # --- keys -------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "codes.json"
@@ -266,15 +260,10 @@ POINTLESS = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "AAAA"}
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "{}",
-        "[]",
-        '{"keys": []}',
-        '{"keys": [{"kty": "oct", "k": "AA"}]}',
-        '{"keys": 7}',
+        "", "{}", "[]", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AA"}]}', '{"keys": 7}',
         json.dumps({"keys": [POINTLESS]}),
     ],
-)
+)  # fmt: skip
 def test_published_keys_that_are_none_are_refused_with_a_sentence(text):
     with pytest.raises(BadKeys):
         signing_keys.parse_jwk_set(text)

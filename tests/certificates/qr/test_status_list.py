@@ -54,8 +54,6 @@ def printed(session):
 
 
 # --- places -----------------------------------------------------------------------------------------
-
-
 def test_every_place_is_given_out_once_and_none_is_left_out():
     assert sorted(map(status_list._shuffled, range(2 * BLOCK))) == list(range(2 * BLOCK))
 
@@ -77,8 +75,6 @@ def test_ten_thousand_places_are_one_statement(system, session):
 
 
 # --- entries -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("status", list(CertificateStatus))
 def test_each_status_has_its_mark(printed, session, status):
     expected = {VALID: StatusMark.VALID, CertificateStatus.EXPIRED: StatusMark.VALID, SUSPENDED: StatusMark.SUSPENDED}
@@ -125,8 +121,6 @@ def test_it_is_a_token_status_list_that_another_library_can_read(printed, sessio
 
 
 # --- what is none of ours ---------------------------------------------------------------------------
-
-
 def recoded(token: str, *, head=None, claims=None) -> str:
     parts = token.split(".")
     for n, changes in enumerate((head, claims)):
@@ -196,8 +190,6 @@ def test_a_list_signed_before_a_rotation_can_still_be_read(session, tmp_path):
 
 
 # --- handing it out ---------------------------------------------------------------------------------
-
-
 def handed(shelf, session, minutes=0.0):
     return shelf.token(session, ring, uri=URI, at=make.NOON + timedelta(minutes=minutes), hours=72)
 

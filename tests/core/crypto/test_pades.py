@@ -90,8 +90,6 @@ def sample(folder, pdf) -> Sample:
 
 
 # --- keys -----------------------------------------------------------------------------------------------------
-
-
 def test_keys_are_readable_by_the_owner_only_and_never_replaced(own):
     modes = {path.name: path.stat().st_mode & 0o777 for path in own.iterdir()}
     assert set(modes.values()) == {0o600}
@@ -173,8 +171,6 @@ def stamped_by_first(folder: Path) -> bytes:
 
 
 # --- verification -----------------------------------------------------------------------------------------------
-
-
 def test_a_sealed_pdf_is_genuine_and_marked_as_a_demonstration(folder, pdf):
     verdict = verify(pdf, trusted_roots(folder), at=AT)
     assert verdict.good
@@ -287,8 +283,6 @@ def test_no_byte_range_crashes_the_verification(sample, numbers, rest):
 
 
 # --- other readers -------------------------------------------------------------------------------------------------
-
-
 def pyhanko(data: bytes, folder: Path, at: datetime = AT):
     """The verdict of an independent validator, with our root and CRLs."""
     root, issuing = (

@@ -59,8 +59,6 @@ def finding(parts: dict[str, bytes], folder: Path, at=AT) -> Finding:
 
 
 # --- SM2 --------------------------------------------------------------------------------------------------------
-
-
 def test_the_example_of_the_standard_is_verified():
     """GB/T 32918.5, the example over the recommended curve: public key, message and signature as printed there."""
     public = bytes.fromhex(
@@ -105,8 +103,6 @@ def test_openssl_verifies_the_certificates(folder):
 
 
 # --- the seal -----------------------------------------------------------------------------------------------------
-
-
 def test_a_sealed_file_is_genuine_and_marked_as_a_demonstration(folder, parts):
     verdict = verify(packed(parts), trusted_roots(folder), at=AT)
     assert verdict.finding is Finding.GENUINE
@@ -169,8 +165,6 @@ def test_without_gmssl_there_is_no_sm2_seal_and_init_makes_it_later(tmp_path, mo
 
 
 # --- hostile files --------------------------------------------------------------------------------------------------
-
-
 def test_an_oversized_zip_is_refused(monkeypatch):
     monkeypatch.setattr(ses, "LARGEST_PART", 1000)
     for parts in ({"a": b"0" * 1001}, {f"{n}": b"" for n in range(ses.MOST_PARTS + 1)}):

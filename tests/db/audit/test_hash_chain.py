@@ -238,16 +238,10 @@ def test_an_entry_without_link_cannot_be_removed_early_either(session, system):
 
 
 # --- tampering (T15) --------------------------------------------------------------------------------------
-
 TAMPERED = {
-    "at": "2020-01-01 00:00:00.000000",
-    "actor": "别人",
-    "deed": "read",
-    "table": "enterprise",
-    "row": "999999",
-    "change": '{"name": ["甲", "丙"]}',
-    "address": "198.51.100.9",
-}
+    "at": "2020-01-01 00:00:00.000000", "actor": "别人", "deed": "read", "table": "enterprise", "row": "999999",
+    "change": '{"name": ["甲", "丙"]}', "address": "198.51.100.9",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -16,8 +16,6 @@ from tests.hostile_sheets import HEADER, ROW, workbook
 
 NOISE = random.Random(1).randbytes(1 << 20)  # noqa: S311 anything that does not compress
 SMALL = SheetLimits(file=1 << 20, part=1 << 20, other_part=1 << 18, unpacked=1 << 21, parts=16)
-
-
 REFUSED = [
     ("empty-file", b""),
     ("not-xlsx", "姓名,成绩\n张三,90".encode()),

@@ -99,7 +99,6 @@ def later(session, **ages):
 
 
 # --- certificates ---
-
 AT = now()
 PAGE, SITE = "/login/certificate/", b"http://localhost"
 MINUTE = timedelta(minutes=1)

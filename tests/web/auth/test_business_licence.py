@@ -103,8 +103,6 @@ def inside(browser) -> bool:
 
 
 # --- signing in -----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.usefixtures("clerk")
 def test_a_licence_on_the_telephone_opens_the_browser(browser, phone, session):
     assert "电子营业执照登录" in browser.get(PAGE).text
@@ -243,8 +241,6 @@ def test_a_licence_that_is_not_in_force_signs_nobody_in(standing, browser, phone
 
 
 # --- the attacks ----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.usefixtures("clerk")
 def test_attack_1_authorization_hijacking_a_code_is_useless_in_another_browser(browser, phone, app):
     """The attacker has number, code and the victim's confirmation, but not the cookie."""
@@ -401,8 +397,6 @@ def test_an_invalid_platform_message_signs_nobody_in(fault, browser, phone, app,
 
 
 # --- the platform's callback ----------------------------------------------------------------------------------
-
-
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
 
 
@@ -463,8 +457,6 @@ def test_a_callback_about_an_unknown_ticket_does_nothing(browser, phone, app, se
 
 
 # --- where it is not configured -------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_without_configuration_there_is_no_page_no_tab_and_no_telephone(system, tmp_path):
     plain = create_app(Settings(home=system.settings.home, database_url=system.settings.database_url, keys=KEYS))

@@ -24,8 +24,6 @@ def whys(session):
 
 
 # --- success ---------------------------------------------------------------------------------------
-
-
 def test_a_signature_opens_the_account_the_certificate_is_bound_to(client, session, officer):
     account, key = officer
     got = answer(client, key, *begin(client))
@@ -46,8 +44,6 @@ def test_the_page_offers_both_buttons_and_may_reach_the_agent_and_nothing_else(c
 
 
 # --- attacks --------------------------------------------------------------------------------------------
-
-
 def statement(number, words, /, *, kind=b"anguan-cert-login", site=SITE, **parts):
     """The statement of a challenge, altered."""
     own = words.split(b"\0")
@@ -212,8 +208,6 @@ def test_a_newly_revoked_certificate_ends_the_sessions_it_opened(client, session
 
 
 # --- by the proxy ---------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def proxied(app):
     """The application behind a proxy that passes certificates on."""

@@ -190,8 +190,6 @@ def test_without_a_due_second_factor_the_page_redirects(visitor, shop, asked):
 
 
 # --- risky actions ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("minutes", [None, 14, 16])
 def test_risky_actions_require_the_second_factor_again_after_a_quarter_of_an_hour(session, signed_in, holder, minutes):
     admin = signed_in(holder(Role.ADMIN), strong=minutes is not None)

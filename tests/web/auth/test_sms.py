@@ -27,8 +27,6 @@ OPERATING = [role for role in Role if role is not Role.VIEWER]
 
 
 # --- the picture ------------------------------------------------------------------------------------------------
-
-
 def fresh(**more):
     return captcha.new_captcha("b", at=NOON, **more)
 
@@ -133,8 +131,6 @@ def test_picture_codes_are_limited_to_a_hundred_an_hour_per_address(browser):
 
 
 # --- 短信登录 ---------------------------------------------------------------------------------------------------
-
-
 def test_a_viewer_signs_in_by_picture_and_code(browser, viewer, post, session):
     asked = browser.ask()
     assert asked.status_code == 200
@@ -353,8 +349,6 @@ def test_an_assigned_password_does_not_stop_reading_by_text_message(browser, hol
 
 
 # --- what others can see -------------------------------------------------------------------------------------------
-
-
 def test_the_administrators_lists_show_the_mark_and_nobody_the_code(browser, viewer, post, holder, signed_in, session):
     browser.ask()
     admin = signed_in(holder(Role.ADMIN))
@@ -419,8 +413,6 @@ def test_settings_decide_whether_codes_are_sent_and_shown(system, settings, send
 
 
 # --- a second factor ----------------------------------------------------------------------------------------------
-
-
 STEP = "/login/second/sms/"
 
 

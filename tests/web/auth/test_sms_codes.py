@@ -80,8 +80,6 @@ def wrong(code: str, n: int = 1) -> str:
 
 
 # --- the right code, and every other ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("typed", ["{}", " {} ", "{:.3} {:.3}"])
 def test_the_right_code_counts_once(engine, sessions, typed):
     code = asked(engine, sessions)
@@ -189,8 +187,6 @@ def test_a_next_step_has_its_own_expiry(engine, sessions):
 
 
 # --- how many are sent ------------------------------------------------------------------------------------------
-
-
 def refused(engine, times, **more) -> list[bool]:
     became = []
     for at in times:
@@ -262,8 +258,6 @@ def test_no_guess_answers_a_code_that_was_never_sent(engine):
 
 
 # --- delivery -------------------------------------------------------------------------------------------------
-
-
 def everything(engine) -> str:
     """All rows of the sign-in and outbox tables, as a backup would show them."""
     with engine.connect() as connection:

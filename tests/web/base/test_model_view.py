@@ -238,8 +238,6 @@ def counted(store: Session) -> Iterator[list[str]]:
 
 
 # --- reading ---------------------------------------------------------------------------------------------
-
-
 def test_a_list_page_takes_as_many_queries_for_fifty_rows_as_for_one(client: FlaskClient, store: Session) -> None:
     asked = []
     for rows in (1, 49):
@@ -378,8 +376,6 @@ def test_eight_threads_on_one_screen_never_see_each_others_query(app: Flask, sto
 
 
 # --- writing ---------------------------------------------------------------------------------------------
-
-
 def test_no_get_changes_anything(client: FlaskClient, app: Flask, store: Session) -> None:
     keep(store, Case(id=1, name="kept"))
     for rule in app.url_map.iter_rules():
@@ -472,17 +468,10 @@ def test_a_row_others_depend_on_is_not_deleted(app: Flask, client: FlaskClient, 
 @pytest.mark.parametrize(
     "wish",
     [
-        "//evil.example",
-        "https://evil.example/",
-        "/\\evil.example",
-        "/\t/evil.example",
-        "javascript:alert(1)",
-        "\\\\evil",
-        "",
-        "home",
-        "///e",
+        "//evil.example", "https://evil.example/", "/\\evil.example", "/\t/evil.example", "javascript:alert(1)",
+        "\\\\evil", "", "home", "///e",
     ],
-)
+)  # fmt: skip
 def test_next_leads_only_to_a_path_of_this_site(client: FlaskClient, wish: str) -> None:
     assert client.get("/cases/onward", query_string={"next": wish}).headers["Location"] == "/home"
     assert send(client, "/cases/onward", next=wish).headers["Location"] == "/home"
@@ -498,17 +487,10 @@ def test_next_leads_back_to_the_list_with_its_query(client: FlaskClient, store: 
 
 
 # --- pages -----------------------------------------------------------------------------------------------
-
 PAGES = (
-    "/cases/list/",
-    "/cases/list/?name=none",
-    "/cases/show/1",
-    "/cases/add",
-    "/cases/edit/1",
-    "/teams/list/",
-    "/nowhere",
-    "/cases/no",
-)
+    "/cases/list/", "/cases/list/?name=none", "/cases/show/1", "/cases/add", "/cases/edit/1", "/teams/list/",
+    "/nowhere", "/cases/no",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -568,8 +550,6 @@ def test_preferences_are_set_by_post_and_return_to_the_page(client: FlaskClient)
 
 
 # --- fields ----------------------------------------------------------------------------------------------
-
-
 class Everything(AppForm):
     class Meta(AppForm.Meta):
         csrf = False
@@ -627,8 +607,6 @@ def test_an_upload_field_gives_the_file_and_never_fills_a_column(app: Flask) -> 
 
 
 # --- charts and values -----------------------------------------------------------------------------------
-
-
 def test_an_error_without_refusals_still_has_a_sentence() -> None:
     assert AppError("Not today.", field="day").refusals[0].field == "day"
 

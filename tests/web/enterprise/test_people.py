@@ -25,20 +25,13 @@ def typed(**words) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/people/show/{person}"),
-        ("GET", "/people/edit/{person}"),
-        ("POST", "/people/edit/{person}"),
-        ("POST", "/people/release/{person}"),
-        ("POST", "/people/reveal/{person}"),
-        ("GET", "/qualifications/edit/{qualification}"),
-        ("POST", "/qualifications/edit/{qualification}"),
-        ("POST", "/qualifications/delete/{qualification}"),
-        ("GET", "/papers/{paper}"),
-        ("GET", "/papers/{paper}?download=1"),
-        ("GET", "/papers/{paper}/small"),
-        ("GET", "/enterprise/{enterprise}"),
+        ("GET", "/people/show/{person}"), ("GET", "/people/edit/{person}"), ("POST", "/people/edit/{person}"),
+        ("POST", "/people/release/{person}"), ("POST", "/people/reveal/{person}"),
+        ("GET", "/qualifications/edit/{qualification}"), ("POST", "/qualifications/edit/{qualification}"),
+        ("POST", "/qualifications/delete/{qualification}"), ("GET", "/papers/{paper}"),
+        ("GET", "/papers/{paper}?download=1"), ("GET", "/papers/{paper}/small"), ("GET", "/enterprise/{enterprise}"),
     ],
-)
+)  # fmt: skip
 def test_records_of_another_enterprise_are_not_found(clerk, session, system, theirs, method, path):
     person, qualification = kept(session, make.person(theirs)), kept(session, a_qualification(theirs))
     paper = handed_in(session, system, person)

@@ -52,17 +52,11 @@ def ticket(answer, name="ticket") -> str:
 def typed(**changes):
     at = office_time(now())
     form = {
-        "title": "关于举办2026年第3期考核的通知",
-        "number": "湘建培〔2026〕3号",
-        "categories": ["A", "C1"],
-        "signup_start": f"{at - DAY:%Y-%m-%dT%H:%M}",
-        "signup_end": f"{at + 5 * DAY:%Y-%m-%dT%H:%M}",
-        "exam_on": f"{at + 20 * DAY:%Y-%m-%d}",
-        "place": "长沙",
-        "quota": "",
-        "pass_mark": "60",
+        "title": "关于举办2026年第3期考核的通知", "number": "湘建培〔2026〕3号", "categories": ["A", "C1"],
+        "signup_start": f"{at - DAY:%Y-%m-%dT%H:%M}", "signup_end": f"{at + 5 * DAY:%Y-%m-%dT%H:%M}",
+        "exam_on": f"{at + 20 * DAY:%Y-%m-%d}", "place": "长沙", "quota": "", "pass_mark": "60",
         "body": "各建筑施工企业：\n现将有关事项通知如下。",
-    }
+    }  # fmt: skip
     return {**form, **changes}
 
 

@@ -91,15 +91,9 @@ def published(session: Session, **facts) -> None:
     session.add(application)
     session.flush()
     given = {
-        "application_id": application.id,
-        "matter": MatterKind.NEW,
-        "category": Category.C1,
-        "stage": Stage.ACCEPTANCE,
-        "agreed": True,
-        "name": "李雷",
-        "id_number": ID_NUMBER,
-        "enterprise_name": "湖南湘江建设有限公司",
-        "region_code": "430100",
-    }
+        "application_id": application.id, "matter": MatterKind.NEW, "category": Category.C1,
+        "stage": Stage.ACCEPTANCE, "agreed": True, "name": "李雷", "id_number": ID_NUMBER,
+        "enterprise_name": "湖南湘江建设有限公司", "region_code": "430100",
+    }  # fmt: skip
     publish(session, [DecisionResult(**{**given, **facts})], at=make.NOON)
     session.commit()

@@ -101,8 +101,6 @@ def test_unknown_matters_and_invalid_ids_cause_no_error(holder):
 
 
 LOST = {"declared_on": "2026-02-20", "medium": "湖南日报"}
-
-
 REPLACEMENTS = [
     ("wrong_information", {"name": "李小明"}, (P.CORRECTION_PROOF,), {}),
     ("lost", LOST, (P.LOSS_STATEMENT,), {}),
