@@ -7,6 +7,7 @@ from flask_appbuilder.security.sqla.models import Role as FabRole
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app import models
 from app.accounts.access import Actor
 from app.core.identifiers import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
 from app.core.vocabulary import (
@@ -24,20 +25,6 @@ from app.core.vocabulary import (
     SignupState,
     State,
     TechnicalTitle,
-)
-from app.models import (
-    Account,
-    Application,
-    Certificate,
-    Enterprise,
-    ExamNotice,
-    ExamPass,
-    ExamSignup,
-    Filing,
-    Paper,
-    Person,
-    Qualification,
-    Region,
 )
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)  # noon in the office, a Monday
@@ -60,15 +47,19 @@ def uscc(n: int | None = None) -> str:
     return body + CREDIT_ALPHABET[(31 - total % 31) % 31]
 
 
-def regions() -> list[Region]:
-    return [Region(code="430000", name="湖南省"), Region(code="430100", name="长沙市"), Region(code="430200", name="株洲市")]
+def regions() -> list[models.Region]:
+    return [
+        models.Region(code="430000", name="湖南省"),
+        models.Region(code="430100", name="长沙市"),
+        models.Region(code="430200", name="株洲市"),
+    ]
 
 
-def enterprise(**facts) -> Enterprise:
-    return Enterprise(**{"name": "湖南湘江建设有限公司", "uscc": uscc(), "region_code": "430100", **facts})
+def enterprise(**facts) -> models.Enterprise:
+    return models.Enterprise(**{"name": "湖南湘江建设有限公司", "uscc": uscc(), "region_code": "430100", **facts})
 
 
-def person(enterprise: Enterprise | None = None, **facts) -> Person:
+def person(enterprise: models.Enterprise | None = None, **facts) -> models.Person:
     given = {
         "name": "李雷",
         "id_number": id_number(),
@@ -79,53 +70,53 @@ def person(enterprise: Enterprise | None = None, **facts) -> Person:
     }
     if enterprise is not None:
         given["enterprise"] = enterprise
-    return Person(**{**given, **facts})
+    return models.Person(**{**given, **facts})
 
 
-def paper(kind: PaperKind = PaperKind.PHOTO, **owner) -> Paper:
-    return Paper(
+def paper(kind: PaperKind = PaperKind.PHOTO, **owner) -> models.Paper:
+    return models.Paper(
         kind=kind, filename="扫描件.jpg", digest="0" * 64, mime="image/jpeg", size=1000, uploaded_at=NOON,
         uploaded_by="clerk", **owner,
     )  # fmt: skip
 
 
-def complete_papers(person: Person, *, without: tuple[PaperKind, ...] = ()) -> list[Paper]:
+def complete_papers(person: models.Person, *, without: tuple[PaperKind, ...] = ()) -> list[models.Paper]:
     """Every scan a person can have. The person must have been flushed."""
     return [
         paper(kind, person_id=person.id, enterprise_id=person.enterprise_id) for kind in PERSON_PAPERS if kind not in without
     ]
 
 
-def qualification(enterprise: Enterprise, **facts) -> Qualification:
+def qualification(enterprise: models.Enterprise, **facts) -> models.Qualification:
     given = {
         "number": "D243000001",
         "kind_and_grade": "建筑工程施工总承包贰级",
         "valid_from": date(2024, 1, 1),
         "valid_to": date(2028, 12, 31),
     }
-    return Qualification(**{**given, "enterprise": enterprise, **facts})
+    return models.Qualification(**{**given, "enterprise": enterprise, **facts})
 
 
-def notice(**facts) -> ExamNotice:
+def notice(**facts) -> models.ExamNotice:
     given = {
         "title": "2026年第1期安管人员考核", "categories": (Category.A, Category.B, Category.C1, Category.C2, Category.C3),
         "signup_start": NOON - timedelta(days=5), "signup_end": NOON + timedelta(days=5),
         "exam_on": TODAY + timedelta(days=20), "place": "长沙", "pass_mark": 60, "region_code": "430000",
         "published_at": NOON - timedelta(days=6), "published_by": "考务",
     }  # fmt: skip
-    return ExamNotice(**{**given, **facts})
+    return models.ExamNotice(**{**given, **facts})
 
 
-def signup(notice: ExamNotice, person: Person, **facts) -> ExamSignup:
+def signup(notice: models.ExamNotice, person: models.Person, **facts) -> models.ExamSignup:
     given = {
         "number": f"BM{next(_serial):06d}", "notice": notice, "person": person, "enterprise": person.enterprise,
         "region_code": person.enterprise.region_code, "category": Category.C1, "state": SignupState.SELECTED,
         "created_at": NOON,
     }  # fmt: skip
-    return ExamSignup(**{**given, **facts})
+    return models.ExamSignup(**{**given, **facts})
 
 
-def exam_pass(person: Person, **facts) -> ExamPass:
+def exam_pass(person: models.Person, **facts) -> models.ExamPass:
     """A passed exam known from the old system, originals verified."""
     given = {
         "category": Category.C1,
@@ -134,10 +125,10 @@ def exam_pass(person: Person, **facts) -> ExamPass:
         "originals_verified_at": NOON,
         "originals_verified_by": "受理",
     }
-    return ExamPass(person=person, **{**given, **facts})
+    return models.ExamPass(person=person, **{**given, **facts})
 
 
-def filing(enterprise: Enterprise, **facts) -> Filing:
+def filing(enterprise: models.Enterprise, **facts) -> models.Filing:
     given = {
         "number": f"F{next(_serial):06d}",
         "matter": MatterKind.NEW,
@@ -146,10 +137,10 @@ def filing(enterprise: Enterprise, **facts) -> Filing:
         "created_at": NOON,
         "created_by": "企业",
     }
-    return Filing(enterprise=enterprise, **{**given, **facts})
+    return models.Filing(enterprise=enterprise, **{**given, **facts})
 
 
-def application(person: Person, state: State = State.DRAFT, **facts) -> Application:
+def application(person: models.Person, state: State = State.DRAFT, **facts) -> models.Application:
     """An application in any state, with the dates and numbers that the state requires."""
     enterprise = facts.pop("enterprise", person.enterprise)
     moved = {} if state is State.DRAFT else {"submitted_at": NOON - timedelta(days=1), "round": 1}
@@ -168,17 +159,17 @@ def application(person: Person, state: State = State.DRAFT, **facts) -> Applicat
         "created_at": NOON - timedelta(days=2),
         "reason_code": "",
     }
-    return Application(person=person, enterprise=enterprise, state=state, **{**given, **moved, **facts})
+    return models.Application(person=person, enterprise=enterprise, state=state, **{**given, **moved, **facts})
 
 
-def transfer(person: Person, by: Enterprise, state: State = State.DRAFT, **facts) -> Application:
+def transfer(person: models.Person, by: models.Enterprise, state: State = State.DRAFT, **facts) -> models.Application:
     """Another enterprise's request for somebody's certificate."""
     held = facts.pop("certificate", None) or certificate(person)
     between = {"matter": MatterKind.TRANSFER, "enterprise": by, "releasing_enterprise": held.enterprise, "certificate": held}
     return application(person, state, **{**between, "category": held.category, **facts})
 
 
-def certificate(person: Person, **facts) -> Certificate:
+def certificate(person: models.Person, **facts) -> models.Certificate:
     category = facts.get("category", Category.C1)
     given = {
         "number": f"湘建安{category.value}(2024){next(_serial):07d}", "category": category,
@@ -187,22 +178,22 @@ def certificate(person: Person, **facts) -> Certificate:
         "first_issued_on": date(2024, 5, 1), "issued_on": date(2024, 5, 1), "valid_from": date(2024, 5, 1),
         "valid_to": date(2027, 4, 30), "status": CertificateStatus.VALID,
     }  # fmt: skip
-    return Certificate(person=person, **{**given, **facts})
+    return models.Certificate(person=person, **{**given, **facts})
 
 
-def account(session: Session, username: str, role: Role, **facts) -> Account:
+def account(session: Session, username: str, role: Role, **facts) -> models.Account:
     """A saved account with one role (``built`` has synced the roles) and no usable password."""
     held = session.scalars(select(FabRole).where(FabRole.name == role.value)).one()
     given = {"first_name": username, "last_name": "", "email": f"{username}@accounts.invalid", "active": True}
     if role is not Role.ENTERPRISE_CLERK:
         given["region_code"] = "430000"
-    made = Account(username=username, roles=[held], password="-", **{**given, **facts})
+    made = models.Account(username=username, roles=[held], password="-", **{**given, **facts})
     session.add(made)
     session.commit()
     return made
 
 
-def clerk(enterprise: Enterprise) -> Actor:
+def clerk(enterprise: models.Enterprise) -> Actor:
     return Actor(None, "企业经办", frozenset({Role.ENTERPRISE_CLERK}), enterprise_id=enterprise.id)
 
 

@@ -4,12 +4,10 @@ Expected answers are in a table; a route that is not in it fails.
 """
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
-from threading import Barrier
 
 import pytest
 from sqlalchemy import func, inspect, select, text
@@ -60,6 +58,7 @@ from app.models import (
     UserSession,
 )
 from tests import make
+from tests.at_once import at_once
 from tests.hostile_files import jpeg
 
 DAY = timedelta(days=1)
@@ -603,18 +602,6 @@ def test_stored_markup_is_shown_as_text_on_every_page_with_all_security_headers(
 
 
 # --- concurrent requests -----------------------------------------------------------------------------
-def at_once(*calls):
-    """The results of calls started at the same moment."""
-    barrier = Barrier(len(calls))
-
-    def begin(call):
-        barrier.wait(10)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(60) for future in [pool.submit(begin, call) for call in calls]]
-
-
 def scalar(session, query):
     value = session.scalar(query)
     session.rollback()
@@ -627,12 +614,7 @@ def test_of_two_concurrent_decisions_one_wins_and_the_other_is_a_conflict(sessio
     session.rollback()
     case, results = f"/cases/{changsha.case}/decide", ("return", "decline")
     requests = zip(browsers, results, strict=True)
-    answers = at_once(
-        *(
-            lambda browser=one, result=two: browser.post(case, data={"decision": result, "reason": "不清楚"})
-            for one, two in requests
-        )
-    )
+    answers = at_once(lambda one: one[0].post(case, data={"decision": one[1], "reason": "不清楚"}), requests)
     assert sorted(answer.status_code for answer in answers) == [302, 409]
     assert scalar(session, select(func.count(Step.id)).where(Step.application_id == changsha.case)) == 2  # submitted, decided
 
@@ -642,7 +624,7 @@ def test_a_concurrent_double_submission_counts_once(session, signed_in, changsha
     browsers = [signed_in(account), signed_in(account)]
     session.rollback()
     row = changsha.signup + 1  # rejected, so the enterprise may submit it again
-    at_once(*(lambda browser=one: browser.post("/exam/signups/submit", data={"rowid": row}) for one in browsers))
+    at_once(lambda browser: browser.post("/exam/signups/submit", data={"rowid": row}), browsers)
     lines = select(AuditEntry.change).where(AuditEntry.table == "exam_signup", AuditEntry.row == str(row))
     moves = [change for change in session.scalars(lines) if change.get("state") == ["rejected", "submitted"]]
     session.rollback()
@@ -660,7 +642,7 @@ def test_six_enterprises_signing_up_at_once_get_no_more_places_than_there_are(se
     forms = [{"rowid": [person.id], f"category-{person.id}": "C1", "then": "submit"} for person in people]
     session.commit()
     address, requests = f"/exam/notices/{changsha.notice}/signup", zip(browsers, forms, strict=True)
-    answers = at_once(*(lambda browser=one, form=two: browser.post(address, data=form) for one, two in requests))
+    answers = at_once(lambda one: one[0].post(address, data=one[1]), requests)
     assert sorted(answer.status_code for answer in answers) == [302, 302, 422, 422, 422, 422]
     taken = ExamSignup.state.in_((SignupState.SUBMITTED, SignupState.ADMITTED))
     assert scalar(session, select(func.count(ExamSignup.id)).where(taken)) == 3

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from app import models
 from app.certificates.lifecycle import extended
 from app.core.clock import OFFICE_ZONE, add_months
 from app.core.errors import Unmet
@@ -27,17 +28,6 @@ from app.core.vocabulary import (
 from app.eligibility.corrections import CorrectionMark, changes
 from app.eligibility.facts import of_applications
 from app.matters import MATTERS, seed_papers, warnings_of
-from app.models import (
-    Application,
-    Certificate,
-    CertificateEvent,
-    CertificateVersion,
-    Message,
-    Paper,
-    PaperRule,
-    Person,
-    PublicNotice,
-)
 from app.workflow import carry_out
 from tests import make
 from tests.query_counter import queries
@@ -89,13 +79,13 @@ def approved(firm, application, at=make.NOON):
     for action, role, side in PROCEDURE:
         if action is not Action.RELEASE or application.matter is TRANSFER:
             assert codes(do(firm, application, action, role, side, at=at)) == set(), action
-    return firm.session.get_one(Certificate, firm.session.get_one(Application, application.id).certificate_id)
+    return firm.session.get_one(models.Certificate, firm.session.get_one(models.Application, application.id).certificate_id)
 
 
 def current(session, certificate):
     return session.scalars(
-        select(CertificateVersion).where(
-            CertificateVersion.certificate_id == certificate.id, CertificateVersion.replaced_at.is_(None)
+        select(models.CertificateVersion).where(
+            models.CertificateVersion.certificate_id == certificate.id, models.CertificateVersion.replaced_at.is_(None)
         )
     ).one()
 
@@ -217,9 +207,11 @@ def test_a_transfer_takes_certificate_and_person_along_and_keeps_number_and_term
     moved = approved(firm, firm.on(certificate, TRANSFER))
     assert (moved.number, moved.valid_to, moved.enterprise_id) == (number, valid_to, firm.enterprise.id)
     assert moved.printed_enterprise == firm.enterprise.name == current(session, moved).face["enterprise"]
-    person = session.get(Person, moved.person_id)
+    person = session.get(models.Person, moved.person_id)
     assert person.enterprise_id == firm.enterprise.id
-    papers = session.scalars(select(Paper).where(Paper.person_id == person.id, Paper.replaced_at.is_(None))).all()
+    papers = session.scalars(
+        select(models.Paper).where(models.Paper.person_id == person.id, models.Paper.replaced_at.is_(None))
+    ).all()
     assert {p.kind for p in papers} == set(PERSON_PAPERS)
     assert {p.enterprise_id for p in papers} == {firm.enterprise.id}
 
@@ -230,7 +222,7 @@ def test_somebody_whom_a_third_enterprise_employs_stays_there(firm, session):
     certificate.person.enterprise_id = third.enterprise.id
     moved = approved(firm, firm.on(certificate, TRANSFER))
     assert moved.enterprise_id == firm.enterprise.id
-    assert session.get(Person, moved.person_id).enterprise_id == third.enterprise.id
+    assert session.get(models.Person, moved.person_id).enterprise_id == third.enterprise.id
 
 
 def test_the_office_sees_and_is_timed_only_after_the_old_enterprise_has_agreed(firm, session):
@@ -256,7 +248,7 @@ def test_a_refusal_by_the_old_enterprise_is_told_with_its_reason_and_can_be_aske
     application = firm.on(firm.old.certificate(), TRANSFER)
     do(firm, application, Action.SUBMIT)
     do(firm, application, Action.REFUSE_RELEASE, side=Side.RELEASER, reason="劳动合同未到期")
-    asked, answered = session.scalars(select(Message).order_by(Message.id))
+    asked, answered = session.scalars(select(models.Message).order_by(models.Message.id))
     assert (asked.mobile, answered.mobile) == ("13700000000", "13800000000")
     assert "劳动合同未到期" in answered.text
     do(firm, application, Action.SUBMIT)
@@ -270,8 +262,8 @@ def test_the_administrator_releases_with_evidence_and_both_are_told(firm, sessio
         do(firm, application, Action.RELEASE_BY_OFFICE, Role.ADMIN)
     do(firm, application, Action.RELEASE_BY_OFFICE, Role.ADMIN, reason="原企业已注销，见工商登记")
     assert application.state is State.AWAITING_ACCEPTANCE
-    assert {m.mobile for m in session.scalars(select(Message))} == {"13700000000", "13800000000"}
-    assert session.scalars(select(PublicNotice)).all() == []
+    assert {m.mobile for m in session.scalars(select(models.Message))} == {"13700000000", "13800000000"}
+    assert session.scalars(select(models.PublicNotice)).all() == []
 
 
 @pytest.mark.parametrize(
@@ -309,7 +301,7 @@ def test_certificates_left_behind_are_a_warning(firm, session):
 
 def test_scans_of_the_old_enterprise_do_not_count_for_the_new_one(firm, session):
     application = firm.on(firm.old.certificate(), TRANSFER)
-    for paper in session.scalars(select(Paper).where(Paper.application_id == application.id)):
+    for paper in session.scalars(select(models.Paper).where(models.Paper.application_id == application.id)):
         paper.replaced_at = make.NOON
     session.commit()
     assert {"missing-photo", "missing-id_card", "missing-employment_contract"} <= submitted(firm, application)
@@ -377,9 +369,9 @@ def test_a_correction_reaches_the_person_on_approval_and_no_earlier(firm, sessio
     person = application.person
     for action, role, side in PROCEDURE[:1] + PROCEDURE[2:4]:
         do(firm, application, action, role, side)
-        assert session.get(Person, person.id).name == "李雷"
+        assert session.get(models.Person, person.id).name == "李雷"
     do(firm, application, Action.APPROVE, Role.APPROVER)
-    corrected = session.scalars(select(Person).where(Person.id_number_key == number)).one()
+    corrected = session.scalars(select(models.Person).where(models.Person.id_number_key == number)).one()
     assert (corrected.id, corrected.name, str(corrected.birth_date), corrected.sex.value) == (
         person.id,
         "李磊",
@@ -519,7 +511,7 @@ def test_each_matter_has_its_own_legal_clock(firm, matter, days):
 
 def test_missing_papers_of_a_matter_are_named_with_the_place_where_they_are_added(firm, session):
     application = firm.on(firm.certificate(), RENEWAL)
-    for paper in session.scalars(select(Paper).where(Paper.application_id == application.id)):
+    for paper in session.scalars(select(models.Paper).where(models.Paper.application_id == application.id)):
         session.delete(paper)
     session.commit()
     planned = do(firm, application, Action.SUBMIT)
@@ -531,7 +523,7 @@ def test_missing_papers_of_a_matter_are_named_with_the_place_where_they_are_adde
 @pytest.mark.parametrize(("required_from", "refused"), [(make.TODAY, {"missing-registration"}), (make.TODAY + DAY, set())])
 def test_a_changed_table_of_papers_counts_from_its_day_on(firm, session, required_from, refused):
     application = firm.on(firm.certificate(firm.person(without=(PaperKind.REGISTRATION,))), RENEWAL)
-    rule = PaperRule(matter=RENEWAL, category="C1", paper=PaperKind.REGISTRATION, required_from=required_from)
+    rule = models.PaperRule(matter=RENEWAL, category="C1", paper=PaperKind.REGISTRATION, required_from=required_from)
     session.add(rule)
     session.commit()
     try:
@@ -543,7 +535,7 @@ def test_a_changed_table_of_papers_counts_from_its_day_on(firm, session, require
 
 def test_what_was_submitted_before_an_edit_is_not_asked_for_it(firm, session):
     application = firm.on(firm.certificate(firm.person(without=(PaperKind.REGISTRATION,))), RENEWAL, State.RETURNED)
-    rule = PaperRule(matter=RENEWAL, paper=PaperKind.REGISTRATION, required_from=make.TODAY)
+    rule = models.PaperRule(matter=RENEWAL, paper=PaperKind.REGISTRATION, required_from=make.TODAY)
     session.add(rule)
     session.commit()
     try:
@@ -554,7 +546,9 @@ def test_what_was_submitted_before_an_edit_is_not_asked_for_it(firm, session):
 
 
 def test_a_line_for_a_category_overrules_the_general_one_and_seeding_again_adds_nothing(firm, session):
-    rule = PaperRule(matter=RENEWAL, category="C1", paper=PaperKind.TITLE, required=False, required_from=date(2018, 1, 1))
+    rule = models.PaperRule(
+        matter=RENEWAL, category="C1", paper=PaperKind.TITLE, required=False, required_from=date(2018, 1, 1)
+    )
     session.add(rule)
     session.commit()
     assert seed_papers(session) == 0
@@ -594,7 +588,7 @@ def test_marks_make_one_notice_and_open_only_what_is_marked(firm, session):
     step = application.steps[-1]
     assert step.marks == [mark.stored() for mark in marks]
     assert [line[:2] for line in step.reason.splitlines()] == ["1.", "2.", "共两"]
-    person = session.get(Person, application.person_id)
+    person = session.get(models.Person, application.person_id)
     person.major, person.position = "土木工程", Position.SAFETY_DIRECTOR
     session.commit()
     assert codes(do(firm, application, Action.SUBMIT)) == {"not-corrected"}  # the photo is the one that was marked
@@ -608,7 +602,7 @@ def test_without_marks_everything_is_open(firm, session):
     application = firm.on(firm.certificate(), RENEWAL)
     do(firm, application, Action.SUBMIT)
     do(firm, application, Action.RETURN, Role.ACCEPTANCE_OFFICER, reason="请核对全部信息")
-    session.get(Person, application.person_id).position = Position.SAFETY_DIRECTOR
+    session.get(models.Person, application.person_id).position = Position.SAFETY_DIRECTOR
     session.commit()
     do(firm, application, Action.SUBMIT)
     session.refresh(application)
@@ -650,9 +644,9 @@ def test_every_change_leaves_one_line_of_history(firm, session):
     certificate = approved(firm, firm.on(firm.old.certificate(), TRANSFER))
     approved(firm, firm.on(certificate, REPLACEMENT))
     approved(firm, firm.on(certificate, CANCELLATION))
-    kinds = session.scalars(select(CertificateEvent.deed).order_by(CertificateEvent.id)).all()
+    kinds = session.scalars(select(models.CertificateEvent.deed).order_by(models.CertificateEvent.id)).all()
     assert kinds == [CertificateEventKind.MOVED, CertificateEventKind.REPLACED, CertificateEventKind.CANCELLED]
-    assert session.scalar(select(func.count()).where(CertificateVersion.replaced_at.is_(None))) == 1
+    assert session.scalar(select(func.count()).where(models.CertificateVersion.replaced_at.is_(None))) == 1
 
 
 def test_every_matter_is_served():

@@ -1,4 +1,3 @@
-import threading
 from datetime import date, timedelta
 from itertools import product
 
@@ -14,6 +13,7 @@ from app.core.vocabulary import CLOSED, Action, Category, CertificateStatus, Mat
 from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Message, PublicNotice, Step
 from app.workflow import ACTORS, MOVES, Move, carry_out, plan, table_errors
 from tests import make
+from tests.at_once import at_once
 from tests.query_counter import queries
 from tests.workflow_fixture import Firm
 
@@ -474,21 +474,14 @@ def test_five_hundred_are_approved_in_as_many_queries_as_one(firm, session, syst
 
 def test_two_approvers_at_once_issue_each_certificate_once(firm, session, system):
     ids = _many(firm, session, 12)
-    start, passed = threading.Barrier(2), []
 
-    def approve():
+    def approve(_n: int) -> int:
         with Session(system.engine) as mine:
-            start.wait()
             planned = carry_out(mine, ids, Action.APPROVE, make.officer(Role.APPROVER), at=make.NOON, office=_office())
             mine.commit()
-            passed.append(len(planned.passes))
+            return len(planned.passes)
 
-    threads = [threading.Thread(target=approve) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(passed) == [0, 12]
+    assert sorted(at_once(approve, range(2))) == [0, 12]
     assert session.scalar(select(func.count(Certificate.id))) == 12
     assert session.scalar(select(func.count(func.distinct(Certificate.number)))) == 12
 

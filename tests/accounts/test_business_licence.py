@@ -23,6 +23,7 @@ from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding, 
 from app.models import Challenge
 from app.worker.providers import RemoteLicences, licences_of
 from tests import make
+from tests.at_once import at_once
 from tests.licences import KEY, TRUST, claims, platform, signed
 
 AT = make.NOON
@@ -260,8 +261,7 @@ def test_concurrent_copies_of_an_assertion_all_see_it_confirmed(engine, session,
         with Session(engine) as mine, mine.begin():
             return tickets.apply_assertion(mine, one, at=AT, seconds=120)
 
-    with ThreadPoolExecutor(20) as pool:
-        assert set(pool.map(arrive, range(20))) == {ChallengeState.CONFIRMED}
+    assert set(at_once(arrive, range(20))) == {ChallengeState.CONFIRMED}
     session.expire_all()
     assert session.scalar(select(Challenge.evidence))["jti"] == one.jti
 

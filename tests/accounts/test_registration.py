@@ -1,8 +1,5 @@
 """企业注册: one enterprise for one credit code, also concurrently; no take-over; the administrator's decision."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +15,7 @@ from app.models import Account, Enterprise, Message
 from app.web.auth.sign_in import objections
 from tests import make
 from tests.accounts.registration_steps import ADMIN, LICENCE, MOBILE, count, request_for
+from tests.at_once import at_once
 
 pytest_plugins = ("tests.accounts.registration_steps",)  # its fixtures
 
@@ -52,11 +50,10 @@ def test_registered_enterprise_is_not_taken_over(app, session, registration):
 
 
 def test_fifty_concurrent_registrations_of_one_code_create_one(app, session):
-    code, barrier, names = make.uscc(78), Barrier(50), ("Xinye", "ＸＩＮＹＥ", "xinye", "XinYe", "ｘinye")
+    code, names = make.uscc(78), ("Xinye", "ＸＩＮＹＥ", "xinye", "XinYe", "ｘinye")
     session.rollback()
 
     def attempt(n: int) -> str:
-        barrier.wait(20)
         with app.app_context(), Session(db.engine) as own:
             try:
                 register(own, request_for(code), LICENCE, username=names[n % 5], at=now())
@@ -65,19 +62,16 @@ def test_fifty_concurrent_registrations_of_one_code_create_one(app, session):
                 return error.refusals[0].code
         return "made"
 
-    with ThreadPoolExecutor(50) as pool:
-        ends = [end.result(60) for end in [pool.submit(attempt, n) for n in range(50)]]
+    ends = at_once(attempt, range(50))
     assert ends.count("made") == 1
     assert set(ends) <= {"made", "registration-pending", "username-taken", "overtaken"}
     assert (count(session, Enterprise), count(session, Account)) == (1, 1)
 
 
 def test_concurrent_registrations_of_one_user_name_create_one(app, session):
-    barrier = Barrier(8)
     session.rollback()
 
     def attempt(n: int) -> bool:
-        barrier.wait(20)
         with app.app_context(), Session(db.engine) as own:
             try:
                 register(own, request_for(make.uscc(80 + n)), LICENCE, username="xinye", at=now())
@@ -86,8 +80,7 @@ def test_concurrent_registrations_of_one_user_name_create_one(app, session):
                 return False
         return True
 
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(end.result(60) for end in [pool.submit(attempt, n) for n in range(8)]) == 1
+    assert sum(at_once(attempt, range(8))) == 1
     assert (count(session, Enterprise), count(session, Account)) == (1, 1)
 
 

@@ -1,8 +1,6 @@
 """任命: exclusive roles, no role to oneself, and always one security administrator."""
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
-from threading import Barrier
 
 import pytest
 from flask_appbuilder.security.sqla.models import Role as RoleRow
@@ -19,6 +17,7 @@ from app.web.auth.permissions import PERMISSIONS, held_by
 from app.web.auth.sign_in import objections
 from app.workflow import MOVES
 from tests import make
+from tests.at_once import at_once
 
 SECURITY = Actor(None, "安全", frozenset({Role.SECURITY_ADMIN}))
 PAIRS = [pair for pair in combinations(Role, 2) if {*pair} & {*ADMINISTRATORS, Role.ENTERPRISE_CLERK}]
@@ -149,12 +148,12 @@ def test_last_security_administrator_cannot_be_removed(session, roles):
 
 
 def test_concurrent_mutual_removal_leaves_one_security_administrator(app, session, roles):
-    both, barrier = [make.account(session, name, Role.SECURITY_ADMIN).id for name in ("one", "two")], Barrier(2)
+    both = [make.account(session, name, Role.SECURITY_ADMIN).id for name in ("one", "two")]
 
-    def take(mine: int, theirs: int) -> str:
+    def take(pair: list[int]) -> str:
+        mine, theirs = pair
         actor = Actor(mine, "x", frozenset({Role.SECURITY_ADMIN}))
         with app.app_context(), Session(db.engine) as own:
-            barrier.wait(10)
             try:
                 role_assignment.assign_role(own, theirs, None, actor)
                 own.commit()
@@ -162,9 +161,7 @@ def test_concurrent_mutual_removal_leaves_one_security_administrator(app, sessio
                 return error.refusals[0].code
         return "taken"
 
-    with ThreadPoolExecutor(2) as pool:
-        ends = [pool.submit(take, *pair) for pair in (both, both[::-1])]
-        assert sorted(end.result(60) for end in ends) == ["last-security-admin", "taken"]
+    assert sorted(at_once(take, (both, both[::-1]))) == ["last-security-admin", "taken"]
 
 
 def test_missing_administrators_are_listed(session, roles):

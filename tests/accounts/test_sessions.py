@@ -1,6 +1,5 @@
-"""Sessions end on the server whatever cookie was saved; the pages that list and end them."""
+"""Sessions end on the server whatever cookie was saved."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from app.core.vocabulary import Registration, Role, SessionEndReason, SignInMeth
 from app.db.session import reading
 from app.models import Account, Enterprise, Parameter, UserSession
 from tests import make
+from tests.at_once import at_once
 from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 
 pytest_plugins = ("tests.sign_in_fixture",)
@@ -211,8 +211,7 @@ def test_of_twenty_concurrent_sign_ins_three_sessions_remain(sign_in_system, sig
             )
             session.commit()
 
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(enter, range(20)))
+    at_once(enter, range(20))
     assert shop.scalar(select(func.count()).where(UserSession.ended_at.is_(None))) == Office().most_sessions
 
 

@@ -1,4 +1,3 @@
-import threading
 from io import BytesIO
 
 import pytest
@@ -13,6 +12,7 @@ from app.files.inspect import FileRefused
 from app.files.storage import Store
 from app.models import Paper, Person
 from tests import make
+from tests.at_once import at_once
 
 
 @pytest.fixture
@@ -104,30 +104,21 @@ def test_a_discarded_scan_no_longer_counts(session, store, person, office):
 
 
 def test_two_uploads_at_once_leave_one_current_scan(session, store, person, office, system):
-    start, ends = threading.Barrier(2), []
+    clerk = make.clerk(person.enterprise)
+    session.rollback()
 
-    def upload(shade):
+    def upload(shade: str) -> str:
         with Session(system.engine) as mine:
-            owner = mine.get(Person, person.id)
-            clerk = make.clerk(owner.enterprise)
-            mine.rollback()
-            start.wait()
             try:
                 attach(
                     mine, store, mine.get(Person, person.id), PaperKind.PHOTO, picture(shade, (413, 579)), "照片.jpg",
                     clerk, at=make.NOON, office=office,
                 )  # fmt: skip
                 mine.commit()
-                ends.append("kept")
+                return "kept"
             except Stale:
                 mine.rollback()
-                ends.append("stale")
+                return "stale"
 
-    threads = [threading.Thread(target=upload, args=(shade,)) for shade in ("#112233", "#445566")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(ends) == 2
-    assert "kept" in ends
+    assert "kept" in at_once(upload, ("#112233", "#445566"))
     assert session.scalar(select(func.count(Paper.id)).where(Paper.replaced_at.is_(None))) == 1

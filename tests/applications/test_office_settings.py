@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from threading import Barrier, Thread
 
 import pytest
 from sqlalchemy import select
@@ -28,6 +27,7 @@ from app.outbox.jobs import JobLease
 from app.web import request_context
 from app.worker.runner import JobContext, JobRun
 from tests import make
+from tests.at_once import at_once
 from tests.query_counter import queries
 from tests.test_docs import chinese
 
@@ -277,24 +277,16 @@ def test_a_stored_word_that_says_nothing_is_shown_and_can_be_replaced(session, s
 
 
 def test_two_who_set_the_same_at_once_do_not_overwrite_each_other(system, session):
-    barrier, results = Barrier(2), []
-
-    def set_to(days: int) -> None:
+    def set_to(days: int) -> int | str:
         with Session(system.engine) as own:
             own.info.update(actor="x", at=make.NOON)
-            barrier.wait(20)
             try:
                 change(own, {"accept_days": days}, {"accept_days": 5}, ADMIN, base=Office(), at=make.NOON)
                 own.commit()
-                results.append(days)
+                return days
             except (Stale, Unmet) as error:
                 own.rollback()
-                results.append(error.code)
+                return error.code
 
-    both = [Thread(target=set_to, args=(days,)) for days in (7, 9)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join(60)
-    assert len([word for word in results if isinstance(word, int)]) == 1
+    assert len([word for word in at_once(set_to, (7, 9)) if isinstance(word, int)]) == 1
     assert len(audit_lines(session)) == 1

@@ -1,4 +1,4 @@
-"""Each command as it is typed, in an installation of its own."""
+"""``anguan`` as it is typed: init, demonstration data, and what every command has in common."""
 
 import json
 import subprocess

@@ -19,8 +19,9 @@ from app.files.spreadsheets import SheetRefused
 from app.models import AuditEntry, ExamPass, ExamSignup, Person
 from tests import make
 from tests.exams.conftest import CHANGSHA, CLERK, codes
-from tests.exams.test_signups import at_once, counting
+from tests.exams.test_signups import committed_at_once
 from tests.make import NOON
+from tests.query_counter import queries
 
 ABSENT, ADMITTED, FAILED, PASSED, REJECTED, SELECTED, SUBMITTED = (
     *(SignupState.ABSENT, SignupState.ADMITTED, SignupState.FAILED, SignupState.PASSED),
@@ -516,7 +517,7 @@ def test_two_who_submit_at_once_write_one_pass_list(system, session, notice, sit
             session.rollback()
             return "stale"
 
-    assert sorted(at_once(system, submit, submit), key=str) == [2, "stale"]
+    assert sorted(committed_at_once(system, submit, submit), key=str) == [2, "stale"]
     assert session.scalar(select(func.count()).select_from(ExamPass)) == 2
 
 
@@ -526,7 +527,7 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_scores(sessio
         notice = make.notice()
         session.add(notice)
         made = sit(*(["李雷"] * n), on=notice)
-        with counting(session) as statements:
+        with queries(session.get_bind()) as statements:
             sheet = export(session, notice)
             for signup in made:
                 sheet.put(signup, "Score", 80)

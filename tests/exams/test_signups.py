@@ -1,12 +1,9 @@
-"""Notices, sign-ups and their review. Scores: ``test_exam_scores``."""
+"""Sign-ups: who may be signed up, selecting and submitting, also at once."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import date, timedelta
-from threading import Barrier
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import exams
@@ -15,20 +12,10 @@ from app.core.vocabulary import AuditAction, CertificateStatus, PaperKind, Regis
 from app.exams.locking import MOST_AT_ONCE
 from app.models import AuditEntry, ExamSignup, Paper
 from tests import make
+from tests.at_once import at_once
 from tests.exams.conftest import ADMITTED, C1, C2, C3, CLERK, REJECTED, SECOND, SELECTED, SUBMITTED, A, B, codes
 from tests.make import NOON, TODAY
-
-
-@contextmanager
-def counting(session):
-    """How many statements are run inside."""
-    statements: list[str] = []
-    note = lambda _c, _cursor, statement, *_rest: statements.append(statement)  # noqa: E731
-    event.listen(session.get_bind(), "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(session.get_bind(), "before_cursor_execute", note)
+from tests.query_counter import queries
 
 
 def pick(session, notice, picks, clerk, office, at=NOON):
@@ -377,24 +364,21 @@ def test_each_step_of_a_sign_up_is_audited(session, clerk, signups, office):
 
 
 # --- at once ----------------------------------------------------------------------------------------
-def at_once(system, *actions):
-    """Each action in a session and thread of its own, begun together, committed each for itself. Returns the outcomes."""
-    barrier = Barrier(len(actions))
+def committed_at_once(system, *actions):
+    """The outcome of each action, in a session of its own that it commits."""
 
     def run(action):
         with Session(system.engine) as session:
-            barrier.wait()
             outcome = action(session)
             session.commit()
             return outcome
 
-    with ThreadPoolExecutor(len(actions)) as pool:
-        return [future.result() for future in [pool.submit(run, action) for action in actions]]
+    return at_once(run, actions)
 
 
 def test_two_reviewers_at_once_do_not_overwrite_each_other(system, session, signups):
     ids = [signup.id for signup in signups(SUBMITTED, 20)]
-    admitted, rejected = at_once(
+    admitted, rejected = committed_at_once(
         system,
         lambda session: exams.review(session, ids, True, CLERK, at=NOON),
         lambda session: exams.review(session, reversed(ids), False, CLERK, reason="不符合", at=NOON),
@@ -409,7 +393,7 @@ def test_two_reviewers_at_once_do_not_overwrite_each_other(system, session, sign
 def test_two_enterprises_at_once_do_not_get_the_same_last_place(system, session, notice, clerk, signups, office):
     notice.quota = 1
     first, second = signups(SELECTED, 2)
-    outcomes = at_once(
+    outcomes = committed_at_once(
         system, *(lambda session, n=s.id: exams.submit(session, [n], clerk, at=NOON, office=office) for s in (first, second))
     )
     assert sorted(len(outcome.moved) for outcome in outcomes) == [0, 1]
@@ -426,14 +410,14 @@ def test_two_clerks_of_an_enterprise_at_once_select_nobody_twice(system, session
             session.rollback()
             return codes(refused)
 
-    assert sorted(at_once(system, save, save), key=str) == [1, {"already-signed-up"}]
+    assert sorted(committed_at_once(system, save, save), key=str) == [1, {"already-signed-up"}]
 
 
 # --- many at once -----------------------------------------------------------------------------------
 def test_the_number_of_statements_does_not_grow_with_the_number_of_people(session, notice, clerk, people, office):
     def walk(n):
         hired = people(n)
-        with counting(session) as statements:
+        with queries(session.get_bind()) as statements:
             exams.candidates(session, notice.id, clerk, at=NOON, office=office)
             made = pick(session, notice, [(person, A) for person in hired], clerk, office)
             ids = [signup.id for signup in made]

@@ -1,4 +1,4 @@
-"""Inspection, re-encoding and storage of uploaded files."""
+"""The store: each object once, under its digest, whatever happens meanwhile."""
 
 import hashlib
 import io
@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from PIL import Image
 from app.files.images import thumbnail
 from app.files.storage import FileMissing, Store
 from tests import hostile_files as make
+from tests.at_once import at_once
 from tests.files.conftest import accepted
 
 NOW = datetime.now(UTC)
@@ -97,8 +97,7 @@ def test_the_mode_of_an_existing_folder_is_restricted(tmp_path: Path) -> None:
 
 
 def test_fifty_threads_putting_the_same_bytes_leave_one_object(store: Store) -> None:
-    with ThreadPoolExecutor(50) as crowd:
-        digests = set(crowd.map(store.put, [b"paper" * 1000] * 50))
+    digests = set(at_once(store.put, [b"paper" * 1000] * 50))
     assert [place.name for place in files(store)] == list(digests)
     assert store.verify(digests.pop())
 

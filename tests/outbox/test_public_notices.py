@@ -4,13 +4,14 @@ from dataclasses import fields
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 
 from app.core.office import Office
 from app.core.vocabulary import Category, MatterKind, Stage
 from app.models import PublicNotice
 from app.outbox.public_notices import DecisionResult, latest, notices_page, publish
 from tests import make
+from tests.query_counter import queries
 
 ID_NUMBER = "11010519491231002X"
 
@@ -51,15 +52,10 @@ def test_a_notice_has_no_field_for_a_reason():
 
 @pytest.mark.parametrize("many", [1, 500])
 def test_many_decisions_are_published_in_one_statement(session, system, case, many):
-    results, statements = [result(case)] * many, []
+    results = [result(case)] * many
     session.connection()  # so that only the announcement is counted, not the transaction's own beginning
-
-    def note(_connection, _cursor, statement, *_rest):
-        statements.append(statement)
-
-    event.listen(system.engine, "before_cursor_execute", note)
-    publish(session, results, at=make.NOON)
-    event.remove(system.engine, "before_cursor_execute", note)
+    with queries(system.engine) as statements:
+        publish(session, results, at=make.NOON)
     assert len(statements) == 1
     assert session.scalar(select(func.count()).select_from(PublicNotice)) == many
 

@@ -2,11 +2,10 @@
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from gettext import NullTranslations
-from threading import Barrier, Lock
+from threading import Lock
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -14,7 +13,7 @@ from babel.messages.mofile import write_mo
 from babel.support import Translations
 from flask import Flask
 from flask_babel import Babel, force_locale
-from sqlalchemy import event, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.office import Office
@@ -23,6 +22,8 @@ from app.models import Message
 from app.outbox.sms import MAX_TRIES, ConsoleGateway, DeliveryCounts, FileGateway, deliver, queue_messages
 from app.outbox.sms_texts import CANCELLED, OLD_ENTERPRISE_TEXTS, TEXTS, OutgoingMessage, decision_message, release_message
 from tests import make
+from tests.at_once import at_once
+from tests.query_counter import queries
 
 MOBILE = "13812345678"
 ENGLISH = NullTranslations()
@@ -158,15 +159,9 @@ def test_every_placeholder_of_a_text_is_given():
 
 @pytest.mark.parametrize("many", [1, 500])
 def test_many_messages_are_queued_in_one_statement(session, system, many):
-    statements = []
     session.connection()
-
-    def note(_connection, _cursor, statement, *_rest):
-        statements.append(statement)
-
-    event.listen(system.engine, "before_cursor_execute", note)
-    queue_messages(session, [OutgoingMessage(MOBILE, "字")] * many, at=make.NOON)
-    event.remove(system.engine, "before_cursor_execute", note)
+    with queries(system.engine) as statements:
+        queue_messages(session, [OutgoingMessage(MOBILE, "字")] * many, at=make.NOON)
     assert len(statements) == 1
     assert session.scalar(select(func.count()).where(Message.state == MessageState.QUEUED)) == many
 
@@ -206,14 +201,12 @@ def test_a_run_sends_at_most_its_limit_and_the_oldest_first(session, factory):
 
 def test_concurrent_senders_send_each_message_once(session, factory):
     queue(session, 60)
-    gateway, start = FakeGateway(), Barrier(4)
+    gateway = FakeGateway()
 
     def carry(_n: int) -> int:
-        start.wait()
         return sum(deliver(factory, gateway, at=make.NOON, most=10).sent for _ in range(6))
 
-    with ThreadPoolExecutor(4) as pool:
-        sent = list(pool.map(carry, range(4)))
+    sent = at_once(carry, range(4))
     assert sorted(gateway.sent_ids) == list(range(1, 61))
     assert sum(sent) == 60
 

@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from threading import Barrier, Lock
+from threading import Lock
 
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app import models
 from app.accounts import rate_limit, sessions
 from app.accounts.pki import bindings, trust, verify
 from app.applications import legacy_import
@@ -33,21 +33,6 @@ from app.core.vocabulary import (
 from app.db.audit import checkpoints
 from app.files.spreadsheets import write
 from app.files.storage import Store
-from app.models import (
-    Account,
-    AuditCheckpoint,
-    AuditEntry,
-    AuditInspection,
-    CertificateEvent,
-    CertificateVersion,
-    ExamPass,
-    Job,
-    LegacyImport,
-    Message,
-    RateLimitCounter,
-    UserSession,
-    Worker,
-)
 from app.outbox import jobs
 from app.outbox.jobs import LEASE, MAX_ATTEMPTS, RETENTION, LeaseLost, claim, due_jobs, enqueue, fail_lost
 from app.outbox.sms import queue_messages
@@ -56,6 +41,7 @@ from app.worker import handlers, runner, schedule
 from app.worker.runner import JobContext, retry, run_due, run_one
 from app.worker.schedule import enqueue_due
 from tests import make
+from tests.at_once import at_once
 from tests.certs import issued
 from tests.pdf_text import stored_versions
 from tests.raw_sql import tampering
@@ -114,7 +100,7 @@ def add_job(session):
 
     def one(key: str = "k", kind: str = "test", **given) -> int:
         assert enqueue(session, kind, key, {"n": 1}, at=make.NOON, **given)
-        job_id = session.scalar(select(Job.id).where(Job.key == key))
+        job_id = session.scalar(select(models.Job.id).where(models.Job.key == key))
         session.commit()
         return job_id
 
@@ -125,9 +111,9 @@ def add_job(session):
 def stored_job(context):
     """``stored_job()`` reads the only job."""
 
-    def look() -> Job:
+    def look() -> models.Job:
         with context.sessions() as session:
-            return session.scalars(select(Job)).one()
+            return session.scalars(select(models.Job)).one()
 
     return look
 
@@ -144,7 +130,7 @@ def test_a_job_is_rolled_back_with_its_transaction(session):
     session.add(make.enterprise())
     assert enqueue(session, "test", "k", {}, at=make.NOON)
     session.rollback()
-    assert session.scalar(select(func.count(Job.id))) == 0
+    assert session.scalar(select(func.count(models.Job.id))) == 0
 
 
 def test_the_same_key_enqueues_no_second_job(session, add_job, context):
@@ -153,7 +139,7 @@ def test_the_same_key_enqueues_no_second_job(session, add_job, context):
     session.commit()
     run_due(context, {"test": succeed}, most=9)
     assert not enqueue(session, "test", "k", {"n": 3}, at=make.NOON + HOUR)
-    assert session.scalar(select(func.count(Job.id))) == 1
+    assert session.scalar(select(func.count(models.Job.id))) == 1
 
 
 def test_the_payload_is_stored_encrypted(session):
@@ -172,7 +158,7 @@ IMPOSSIBLE = [
 def test_the_table_refuses_inconsistent_jobs(session, add_job, values):
     job_id = add_job()
     with pytest.raises(IntegrityError):
-        session.execute(update(Job).where(Job.id == job_id).values(**values))
+        session.execute(update(models.Job).where(models.Job.id == job_id).values(**values))
     session.rollback()
 
 
@@ -206,27 +192,23 @@ def test_a_job_without_a_handler_here_is_left_to_other_workers(add_job, context,
 
 
 def test_concurrent_workers_claim_each_job_once(add_job, context):
-    done, start = [], Barrier(4)
+    done = []
     asked = [add_job(f"k{n}") for n in range(40)]
 
     def work(_n: int) -> None:
-        start.wait()
         run_due(context, {"test": lambda run: done.append(run.lease.id)}, most=40)
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, range(4)))
+    at_once(work, range(4))
     assert sorted(done) == asked
 
 
 def test_threads_told_of_the_same_job_run_it_once(add_job, context):
-    job_id, done, start = add_job(), [], Barrier(6)
+    job_id, done = add_job(), []
 
     def work(_n: int) -> JobState | None:
-        start.wait()
         return run_one(context, {"test": lambda run: done.append(run.payload["n"])}, job_id)
 
-    with ThreadPoolExecutor(6) as pool:
-        ends = list(pool.map(work, range(6)))
+    ends = at_once(work, range(6))
     assert done == [1]
     assert ends.count(JobState.DONE) == 1
     assert ends.count(None) == 5
@@ -336,7 +318,7 @@ def test_a_result_that_comes_after_the_lease_was_lost_is_not_written(add_job, co
 def dead(session, add_job, context) -> int:
     job_id = add_job()
     given_up = {"state": JobState.DEAD, "finished_at": make.NOON, "fault": "worker lost", "attempts": MAX_ATTEMPTS}
-    session.execute(update(Job).where(Job.id == job_id).values(**given_up))
+    session.execute(update(models.Job).where(models.Job.id == job_id).values(**given_up))
     session.commit()
     return job_id
 
@@ -345,7 +327,7 @@ def test_a_dead_job_is_retried_and_the_audit_log_names_the_administrator(session
     retry(session, dead, make.officer(Role.ADMIN), at=make.NOON)
     session.commit()
     assert run_due(context, {"test": succeed}, most=1) == [JobState.DONE]
-    assert session.scalars(select(AuditEntry).where(AuditEntry.table == "job")).one().actor == "工作人员"
+    assert session.scalars(select(models.AuditEntry).where(models.AuditEntry.table == "job")).one().actor == "工作人员"
 
 
 def test_only_an_administrator_may_retry_and_only_dead_jobs(session, dead, add_job):
@@ -359,16 +341,13 @@ def test_only_an_administrator_may_retry_and_only_dead_jobs(session, dead, add_j
 def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
     queue_messages(session, [OutgoingMessage("13812345678", "字")], at=make.NOON)
     session.commit()
-    start = Barrier(10)
 
     def one(_n: int) -> int:
-        start.wait()
         with context.sessions.begin() as own:
             return enqueue_due(own, at=make.NOON)
 
-    with ThreadPoolExecutor(10) as pool:
-        assert sum(pool.map(one, range(10))) == 6  # messages, checkpoint and four nightly jobs
-    assert set(session.scalars(select(Job.key))) == {
+    assert sum(at_once(one, range(10))) == 6  # messages, checkpoint and four nightly jobs
+    assert set(session.scalars(select(models.Job.key))) == {
         *("messages:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
         *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02", "retention:2026-03-02"),
     }
@@ -376,7 +355,7 @@ def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
 
 def test_without_a_due_message_no_message_job_is_enqueued(session):
     enqueue_due(session, at=make.NOON)
-    assert set(session.scalars(select(Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention"}
+    assert set(session.scalars(select(models.Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention"}
 
 
 @pytest.mark.parametrize(
@@ -389,7 +368,7 @@ def test_without_a_due_message_no_message_job_is_enqueued(session):
 )
 def test_the_night_begins_at_two_in_the_morning_of_the_office(session, moment, key):
     enqueue_due(session, at=datetime.fromisoformat(moment))
-    assert key in set(session.scalars(select(Job.key)))
+    assert key in set(session.scalars(select(models.Job.key)))
 
 
 def twice(session: Session, context: JobContext, kind: str, payload=None) -> Iterator[None]:
@@ -430,31 +409,33 @@ PASS = {"name": "李雷", "category": "C1", "passed_on": "2025-10-01"}
 def test_run_twice_legacy_check__a_sheet_is_checked_once(session, context):
     number = old_sheet(session, context, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
     for _time in twice(session, context, "legacy_check", {"import": number, "locale": "zh"}):
-        assert read_row(session, LegacyImport.phase, LegacyImport.total) == (LegacyPhase.CHECKED, 1)
+        assert read_row(session, models.LegacyImport.phase, models.LegacyImport.total) == (LegacyPhase.CHECKED, 1)
 
 
 def test_run_twice_legacy_import__a_row_is_imported_once(session, context):
     number = old_sheet(session, context, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
     legacy_import.check(legacy_import.ImportContext(context.sessions, context.store, lambda *_: None), number, at=make.NOON)
-    digest = read_row(session, LegacyImport.sha256)[0]
+    digest = read_row(session, models.LegacyImport.sha256)[0]
     legacy_import.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
     for _time in twice(session, context, "legacy_import", {"import": number, "locale": "zh"}):
-        assert read_row(session, func.count(ExamPass.id)) == (1,)
-        assert read_row(session, LegacyImport.phase, LegacyImport.done) == (LegacyPhase.DONE, 1)
+        assert read_row(session, func.count(models.ExamPass.id)) == (1,)
+        assert read_row(session, models.LegacyImport.phase, models.LegacyImport.done) == (LegacyPhase.DONE, 1)
 
 
 def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, context, app):
     number = old_sheet(session, context, LegacyKind.ACCOUNTS, enterprise="湘江公司", uscc=make.uscc())
     means = legacy_import.ImportContext(context.sessions, context.store, lambda *_: None)
     legacy_import.check(means, number, at=make.NOON)
-    legacy_import.confirm(session, number, read_row(session, LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON)
+    legacy_import.confirm(
+        session, number, read_row(session, models.LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON
+    )
     session.commit()
     legacy_import.take_over(means, number, at=make.NOON)
     words = iter([("Word", "hash"), ("Other", "another")])
     busy = replace(context, fresh_password=lambda: next(words))
     payload = {"import": number, "locale": "zh", "asked_at": make.NOON.isoformat()}
     for _time in twice(session, busy, "legacy_passwords", payload):
-        assert read_row(session, Account.password) == ("hash",)
+        assert read_row(session, models.Account.password) == ("hash",)
 
 
 def test_run_twice_revocations__sessions_of_newly_revoked_certificates_end_once(session, context, tmp_path, holder):
@@ -471,7 +452,7 @@ def test_run_twice_revocations__sessions_of_newly_revoked_certificates_end_once(
 
     busy = replace(context, ukeys=tmp_path, revocation_lists={"a": lambda: root.crl(key.serial)})
     for _time in twice(session, busy, "revocations"):
-        assert read_row(session, UserSession.ended_why) == (SessionEndReason.REVOKED,)
+        assert read_row(session, models.UserSession.ended_why) == (SessionEndReason.REVOKED,)
     both = replace(busy, revocation_lists={"b": away, "c": lambda: b"junk", "a": lambda: root.crl(key.serial, 7, number=2)})
     enqueue(session, "revocations", "again", {}, at=context.now())
     session.commit()
@@ -506,23 +487,23 @@ def test_run_twice_seal__an_unsealed_certificate_is_sealed_once_possible(session
     for _time in twice(session, there, "seal"):
         run_due(there, {render_jobs.KIND: handlers.HANDLERS[render_jobs.KIND]}, most=9)
     assert not render_jobs.waiting_for_seal(session)
-    assert context.store.has(session.get_one(CertificateVersion, version_id).digest)
+    assert context.store.has(session.get_one(models.CertificateVersion, version_id).digest)
 
 
 def test_run_twice_messages__each_is_sent_once(session, context, gateway):
     queue_messages(session, [OutgoingMessage("13812345678", f"第{n}条") for n in range(25)], at=make.NOON)
-    owed = session.scalars(select(Message.id).order_by(Message.id)).all()
+    owed = session.scalars(select(models.Message.id).order_by(models.Message.id)).all()
     for _time in twice(session, context, "messages"):
         assert sorted(gateway.sent_ids) == owed
     session.expire_all()
-    assert set(session.scalars(select(Message.state))) == {MessageState.SENT}
+    assert set(session.scalars(select(models.Message.state))) == {MessageState.SENT}
 
 
 def test_run_twice_papers__each_is_rendered_once(session, context):
     ids = stored_versions(session, context.store, 3)
     digests = []
     for _time in twice(session, context, "papers", {"versions": ids}):
-        digests.append(session.scalars(select(CertificateVersion.digest).order_by(CertificateVersion.id)).all())
+        digests.append(session.scalars(select(models.CertificateVersion.digest).order_by(models.CertificateVersion.id)).all())
         session.rollback()
     assert digests[0] == digests[1]
     assert len({*digests[0]}) == 3
@@ -531,7 +512,7 @@ def test_run_twice_papers__each_is_rendered_once(session, context):
 def test_run_twice_bundle__renders_what_is_missing_once(session, context):
     ids = stored_versions(session, context.store, 2)
     for _time in twice(session, context, "bundle", {"versions": ids, "for": [1, None, "43"]}):
-        assert session.scalar(select(func.count(CertificateVersion.digest))) == 2
+        assert session.scalar(select(func.count(models.CertificateVersion.digest))) == 2
         session.rollback()
 
 
@@ -557,7 +538,7 @@ def test_run_twice_sweep__removes_only_what_is_unused(session, context, left_ove
     os.utime(context.store.path(fresh), (clock.at.timestamp(), clock.at.timestamp()))
     for _time in twice(session, context, "sweep"):
         assert [context.store.has(digest) for digest in (known, orphan, fresh)] == [True, False, True]
-        assert session.scalar(select(func.count(RateLimitCounter.key))) == 0
+        assert session.scalar(select(func.count(models.RateLimitCounter.key))) == 0
         session.rollback()
 
 
@@ -566,9 +547,9 @@ def test_run_twice_nightly__reminds_once_and_reports_the_same_result(session, co
     session.add_all([make.certificate(person, valid_to=make.TODAY + n * DAY) for n in (-1, 20)])
     session.commit()
     for _time in twice(session, context, "nightly"):
-        assert session.scalar(select(func.count(Message.id))) == 1
-        assert session.scalar(select(func.count(CertificateEvent.id))) == 1
-        results = session.scalars(select(Job.result)).all()
+        assert session.scalar(select(func.count(models.Message.id))) == 1
+        assert session.scalar(select(func.count(models.CertificateEvent.id))) == 1
+        results = session.scalars(select(models.Job.result)).all()
         assert all(result == {"expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0} for result in results)
         session.rollback()
 
@@ -585,7 +566,9 @@ def test_run_twice_retention__removes_once(session, context, clock):
     clock.at += 366 * DAY
     for _time in twice(session, context, "retention"):
         assert not context.store.has(paper.digest)
-        assert session.scalar(select(func.count(AuditEntry.id)).where(AuditEntry.deed == AuditAction.DELETE)) == 1
+        assert (
+            session.scalar(select(func.count(models.AuditEntry.id)).where(models.AuditEntry.deed == AuditAction.DELETE)) == 1
+        )
         session.rollback()
 
 
@@ -594,7 +577,7 @@ def test_run_twice_checkpoint__signs_once_and_publishes_once(session, context, t
     for _time in twice(session, outside, "checkpoint"):
         written = checkpoints.read_published(outside.checkpoints_file)
         assert [one.genuine for one in written] == [True]
-        assert session.scalars(select(AuditCheckpoint.seq)).all() == [written[0].seq]
+        assert session.scalars(select(models.AuditCheckpoint.seq)).all() == [written[0].seq]
         session.rollback()
     assert (outside.checkpoints_file.stat().st_mode & 0o777) == 0o600
     assert not checkpoints.has_uncovered_entries(session)
@@ -602,31 +585,31 @@ def test_run_twice_checkpoint__signs_once_and_publishes_once(session, context, t
 
 def test_run_twice_diary__reports_the_same_of_the_same_chain(session, context, system):
     for _time in twice(session, context, "diary"):
-        lines = session.scalar(select(func.count(AuditEntry.id)))
-        results = session.scalars(select(Job.result)).all()
+        lines = session.scalar(select(func.count(models.AuditEntry.id)))
+        results = session.scalars(select(models.Job.result)).all()
         assert all(result == {"lines": lines, "broken": 0} for result in results)
-        assert set(session.scalars(select(AuditInspection.fault))) == {None}
+        assert set(session.scalars(select(models.AuditInspection.fault))) == {None}
         session.rollback()
     with tampering(system) as connection:
         connection.execute(text("UPDATE entry SET actor = 'x' WHERE id = 2"))
     enqueue(session, "diary", "again", {}, at=make.NOON)
     session.commit()
     run_due(context, handlers.HANDLERS, most=1)
-    assert session.scalars(select(Job).where(Job.key == "again")).one().result == {"lines": 1, "broken": 1}
-    found = session.scalars(select(AuditInspection).order_by(AuditInspection.id.desc())).first()
+    assert session.scalars(select(models.Job).where(models.Job.key == "again")).one().result == {"lines": 1, "broken": 1}
+    found = session.scalars(select(models.AuditInspection).order_by(models.AuditInspection.id.desc())).first()
     assert (found.fault, found.seq, found.entry_id) == (ChainFault.CHANGED, 2, 2)
 
 
 def test_finished_jobs_are_deleted_and_dead_ones_are_not(session, context, add_job, dead, clock):
     add_job("finished")
     run_due(context, {"test": succeed}, most=1)
-    session.add(Worker(name="gone", seen_at=make.NOON))
+    session.add(models.Worker(name="gone", seen_at=make.NOON))
     clock.at += RETENTION + MINUTE
     add_job("sweep", kind="sweep")
     run_due(context, handlers.HANDLERS, most=1)
     session.rollback()
-    assert set(session.scalars(select(Job.key))) == {"k", "sweep"}
-    assert session.scalar(select(func.count(Worker.name))) == 0
+    assert set(session.scalars(select(models.Job.key))) == {"k", "sweep"}
+    assert session.scalar(select(func.count(models.Worker.name))) == 0
 
 
 def test_nothing_is_removed_from_a_store_with_the_wrong_database(session, context, stored_job):

@@ -1,4 +1,4 @@
-"""Filings on certificates: choosing, saving, changing, removing; transfers of other enterprises' certificates."""
+"""Filings on certificates of one's own: choosing, saving, changing, removing."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Sheets of the old system, and each step of their import."""
+"""Each step of an import of the old system."""
 
 from dataclasses import replace
 
@@ -8,38 +8,15 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications import legacy_import
 from app.applications.legacy_import.batches import RESULT_COLUMNS
-from app.applications.legacy_import.columns import COLUMNS
 from app.core.office import Office
-from app.core.vocabulary import LegacyKind, Role
-from app.files.spreadsheets import read, write
+from app.core.vocabulary import Role
+from app.files.spreadsheets import read
 from app.files.storage import Store
 from app.models import LegacyImport
 from tests import make
+from tests.applications.legacy_import.sheets import sheet
 
-ACCOUNTS, PASSES, CERTIFICATES = LegacyKind
 ADMIN = make.officer(Role.ADMIN)
-FIRM, USCC = "湖南湘江建设有限公司", "91430100MA4L000150"
-OTHER = make.uscc(777777)
-USUAL = {
-    ACCOUNTS: {"enterprise": FIRM, "uscc": USCC},
-    PASSES: {"name": "李雷", "category": "C1", "passed_on": "2025-10-01", "enterprise": FIRM, "uscc": USCC},
-    CERTIFICATES: {"name": "李雷", "enterprise": FIRM, "uscc": USCC, "issued_on": "2024-05-01", "valid_to": "2027-04-30"},
-}
-
-
-def row(kind: LegacyKind, **cells) -> dict[str, object]:
-    usual = dict(USUAL[kind])
-    if kind is not ACCOUNTS:
-        usual["id_number"] = make.id_number()
-    if kind is CERTIFICATES and "number" not in cells:
-        usual["number"] = f"湘建安C1(2018){make.id_number()[-8:-1]}"
-    return usual | cells
-
-
-def sheet(kind: LegacyKind, *rows: dict[str, object], columns=None) -> bytes:
-    return write(columns or COLUMNS[kind], rows, sheet_title="原系统")
-
-
 OPEN: list[Session] = []
 
 

@@ -13,19 +13,8 @@ from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
 from app.files.spreadsheets import Column, SheetRefused, write
 from app.models import Account, AuditEntry, Certificate, ExamPass, Person
 from tests import hostile_sheets, make
-from tests.applications.legacy_import.conftest import (
-    ACCOUNTS,
-    ADMIN,
-    PASSES,
-    confirm,
-    count,
-    course,
-    hand_in,
-    results,
-    row,
-    sheet,
-    take,
-)
+from tests.applications.legacy_import.conftest import ADMIN, confirm, count, course, hand_in, results, take
+from tests.applications.legacy_import.sheets import ACCOUNTS, PASSES, row, sheet
 
 
 def test_a_dry_run_writes_nothing_and_promises_what_the_import_keeps(session, means, app):

@@ -9,18 +9,8 @@ from app.core.vocabulary import LegacyKind
 from app.files.spreadsheets import Column
 from app.models import Account, Certificate, ExamPass, Person
 from tests import hostile_sheets, make
-from tests.applications.legacy_import.conftest import (
-    ACCOUNTS,
-    CERTIFICATES,
-    OTHER,
-    PASSES,
-    count,
-    only,
-    results,
-    row,
-    sheet,
-    take,
-)
+from tests.applications.legacy_import.conftest import count, only, results, take
+from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
 
 
 def test_a_number_of_15_digits_is_the_person_of_18(session, means):

@@ -10,7 +10,8 @@ from app.core.errors import Stale
 from app.files.spreadsheets import Column, read
 from app.models import Account
 from tests import make
-from tests.applications.legacy_import.conftest import ACCOUNTS, ADMIN, OTHER, USCC, course, let_go, row, take
+from tests.applications.legacy_import.conftest import ADMIN, course, let_go, take
+from tests.applications.legacy_import.sheets import ACCOUNTS, OTHER, USCC, row
 
 SECOND = timedelta(seconds=1)
 

@@ -5,18 +5,8 @@ from datetime import date
 from app.core.vocabulary import CertificateStatus, LegacyKind
 from app.models import Account, AuditEntry, Certificate, CertificateEvent, Enterprise, ExamPass, LegacyRecord
 from tests import make
-from tests.applications.legacy_import.conftest import (
-    ACCOUNTS,
-    CERTIFICATES,
-    PASSES,
-    count,
-    only,
-    outcomes,
-    results,
-    row,
-    sheet,
-    take,
-)
+from tests.applications.legacy_import.conftest import count, only, outcomes, results, take
+from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, PASSES, row, sheet
 
 
 def test_the_same_sheets_again_change_nothing(session, means, app):

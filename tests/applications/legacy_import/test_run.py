@@ -1,9 +1,7 @@
 """Imports that are large, killed, or run at once."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
-from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,18 +13,9 @@ from app.applications.legacy_import import run as import_run
 from app.core.vocabulary import Category
 from app.models import Certificate, CertificateEvent, Enterprise, ExamPass, LegacyChunk, Person
 from tests import make
-from tests.applications.legacy_import.conftest import (
-    CERTIFICATES,
-    PASSES,
-    confirm,
-    count,
-    course,
-    hand_in,
-    outcomes,
-    row,
-    sheet,
-    take,
-)
+from tests.applications.legacy_import.conftest import confirm, count, course, hand_in, outcomes, take
+from tests.applications.legacy_import.sheets import CERTIFICATES, PASSES, row, sheet
+from tests.at_once import at_once
 from tests.query_counter import queries
 
 
@@ -59,14 +48,7 @@ def test_two_imports_at_once_make_each_record_once(session, means, small_chunks)
     ids = [hand_in(means, CERTIFICATES, sheet(CERTIFICATES, *order)) for order in (rows, rows[::-1])]
     for import_id in ids:
         confirm(means, import_id)
-    start = Barrier(3)
-
-    def run(import_id: int) -> None:
-        start.wait()
-        legacy_import.take_over(means, import_id, at=make.NOON)
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(run, [*ids, ids[0]]))
+    at_once(lambda import_id: legacy_import.take_over(means, import_id, at=make.NOON), [*ids, ids[0]])
     assert [count(session, model) for model in (Certificate, Person, Enterprise, CertificateEvent)] == [20, 20, 1, 20]
     assert sorted(outcomes(means, ids[0]) + outcomes(means, ids[1])) == ["added"] * 20 + ["unchanged"] * 20
 

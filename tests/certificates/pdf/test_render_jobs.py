@@ -1,9 +1,7 @@
 """Certificates drawn in the background: queued with the approval, each once, none stopped by another."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select, update
@@ -20,6 +18,7 @@ from app.worker.handlers import HANDLERS
 from app.worker.runner import JobContext, run_due
 from app.workflow import carry_out
 from tests import make
+from tests.at_once import at_once
 from tests.hostile_files import jpeg
 from tests.pdf_text import stored_versions
 from tests.query_counter import queries
@@ -93,19 +92,17 @@ def test_many_are_queued_in_portions_and_in_as_many_statements_as_few(session, s
 
 
 def test_two_approvals_at_once_draw_each_its_own(session, system, tools):
-    firm, barrier = Firm(session), Barrier(2)
+    firm = Firm(session)
     session.execute(update(Paper).values(digest=tools.store.put(jpeg(413, 579))))
     halves = [[firm.application(State.AWAITING_APPROVAL).id for _ in range(2)] for _half in range(2)]
     session.execute(update(Paper).values(digest=tools.store.put(jpeg(413, 579))))
     session.commit()
 
     def decide(ids) -> None:
-        barrier.wait(10)
         with tools.sessions.begin() as other:
             approve(other, ids)
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(decide, halves))
+    at_once(decide, halves)
     assert work(tools) == [JobState.DONE, JobState.DONE]
     assert len({*digests(session)} - {None}) == 4
 
@@ -119,8 +116,7 @@ def test_two_workers_store_each_certificate_once(session, asked, tools):
         )
     session.commit()
     before = {place.name for place in tools.store.folder.glob("??/??/*")}
-    with ThreadPoolExecutor(2) as pool:
-        ends = [end for ended in pool.map(lambda _worker: work(tools), range(2)) for end in ended]
+    ends = [end for ended in at_once(lambda _worker: work(tools), range(2)) for end in ended]
     kept = digests(session)
     assert ends == [JobState.DONE, JobState.DONE]
     there = {place.name for place in tools.store.folder.glob("??/??/*")} - before

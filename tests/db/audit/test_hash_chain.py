@@ -2,9 +2,7 @@
 """The hash chain of the audit log: it grows with each transaction, and every tampering is found."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -19,6 +17,7 @@ from app.db.audit.hash_chain import ChainBreak
 from app.db.session import read_only
 from app.models import AuditCheckpoint, AuditEntry, AuditLink, Person
 from tests import make
+from tests.at_once import at_once
 from tests.query_counter import queries
 from tests.raw_sql import tampering
 
@@ -135,11 +134,10 @@ def test_entries_of_a_side_session_are_linked_by_its_own_commit(session, session
 
 def test_concurrent_writers_leave_no_gap_and_no_fork(session, sessions, system):
     writers, turns = 6, 12
-    before, start = len(linked(session)), Barrier(writers)
+    before = len(linked(session))
     session.commit()
 
     def write(who: int) -> None:
-        start.wait()
         for turn in range(turns):
             with sessions.begin() as own:
                 own.info["actor"] = f"writer {who}"
@@ -149,8 +147,7 @@ def test_concurrent_writers_leave_no_gap_and_no_fork(session, sessions, system):
                     own.flush()
                     own.rollback()
 
-    with ThreadPoolExecutor(writers) as pool:
-        list(pool.map(write, range(writers)))
+    at_once(write, range(writers))
     numbers = [seq for seq, _entry in linked(session)]
     assert numbers == list(range(1, before + 3 * writers * turns * 3 // 4 + 1))
     assert first_break(sessions) is None

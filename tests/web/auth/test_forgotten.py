@@ -1,6 +1,5 @@
 """A forgotten password is set anew by a code to the telephone, in the same browser, and by nobody else."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from app.accounts import challenges
 from app.core.clock import now
 from app.core.vocabulary import ADMINISTRATORS, ChallengeKind, ChallengeState, Role
 from app.models import Account, AuditEntry, Challenge, Message
+from tests.at_once import at_once
 from tests.web.auth.conftest import FORGOTTEN, MOBILE, NEW, later
 
 RESETTING = [role for role in Role if role not in ADMINISTRATORS]
@@ -129,6 +129,5 @@ def test_of_ten_concurrent_second_steps_one_sets_the_password(browser, viewer, p
                 at=now(), browser=digest,
             )  # fmt: skip
 
-    with ThreadPoolExecutor(10) as crowd:
-        assert list(crowd.map(step, range(10))).count(True) == 1
+    assert at_once(step, range(10)).count(True) == 1
     assert renew(browser).location == FORGOTTEN

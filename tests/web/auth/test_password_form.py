@@ -23,6 +23,7 @@ from app.web.auth import captcha, password_form
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.security_manager import landing
 from tests import make
+from tests.at_once import at_once
 from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, sign_out, token
 
 pytest_plugins = ("tests.sign_in_fixture",)  # its fixtures
@@ -297,8 +298,7 @@ def test_of_forty_concurrent_attempts_every_one_counts(sign_in_system, sign_in_a
             with pytest.raises(password_form.WrongPassword):
                 password_form.prove(session, sign_in_system.engine, "viewer", f"wrong-{n}", **given)
 
-    with ThreadPoolExecutor(40) as crowd:
-        list(crowd.map(guess, range(40)))
+    at_once(guess, range(40))
     assert rate_limit.peek(sign_in_system.engine, key, at=make.NOON) == 40
 
 

@@ -1,11 +1,12 @@
 import pytest
 from flask_appbuilder.security.sqla.models import PermissionView
 from flask_appbuilder.security.sqla.models import Role as RoleRow
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app.cli.permissions_doc import permissions_table
 from app.core.vocabulary import Role
 from app.web.auth.permissions import PUBLIC, Undeclarable, held_by, held_by_nobody, offered, sync_roles
+from tests.query_counter import queries
 from tests.sign_in_fixture import DECLARED, account, is_inside, sign_in
 
 pytest_plugins = ("tests.sign_in_fixture",)  # its fixtures
@@ -67,11 +68,7 @@ def test_what_was_granted_by_hand_is_revoked(synced, shop):
 def test_a_second_run_changes_nothing_in_few_queries(synced, shop, sign_in_app):
     before = {(pair.id, str(pair)) for pair in shop.scalars(select(PermissionView))}
     shop.rollback()
-    asked: list[str] = []
-    with sign_in_app.app_context():
-        event.listen(
-            sign_in_app.extensions["sqlalchemy"].engine, "before_cursor_execute", lambda *call: asked.append(call[2])
-        )
+    with sign_in_app.app_context(), queries(sign_in_app.extensions["sqlalchemy"].engine) as asked:
         sync_roles(sign_in_app.appbuilder, DECLARED)
     assert {(pair.id, str(pair)) for pair in shop.scalars(select(PermissionView))} == before
     assert not any(statement.startswith(("INSERT", "UPDATE")) for statement in asked)

@@ -1,6 +1,5 @@
 """The second factor after the password, and again before risky actions."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -19,6 +18,7 @@ from app.web import request_context
 from app.web.auth import second_factor
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from tests import make
+from tests.at_once import at_once
 from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, token
 
 pytest_plugins = ("tests.sign_in_fixture",)
@@ -134,8 +134,7 @@ def test_of_ten_concurrent_second_factors_one_signs_in(visitor, shop, asked, sig
     browsers = [sign_in_app.test_client() for _browser in range(10)]
     for browser in browsers:
         browser.set_cookie("anguan-pre", visitor.get_cookie("anguan-pre").value)
-    with ThreadPoolExecutor(10) as crowd:
-        said = list(crowd.map(lambda browser: show(browser, sign_in_app), browsers))
+    said = at_once(lambda browser: show(browser, sign_in_app), browsers)
     assert sorted(said) == ["no-second-owed"] * 9 + ["shown"]
     assert shop.scalar(select(func.count()).select_from(UserSession)) == 1
 

@@ -1,7 +1,6 @@
-"""短信登录, the picture code and the forgotten password, through their pages, under attack."""
+"""短信登录 and the picture code, through their pages, under attack."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from app.outbox.sms_texts import CODE_MARK
 from app.web.auth import captcha
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.sign_in import NotAdmitted, Proof, admit
+from tests.at_once import at_once
 from tests.make import NOON
 from tests.query_counter import queries
 from tests.sign_in_fixture import PASSWORD, quickly_hashed
@@ -78,8 +78,7 @@ def test_a_tampered_ticket_is_refused(engine):
 
 def test_of_twenty_concurrent_right_answers_one_counts(engine):
     shown = fresh()
-    with ThreadPoolExecutor(20) as crowd:
-        assert list(crowd.map(lambda _: answers(engine, shown.ticket, shown.answer), range(20))).count(True) == 1
+    assert at_once(lambda _: answers(engine, shown.ticket, shown.answer), range(20)).count(True) == 1
 
 
 def test_a_ticket_hides_the_answer_and_a_picture_is_reproducible():

@@ -18,6 +18,7 @@ from app.models import Challenge, Job, Message, RateLimitCounter
 from app.outbox.sms import MAX_TRIES, DeliveryCounts, FileGateway, deliver, queue_messages
 from app.outbox.sms_texts import CODE_MARK, CODES, OutgoingMessage
 from app.web.auth import sms_codes
+from tests.at_once import at_once
 from tests.make import NOON
 from tests.query_counter import queries
 
@@ -145,8 +146,7 @@ def test_of_fifty_concurrent_guesses_five_are_checked(engine, sessions):
 
 def test_of_twenty_concurrent_right_codes_one_counts(engine, sessions):
     code = asked(engine, sessions)
-    with ThreadPoolExecutor(20) as crowd:
-        assert list(crowd.map(lambda _: right(engine, code), range(20))).count(True) == 1
+    assert at_once(lambda _: right(engine, code), range(20)).count(True) == 1
 
 
 def test_ten_wrong_codes_in_a_day_lock_the_number_in_every_browser(engine, sessions):
@@ -222,8 +222,7 @@ def test_of_twenty_concurrent_requests_for_a_number_one_is_served(engine):
     def ask(n):
         return refused(engine, [NOON], address=f"203.0.113.{n}", browser=f"b{n}")
 
-    with ThreadPoolExecutor(20) as crowd:
-        assert list(crowd.map(ask, range(20))).count([False]) == 1
+    assert at_once(ask, range(20)).count([False]) == 1
     with Session(engine) as session:
         assert len(session.scalars(select(Message)).all()) == 1
 
@@ -332,8 +331,7 @@ def test_codes_are_sent_before_other_messages(engine, sessions):
 def test_of_many_concurrent_senders_one_sends_the_code(engine, sessions):
     send(engine)
     carrier = Carrier()
-    with ThreadPoolExecutor(8) as crowd:
-        done = list(crowd.map(lambda _: deliver(sessions, carrier, at=NOON, codes_only=True), range(8)))
+    done = at_once(lambda _: deliver(sessions, carrier, at=NOON, codes_only=True), range(8))
     assert sum(one.sent for one in done) == len(carrier.told) == 1
 
 

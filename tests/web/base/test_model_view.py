@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +17,7 @@ from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_babel import lazy_gettext
 from flask_login import UserMixin
 from flask_wtf import CSRFProtect
-from sqlalchemy import ForeignKey, Text, create_engine, event, select
+from sqlalchemy import ForeignKey, Text, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from werkzeug.datastructures import FileStorage, MultiDict
 
@@ -41,6 +39,8 @@ from app.web.forms import (
     WholeNumberField,
     WordField,
 )
+from tests.at_once import at_once
+from tests.query_counter import queries
 
 MINE, OTHERS = 900_001, 900_002  # above what the store numbers itself
 
@@ -222,27 +222,12 @@ def names(page: str) -> list[str]:
     return re.findall(r'class="head[^"]*">\s*(?:<span class="two"><b>|<span>)([^<]*)<', page)
 
 
-@contextmanager
-def counted(store: Session) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            said.append(statement)
-
-    event.listen(store.get_bind(), "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        event.remove(store.get_bind(), "before_cursor_execute", note)
-
-
 # --- reading ---------------------------------------------------------------------------------------------
 def test_a_list_page_takes_as_many_queries_for_fifty_rows_as_for_one(client: FlaskClient, store: Session) -> None:
     asked = []
     for rows in (1, 49):
         keep(store, *(Case(name=f"case {n}") for n in range(rows)))
-        with counted(store) as said:
+        with queries(store.get_bind()) as said:
             assert client.get("/cases/list/?size=50").status_code == 200
         asked.append(len(said))
     assert asked[0] == asked[1] <= 4
@@ -371,8 +356,7 @@ def test_eight_threads_on_one_screen_never_see_each_others_query(app: Flask, sto
         pages = [client.get(f"/cases/list/?name=only{n}").text for _ in range(12)]
         return all(names(page) == [f"only{n}"] and f'value="only{n}"' in page for page in pages)
 
-    with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(look, range(8)))
+    assert all(at_once(look, range(8)))
 
 
 # --- writing ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The public pages: lookups, notices, the front page, and that nobody learns more than they may."""
+"""The public lookups, and that nobody learns more than they may."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""补正 on the pages of officer and enterprise: marks, corrections, and the comparison of before and after."""
+"""补正 on the pages of the officer: marks, the notice, and the comparison of before and after."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Every matter on the officers' and the administrator's pages, up to the certificate and the public lookup."""
+"""Every matter on the pages of the office, up to the certificate and the public lookup."""
 
 import pytest
 from sqlalchemy import select
