@@ -201,8 +201,8 @@ def test_a_newly_revoked_certificate_ends_the_sessions_it_opened(client, session
     assert inside(client)
     trusted = trust.load_trust(folder, required=True)
     new = trust.check_list(authority.crl(key.serial, number=2, at=AT - MINUTE), trusted, at=AT)
-    assert bindings.end_sessions_of(session, new.root, {1, 2}, at=AT) == 0
-    assert bindings.end_sessions_of(session, new.root, new.newly, at=AT) == 1
+    assert bindings.end_sessions_of(session, new.authority, {1, 2}, at=AT) == 0
+    assert bindings.end_sessions_of(session, new.authority, new.newly, at=AT) == 1
     session.commit()
     assert not inside(client)
 
