@@ -17,8 +17,6 @@ from tests.at_once import at_once
 from tests.query_counter import queries
 from tests.workflow_fixture import Firm
 
-ELIGIBLE = (State.DRAFT, State.RETURNED, State.NOT_ACCEPTED)
-
 
 @pytest.fixture
 def firm(session):

@@ -84,7 +84,7 @@ TABLE = {
     "Zaq12wsx-Lantern": (W, W),
     "1234-Lantern-5678-Qw": (W, W),
     "Lantern1234!": (W, L + W),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("profile", PasswordProfile)

@@ -94,7 +94,6 @@ def by_a_namesake(root):
     return issued(by=issued("根", ca=True))
 
 
-BOTH = ("digital_signature", "key_cert_sign")
 BAD = {
     "expired": (lambda root: issued(by=root, end=NOON - DAY), "certificate-expired"),
     "not yet": (lambda root: issued(by=root, start=NOON + DAY), "certificate-not-yet"),

@@ -135,15 +135,10 @@ TOO_MUCH = {
     "a form of a passer-by": (None, "/login/", FORM, b"username=" + b"x" * 64 * KIB),
     "a form of a passer-by with parts": (None, "/login/", PARTS, multipart(("a", "", b"x" * 64 * KIB))),
     "a form of a reader": (Role.ENTERPRISE_CLERK, "/applications/new/submit", FORM, b"rowid=" + b"1" * 4 * MIB),
-    "a file where none belongs": (
-        Role.ENTERPRISE_CLERK, "/filings/add", PARTS, multipart(("a", "a.jpg", b"x" * 4 * MIB)),
-    ),
+    "a file where none belongs": (Role.ENTERPRISE_CLERK, "/filings/add", PARTS, multipart(("a", "a.jpg", b"x" * 4 * MIB))),
     "a public check": (None, "/verify-file", PARTS, multipart(("paper", "a.pdf", b"x" * 5 * MIB))),
     "a list": (None, "/lookup/list/", PARTS, multipart(("sheet", "a.csv", b"x" * 3 * MIB))),
-    "a sheet": (
-        Role.ENTERPRISE_CLERK, "/people/import/", PARTS,
-        multipart(("sheet", "a.xlsx", b"x" * 12 * MIB)),
-    ),
+    "a sheet": (Role.ENTERPRISE_CLERK, "/people/import/", PARTS, multipart(("sheet", "a.xlsx", b"x" * 12 * MIB))),
     "a plain form where files belong": (None, "/people/add", FORM, b"name=" + b"x" * 64 * KIB),
     "an answer": (None, "/lookup/list/answer.xlsx", FORM, b"answer=" + b"x" * MIB),
     "scans": (Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(("a", "a", b"x" * 64 * MIB))),
@@ -151,13 +146,9 @@ TOO_MUCH = {
     "plain text": (None, "/lookup", "text/plain", b"x" * 65 * KIB),
     "no kind at all": (Role.ADMIN, "/accounts/add", "", b"x" * 65 * KIB),
     "fields": (Role.ENTERPRISE_CLERK, "/applications/new/submit", FORM, b"a&" * 100_000),
-    "parts": (
-        Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(*[("a", "", b"")] * 10_000),
-    ),
-    "empty files": (
-        Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(*[("a", "a.jpg", b"")] * 10_000),
-    ),
-}  # fmt: skip
+    "parts": (Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(*[("a", "", b"")] * 10_000)),
+    "empty files": (Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(*[("a", "a.jpg", b"")] * 10_000)),
+}
 
 
 CHUNKED = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
@@ -206,18 +197,16 @@ BROKEN = {
     "a header of 1 MB": (PARTS, b"--x\r\nA: " + b"b" * MIB + b"\r\n\r\n1\r\n--x--\r\n"),
     "parts that hold parts": (
         PARTS,
-        multipart(("a\"\r\nContent-Type: multipart/mixed; boundary=\"y", "", b"--y\r\n\r\n--y--")),
+        multipart(('a"\r\nContent-Type: multipart/mixed; boundary="y', "", b"--y\r\n\r\n--y--")),
     ),
     "a form that says it is a file": ("application/octet-stream", b"a=1"),
     "a file that says it is a form": (FORM, b"\xff\xd8\xff\xe0" * 100),
     "an unknown character set": (f"{FORM}; charset=x-none", b"a=%ff"),
     "half a character": (FORM, b"a=%e5%bc&b=\xe5\xbc"),
-    "two file fields of one name": (
-        PARTS, multipart(("paper_photo", "a.jpg", b"1"), ("paper_photo", "b.exe", b"2")),
-    ),
+    "two file fields of one name": (PARTS, multipart(("paper_photo", "a.jpg", b"1"), ("paper_photo", "b.exe", b"2"))),
     "a field that is a file": (PARTS, multipart(("name", "a.jpg", b"1"), ("name", "", b"x"))),
     "a file that is a field": (PARTS, multipart(("paper_photo", "", b"1"))),
-}  # fmt: skip
+}
 
 
 @ON_SQLITE

@@ -107,9 +107,7 @@ def test_sizes_are_typed_in_megabytes_and_switches_ticked(admin, session):
     levels = as_shown(admin.get("/parameters/decisions").text)
     del levels["two_pairs_of_eyes"]  # a box that is not ticked is not sent
     admin.post("/parameters/decisions", data={**levels, "acceptance_level": "prefecture"})
-    assert stands(session) == {
-        "scan_bytes": str(20 * 1024**2), "acceptance_level": "prefecture", "two_pairs_of_eyes": "0",
-    }  # fmt: skip
+    assert stands(session) == {"scan_bytes": str(20 * 1024**2), "acceptance_level": "prefecture", "two_pairs_of_eyes": "0"}
 
 
 def test_a_concurrent_change_is_reported_and_may_be_overwritten(admin, session):

@@ -387,13 +387,11 @@ def test_a_masked_number_cannot_be_put_together_from_the_birth_date_beside_it(cl
 def test_a_fix_link_leads_to_an_existing_card(app, clerk, session, ours):
     person = kept(session, make.person(ours))
     with app.test_request_context():
-        leads = {
-            url_of(FixPlace("person", person.id, kind.value)): f'id="paper-{kind.value}"' for kind in PERSON_PAPERS
-        } | {
+        leads = {url_of(FixPlace("person", person.id, kind.value)): f'id="paper-{kind.value}"' for kind in PERSON_PAPERS} | {
             url_of(FixPlace("enterprise", ours.id, "pledge")): 'id="paper-pledge"',
             url_of(FixPlace("people")): "<h1",
             url_of(FixPlace("qualification")): "<h1",
-        }  # fmt: skip
+        }
     assert f"/people/edit/{person.id}#paper-photo" in leads
     for url, mark in leads.items():
         assert mark in clerk.get(url).text
