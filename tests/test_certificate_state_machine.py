@@ -33,7 +33,7 @@ from app.core.clock import OFFICE_ZONE, add_months, add_years
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Stale
 from app.core.office import Office
-from app.core.vocabulary import UNDER_WAY, Action, Category, CertificateStatus, MatterKind, Role, State
+from app.core.vocabulary import UNDER_WAY, Action, Category, CertificateEventKind, CertificateStatus, MatterKind, Role, State
 from app.db import migrate
 from app.matters import seed_papers
 from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Model, Person
@@ -152,28 +152,35 @@ class Life(RuleBasedStateMachine):
     @rule(
         certificate_id=certificates,
         change=st.sampled_from(
-            [status_changes.suspend, status_changes.reinstate, status_changes.revoke, status_changes.withdraw]
+            [
+                CertificateEventKind.SUSPENDED,
+                CertificateEventKind.REINSTATED,
+                CertificateEventKind.REVOKED,
+                CertificateEventKind.WITHDRAWN,
+            ]
         ),
         sure=st.integers(0, 2),
     )
     def the_administrator_steps_in(self, certificate_id, change, sure):
-        if change in (status_changes.revoke, status_changes.withdraw) and sure:
+        if change in (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN) and sure:
             return  # keep final states rare
         was = self.expected[certificate_id]
         shown = was.shown(self.on)
         target = {
-            status_changes.suspend: {VALID: SUSPENDED},
-            status_changes.reinstate: {SUSPENDED: VALID},
-            status_changes.withdraw: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
-            status_changes.revoke: dict.fromkeys((VALID, SUSPENDED, CertificateStatus.EXPIRED), CertificateStatus.REVOKED),
+            CertificateEventKind.SUSPENDED: {VALID: SUSPENDED},
+            CertificateEventKind.REINSTATED: {SUSPENDED: VALID},
+            CertificateEventKind.WITHDRAWN: dict.fromkeys((VALID, SUSPENDED), CertificateStatus.WITHDRAWN),
+            CertificateEventKind.REVOKED: dict.fromkeys(
+                (VALID, SUSPENDED, CertificateStatus.EXPIRED), CertificateStatus.REVOKED
+            ),
         }[change].get(shown)
         given = {"reason": "事故", "at": self._noon(), "office": OFFICE}
         if target is None:
             with pytest.raises(Stale):
-                change(self.session, certificate_id, make.officer(Role.ADMIN), **given)
+                status_changes.change_status(self.session, certificate_id, change, make.officer(Role.ADMIN), **given)
             self.session.rollback()
             return
-        change(self.session, certificate_id, make.officer(Role.ADMIN), **given)
+        status_changes.change_status(self.session, certificate_id, change, make.officer(Role.ADMIN), **given)
         self.session.commit()
         self.expected[certificate_id] = replace(was, status=target)
 
