@@ -59,6 +59,14 @@ def enterprise(**facts) -> models.Enterprise:
     return models.Enterprise(**{"name": "湖南湘江建设有限公司", "uscc": uscc(), "region_code": "430100", **facts})
 
 
+POSITIONS = {Category.A: Position.GENERAL_MANAGER, Category.B: Position.PROJECT_MANAGER}  # else a safety officer
+
+
+def position_for(category: Category) -> Position:
+    """A position that goes with the category."""
+    return POSITIONS.get(category, Position.SAFETY_OFFICER)
+
+
 def person(enterprise: models.Enterprise | None = None, **facts) -> models.Person:
     given = {
         "name": "李雷",

@@ -96,7 +96,8 @@ class Firm:
         return application
 
     def _new(self, state, category, **facts) -> Application:
-        person = self.person(facts.pop("without", ()), **facts.pop("person", {}))
+        given = {"position": make.position_for(category), **facts.pop("person", {})}
+        person = self.person(facts.pop("without", ()), **given)
         self.session.add(make.exam_pass(person, category=category, **facts.pop("exam", {})))
         if state is State.APPROVED:
             facts["certificate"] = make.certificate(person, category=category)

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import Calendar
 from app.core.errors import NotFound, Refusal, Stale, Unmet
-from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Section, Value, stored_text
-from app.core.vocabulary import AuditAction, Role, Term
+from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Positions, Section, Value, stored_text
+from app.core.vocabulary import AuditAction, Position, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
 
@@ -100,6 +100,8 @@ def display_value(one: Adjustable, value: Value) -> object:
     """A value as shown to people: with its unit, a switch as a word."""
     if isinstance(value, bool):
         return _("on") if value else _("off")
+    if isinstance(value, Positions):
+        return "、".join(str(position) for position in value)
     if isinstance(value, tuple):
         return _("%(value)s %(unit)s", value="、".join(map(str, value)), unit=one.unit)
     if isinstance(value, int):
@@ -224,8 +226,9 @@ def _refusals_of(line: SettingLine, value: Value, seen: Value | None) -> Iterato
 
 def bounds(one: Adjustable) -> object:
     """The bounds of a parameter, as shown to people."""
-    if isinstance(one.default, Term):
-        return "、".join(str(term) for term in type(one.default))
+    if isinstance(one.default, Term | Positions):
+        words = Position if isinstance(one.default, Positions) else type(one.default)
+        return "、".join(str(term) for term in words)
     if isinstance(one.default, str):
         return _("%(least)s to %(most)s characters", least=one.least, most=one.most)
     return _("%(least)s to %(most)s", least=f"{one.least // one.scale}", most=display_value(one, one.most))

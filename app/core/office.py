@@ -9,9 +9,20 @@ from typing import Any, cast
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import Calendar, add_months
-from app.core.vocabulary import Level, PasswordProfile, SecondFactor, Term
+from app.core.vocabulary import Category, Level, PasswordProfile, Position, SecondFactor, Term
 
 CERTIFICATE_HEADER = "X-SSL-Client-Cert"
+
+
+class Positions(tuple[Position, ...]):
+    """The positions that go with a category."""
+
+    __slots__ = ()
+
+
+PRINCIPALS = Positions(tuple(Position)[:6])
+PROJECT_MANAGERS = Positions((Position.PROJECT_MANAGER,))
+SAFETY_OFFICERS = Positions((Position.SAFETY_OFFICER,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,9 @@ class Office:
     renewal_window_months: int = 3  # 令17号 art. 10
     least_age: int = 18  # 建质〔2015〕206号 three (3)
     age_limit_c: int = 60  # 建质〔2015〕206号 three (3): C must be under 60
+    positions_a: Positions = PRINCIPALS  # 建质〔2015〕206号 one
+    positions_b: Positions = PROJECT_MANAGERS
+    positions_c: Positions = SAFETY_OFFICERS
     accept_days: int = 5  # working days, 行政许可法 art. 32
     decide_days: int = 20  # working days, 行政许可法 art. 42: new applications and renewals
     swift_days: int = 5  # working days, 令17号 arts. 11 and 12: transfers, replacements, cancellations
@@ -84,6 +98,10 @@ class Office:
     calendar: Calendar = field(default_factory=Calendar)  # from the database, never from the environment
     pinned: frozenset[str] = frozenset()  # set by the environment; cannot be changed in the system
 
+    def positions_of(self, category: Category) -> Positions:
+        """The positions whose holders may be examined and certified in the category."""
+        return {Category.A: self.positions_a, Category.B: self.positions_b}.get(category, self.positions_c)
+
     def renewal_opens_on(self, valid_to: date) -> date:
         """The first day for filing a renewal (令17号 art. 10); ``date.min`` where it is always open (0 months)."""
         return add_months(valid_to, -self.renewal_window_months) if self.renewal_window_months else date.min
@@ -111,7 +129,7 @@ class Section(Term):
     SECURITY = "security", _("Signing in")
 
 
-Value = str | int | bool | Term | tuple[int, ...]
+Value = str | int | bool | Term | tuple[int, ...] | Positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +160,10 @@ class Adjustable:
         """Whether the value is within the limits."""
         if isinstance(value, bool | Term):
             return True
+        if isinstance(value, Positions):
+            return bool(value)
         if isinstance(value, tuple):
-            return all(self.least <= number <= self.most for number in value)
+            return all(self.least <= number <= self.most for number in cast("tuple[int, ...]", value))
         return self.least <= (len(value) if isinstance(value, str) else value) <= self.most
 
 
@@ -152,7 +172,7 @@ def stored_text(value: Value) -> str:
     if isinstance(value, Term):
         return str(value.value)
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(str(part.value if isinstance(part, Term) else part) for part in value)
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
@@ -174,6 +194,9 @@ ADJUSTABLE = (
     Adjustable("renewal_window_months", Section.ELIGIBILITY, _("Renewal opens so long before the last day (0: at any time)"), _("Order 17, article 10"), 0, 36, _MONTHS),
     Adjustable("least_age", Section.ELIGIBILITY, _("Least age"), _("Document 206 of 2015, three (3)"), 16, 30, _("years of age")),
     Adjustable("age_limit_c", Section.ELIGIBILITY, _("Full-time safety officers (C) must be under"), _("Document 206 of 2015, three (3)"), 40, 80, _("years of age")),
+    Adjustable("positions_a", Section.ELIGIBILITY, _("Positions of principals (A)"), _("Document 206 of 2015, one")),
+    Adjustable("positions_b", Section.ELIGIBILITY, _("Positions of project managers (B)"), _("Document 206 of 2015, one")),
+    Adjustable("positions_c", Section.ELIGIBILITY, _("Positions of full-time safety officers (C)"), _("Document 206 of 2015, one")),
     Adjustable("pass_mark", Section.ELIGIBILITY, _("Pass mark proposed for a new exam notice"), _OWN, 1, 100, _("of 100 points")),
     Adjustable("acceptance_level", Section.DECISIONS, _("Acceptance is decided by"), _("Manual, R78 (open which level)")),
     Adjustable("review_level", Section.DECISIONS, _("First review is decided by"), _("Manual, R82 (open which level)")),
@@ -229,10 +252,18 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split(r"[\s,，、]+", text.strip()) if part)
 
 
+def _positions(text: str) -> Positions:
+    return Positions(Position(code.strip()) for code in text.split(","))  # type: ignore[call-arg]
+
+
 _TERMS = (Level, PasswordProfile, SecondFactor)
-READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers}
+READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers, Positions: _positions}
 READERS |= {terms: _term_of(terms) for terms in _TERMS}
-EXPECTED: dict[type, str] = {int: "a whole number", tuple: "whole numbers between commas"}
+EXPECTED: dict[type, str] = {
+    int: "a whole number",
+    tuple: "whole numbers between commas",
+    Positions: "codes of positions between commas",
+}
 EXPECTED |= {terms: " or ".join(str(term.value) for term in terms) for terms in _TERMS}
 DEFAULT_OFFICE = Office()
 SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))

@@ -84,6 +84,23 @@ def is_of_age(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         )
 
 
+def position_fits_the_category(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """建质〔2015〕206号 one: each category is for certain positions (``Office.positions_of``)."""
+    held, fitting = case.person["position"], office.positions_of(case.category)
+    if held in [position.value for position in fitting]:
+        return
+    facts = {"name": case.name, "category": case.category.value, "positions": "、".join(map(str, fitting))}
+    if held:
+        sentence = _(
+            "%(name)s: the position is %(position)s; category %(category)s is for %(positions)s. "
+            "Choose another category, or correct the position.",
+            position=Position(held).label, **facts,  # type: ignore[call-arg]
+        )  # fmt: skip
+    else:
+        sentence = _("%(name)s has no position; category %(category)s is for %(positions)s. Add the position.", **facts)
+    yield Refusal("position-does-not-fit", sentence, place=FixPlace("person", case.person_id, "position"))
+
+
 def nears_retirement(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """A warning for A and B (domain.md 3.3); the legal representative has no such age."""
     if case.category in SAFETY_OFFICERS or case.person["position"] == Position.LEGAL_REPRESENTATIVE.value:

@@ -27,6 +27,7 @@ from app.eligibility.rules import (
     has_person_papers,
     is_not_banned,
     is_of_age,
+    position_fits_the_category,
     works_for_the_filing_enterprise,
 )
 from app.exams.locking import check_batch_size, free_places, lock_notices, lock_notices_of, log_signups, valid_ids
@@ -376,6 +377,7 @@ def _stands_in_the_way(case: Facts, entered: _Entered, on: date, office: Office)
 
 def _fits_category(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     yield from is_of_age(case, on, office)
+    yield from position_fits_the_category(case, on, office)
     yield from _holds_no_lasting_certificate(case, on, office)
 
 

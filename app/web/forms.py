@@ -284,7 +284,7 @@ class WordsField(TicksField):
         super().__init__(label, validators, choices=[(t.value, t.label) for t in self.words], **kwargs)
 
     def process_data(self, value: Any) -> None:
-        self.data = [term.value for term in value or ()]
+        self.data = [term.value if isinstance(term, Term) else term for term in value or ()]
 
     def populate_obj(self, obj: Any, name: str) -> None:
         setattr(obj, name, tuple(term for term in self.words if term.value in (self.data or ())))

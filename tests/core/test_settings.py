@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.core import settings as app_settings
-from app.core.office import ADJUSTABLE, SETTABLE, Office, stored_text
+from app.core.office import ADJUSTABLE, SETTABLE, Office, Positions, stored_text
 from app.core.settings import BadSetting, Keys, home_of, make_keys, read_office, read_settings
 from app.core.vocabulary import Level, Term
 from tests.test_docs import chinese
@@ -87,7 +87,7 @@ def test_a_level_is_read_by_its_code():
 def test_every_parameter_reads_back_as_stored_and_its_default_is_within_limits(one):
     assert one.read(stored_text(one.default)) == one.default
     assert one.name in SETTABLE
-    assert one.least < one.most or isinstance(one.default, bool | Term)
+    assert one.least < one.most or isinstance(one.default, bool | Term | Positions)
     assert one.least % one.scale == one.most % one.scale == 0
 
 

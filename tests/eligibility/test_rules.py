@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.core.office import Office
+from app.core.office import PRINCIPALS, PROJECT_MANAGERS, SAFETY_OFFICERS, Office, Positions
 from app.core.vocabulary import (
     CancellationReason,
     Category,
@@ -105,6 +105,26 @@ ANSWERS = (
     (rules.is_not_banned, case(banned_until=day("2028-02-29")), "2028-02-28", "banned"),
     (rules.is_not_banned, case(banned_until=day("2028-02-29")), "2028-02-29", ""),
     (rules.is_not_banned, case(banned_until=day("2028-02-29")), "2028-03-01", ""),
+    # each position goes with one kind of category (建质〔2015〕206号 one); without a position, none
+    *(
+        (
+            rules.position_fits_the_category,
+            case(category=category, person={"position": position.value}),
+            "2026-03-02",
+            "" if position in fitting else "position-does-not-fit",
+        )
+        for category, fitting in ((A, PRINCIPALS), (B, PROJECT_MANAGERS), (C1, SAFETY_OFFICERS), (C2, SAFETY_OFFICERS))
+        for position in Position
+    ),
+    *(
+        (
+            rules.position_fits_the_category,
+            case(category=category, person={"position": ""}),
+            "2026-03-02",
+            "position-does-not-fit",
+        )
+        for category in (A, B, C1)
+    ),
     # of age on the eighteenth birthday; born on a leap day: on 1 March of a common year
     (rules.is_of_age, case(born="2008-03-31"), "2026-03-30", "too-young"),
     (rules.is_of_age, case(born="2008-03-31"), "2026-03-31", ""),
@@ -347,6 +367,12 @@ def test_every_rule_is_tested_with_and_without_refusal():
     [
         (rules.is_of_age, case(born="1971-03-02"), "2026-03-02", {"age_limit_c": 55}),
         (rules.is_of_age, case(born="2006-03-03"), "2026-03-02", {"least_age": 20}),
+        (
+            rules.position_fits_the_category,
+            case(category=B, person={"position": "project_manager"}),
+            "2026-03-02",
+            {"positions_b": Positions((Position.TECHNICAL_DIRECTOR,))},
+        ),
         (rules.has_passed_the_exam, case(passes=(passed("2025-03-01"),)), "2026-03-02", {"pass_valid_years": 1}),
         (rules.asks_within_the_renewal_window, case(held("2026-05-02")), "2026-04-01", {"renewal_window_months": 1}),
         (rules.certificate_is_of_this_province, case(held(is_electronic=False)), "2026-03-02", {"short_name": "粤"}),

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from app.core.errors import AppError, Unmet
-from app.core.vocabulary import Category, Role, SignupState
+from app.core.office import Office, Positions
+from app.core.vocabulary import Category, Position, Role, SignupState
 from tests import make
 
 A, B, C1, C2, C3 = Category.A, Category.B, Category.C1, Category.C2, Category.C3
@@ -41,6 +42,13 @@ def enterprise(session):
 @pytest.fixture
 def clerk(enterprise):
     return make.clerk(enterprise)
+
+
+@pytest.fixture
+def office():
+    """Every position goes with every category here: which do is a test of its own."""
+    anybody = Positions(Position)
+    return Office(positions_a=anybody, positions_b=anybody, positions_c=anybody)
 
 
 @pytest.fixture

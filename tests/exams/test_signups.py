@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from app import exams
 from app.core.errors import FixPlace, NotAllowed, NotFound, Unmet
-from app.core.vocabulary import AuditAction, CertificateStatus, PaperKind, Registration, Role, SignupState
+from app.core.office import Office
+from app.core.vocabulary import AuditAction, CertificateStatus, PaperKind, Position, Registration, Role, SignupState
 from app.exams.locking import MOST_AT_ONCE
 from app.models import AuditEntry, ExamSignup, Paper
 from tests import make
@@ -32,6 +33,32 @@ def only(session, notice, clerk, office, at=NOON):
 def test_a_complete_person_can_be_signed_up_for_every_category(session, notice, clerk, people, office):
     people()
     assert only(session, notice, clerk, office).open_categories == (A, B, C1, C2, C3)
+
+
+@pytest.mark.parametrize(
+    ("position", "can_be"),
+    [
+        (Position.LEGAL_REPRESENTATIVE, (A,)),
+        (Position.SAFETY_DIRECTOR, (A,)),
+        (Position.PROJECT_MANAGER, (B,)),
+        (Position.SAFETY_OFFICER, (C1, C2, C3)),
+        (None, ()),
+    ],
+)
+def test_the_position_decides_for_which_category(session, notice, clerk, people, position, can_be):
+    """In the list, on saving and on submitting."""
+    [person] = people(position=position)
+    assert only(session, notice, clerk, Office()).open_categories == can_be
+    for category in {A, B, C1} - set(can_be):
+        with pytest.raises(Unmet) as no:
+            pick(session, notice, [(person, category)], clerk, Office())
+        assert codes(no.value) == {"position-does-not-fit"}
+    if can_be:
+        [signup] = pick(session, notice, [(person, can_be[0])], clerk, Office())
+        person.position = Position.PROJECT_MANAGER if position is not Position.PROJECT_MANAGER else Position.SAFETY_OFFICER
+        session.flush()
+        outcome = exams.submit(session, [signup.id], clerk, at=NOON, office=Office())
+        assert codes(outcome.refused[signup.id]) == {"position-does-not-fit"}
 
 
 def test_somebody_without_scans_is_shown_with_each_gap_and_where_to_mend_it(session, notice, clerk, people, office):

@@ -13,15 +13,15 @@ from wtforms import HiddenField
 from app.applications import office_settings
 from app.applications.office_settings import SettingLine
 from app.core.errors import AppError, Stale, Unmet
-from app.core.office import Adjustable, Office, Section, Value, stored_text
-from app.core.vocabulary import Term
+from app.core.office import Adjustable, Office, Positions, Section, Value, stored_text
+from app.core.vocabulary import Position, Term
 from app.db.session import db
 from app.web import request_context
 from app.web.base import Link
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import may_open, optional_url
-from app.web.forms import AppForm, LongTextField, TextField, TickField, WholeNumberField, WordField
+from app.web.forms import AppForm, LongTextField, TextField, TickField, WholeNumberField, WordField, WordsField
 
 LONG = 60  # characters from which on a text gets more than one line
 
@@ -170,6 +170,8 @@ def _field(line: SettingLine) -> Any:
     given = {"default": _in_field(one, line.value), "description": _hint(one)}
     if isinstance(one.default, bool):
         return TickField(one.label, **given)
+    if isinstance(one.default, Positions):
+        return WordsField(Position, one.label, **given)
     if isinstance(one.default, Term):
         return WordField(type(one.default), one.label, blank=False, **given)
     if isinstance(one.default, int):
@@ -180,13 +182,15 @@ def _field(line: SettingLine) -> Any:
 def _hint(one: Adjustable) -> str:
     default = office_settings.display_value(one, one.default)
     parts = [gettext("default: %(value)s", value=default) if default else "", str(one.source)]
-    if not isinstance(one.default, bool | Term):
+    if not isinstance(one.default, bool | Term | Positions):
         parts.insert(0, str(office_settings.bounds(one)))
     return " · ".join(filter(None, parts))
 
 
 def _in_field(one: Adjustable, value: Value) -> Any:
     """A value as its field has it."""
+    if isinstance(value, Positions):
+        return [position.value for position in value]
     if isinstance(value, tuple):
         return stored_text(value)
     return value // one.scale if isinstance(value, int) and not isinstance(value, bool) else value
@@ -196,7 +200,7 @@ def _value_of(one: Adjustable, typed: Any) -> Any:
     """The value of a field's input; None for an invalid one."""
     if isinstance(one.default, tuple):
         try:
-            return one.read(typed or "")
+            return one.read(typed if isinstance(typed, str) else ",".join(typed or ()))
         except ValueError:
             return None
     if isinstance(one.default, bool) or not isinstance(one.default, int) or typed is None:

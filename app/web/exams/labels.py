@@ -8,7 +8,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import office_day, office_time
-from app.core.vocabulary import CURRENT_CATEGORIES, Category, Position
+from app.core.vocabulary import Category
 from app.models import ExamNotice
 
 REASONS: tuple[object, ...] = (
@@ -18,7 +18,6 @@ REASONS: tuple[object, ...] = (
     _("The scan of the technical title certificate is incomplete."),
     _("The category does not fit the position of the person; please choose again."),
 )
-_USUAL = {Position.PROJECT_MANAGER: (Category.B,), Position.SAFETY_OFFICER: (Category.C3, Category.C2, Category.C1)}
 
 
 def window_state(notice: ExamNotice, at: datetime) -> tuple[str, str, str]:
@@ -47,12 +46,6 @@ def _time(moment: datetime) -> str:
 
 def codes(categories: Sequence[Category]) -> str:
     return "、".join(category.value for category in categories)
-
-
-def usual_category(position: Position | None, offered: Sequence[Category]) -> Category | None:
-    """The category most likely needed in this position, among those offered."""
-    likely = _USUAL.get(position, (Category.A,)) if position else ()
-    return next((category for category in (*likely, *CURRENT_CATEGORIES) if category in offered), None)
 
 
 def score_text(score: Decimal) -> str:

@@ -25,7 +25,7 @@ from app.web.base.access_filter import asked_ids
 from app.web.base.batch_result import Gap, done_message, gaps_of
 from app.web.base.error_pages import refusals_after
 from app.web.exams.access import notice_of
-from app.web.exams.labels import usual_category, window_state
+from app.web.exams.labels import window_state
 from app.web.fix_links import url_of
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
@@ -157,8 +157,8 @@ def _tabs(lines: Sequence[SignupFormLine], asked: str, here: str) -> list[tuple[
 def _line(candidate: SignupCandidate, choice: SignupChoice, here: str, *, again: bool) -> SignupFormLine:
     """``again`` offers a further category to those already listed; off by default, so that “tick all” adds nobody twice."""
     group, offered = _group(candidate), candidate.open_categories
-    likely = usual_category(candidate.position, offered) if group == OPEN else None
-    chosen = choice.categories.get(candidate.person_id) or (likely.value if likely else "")
+    only = offered[0].value if group == OPEN and len(offered) == 1 else ""  # several fit: the clerk has to choose
+    chosen = choice.categories.get(candidate.person_id) or only
     return SignupFormLine(
         candidate,
         group,

@@ -65,13 +65,15 @@ def test_a_change_is_saved_shown_with_its_author_and_restored(admin, session):
     assert stands(session) == {}
 
 
-def as_shown(page: str) -> dict[str, str]:
+def as_shown(page: str) -> dict[str, str | list[str]]:
     """What the browser would send if nothing were typed."""
     form = page.split('<form method="post"', 2)[-1]
     fields = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', form))
     fields |= dict(re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>\s*(.*?)</textarea>', form, re.DOTALL))
     for name, options in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
         fields[name] = re.search(r'<option selected value="(\w+)"', options)[1]
+    for name in set(re.findall(r'<input [^>]*id="(\w+)-0"', form)):  # checkboxes of one field
+        fields[name] = re.findall(rf'<input checked [^>]*name="{name}"[^>]* value="(\w+)"', form)
     return fields
 
 
@@ -83,6 +85,16 @@ def test_saving_an_unchanged_section_changes_nothing(admin, holder, signed_in, s
         answer = keeper.post(f"/parameters/{section.value}", data=fields, follow_redirects=True)
         assert "Nothing was changed." in answer.text, section
     assert stands(session) == {}
+
+
+def test_the_positions_of_a_category_are_ticked(admin, session):
+    fields = as_shown(admin.get("/parameters/eligibility").text)
+    assert fields["positions_b"] == ["project_manager"]
+    ticked = fields | {"positions_b": ["project_manager", "technical_director"]}
+    admin.post("/parameters/eligibility", data=ticked)
+    assert stands(session) == {"positions_b": "project_manager,technical_director"}
+    refused = admin.post("/parameters/eligibility", data=fields | {"positions_c": []})
+    assert (refused.status_code, "Please choose a value within Legal representative、" in refused.text) == (422, True)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.core.vocabulary import CURRENT_CATEGORIES, Category, Position
-from app.web.exams.labels import codes, score_text, usual_category, window_state
+from app.core.vocabulary import Category
+from app.web.exams.labels import codes, score_text, window_state
 from app.web.public.common import page_number, plain, signup_label, term
 from tests import make
 
@@ -30,21 +30,6 @@ def test_the_window_says_how_long_it_stays_as_it_is(app, at, tone, left):
         found = window_state(NOTICE, at)
         assert (found[0], "".join(filter(str.isdigit, found[2]))) == (tone, left)
         assert signup_label(NOTICE, at)[0] == {"todo": "ok"}.get(tone, tone)
-
-
-@pytest.mark.parametrize(
-    ("position", "offered", "category"),
-    [
-        (Position.PROJECT_MANAGER, CURRENT_CATEGORIES, Category.B),
-        (Position.SAFETY_OFFICER, CURRENT_CATEGORIES, Category.C3),
-        (Position.SAFETY_OFFICER, [Category.A, Category.C1], Category.C1),
-        (Position.PROJECT_MANAGER, [Category.C1, Category.A], Category.A),
-        (None, CURRENT_CATEGORIES, Category.A),
-        (None, [], None),
-    ],
-)
-def test_the_usual_category_is_one_of_those_offered(position, offered, category):
-    assert usual_category(position, offered) is category
 
 
 def test_scores_and_categories_are_written_short():

@@ -1,6 +1,7 @@
 """The page on which an enterprise signs its people up."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -8,6 +9,7 @@ from sqlalchemy import update
 from app.core.clock import now, office_day
 from app.core.vocabulary import PaperKind, Position
 from app.models import ExamNotice
+from tests import make
 from tests.web.exams.exam_steps import C1, DAY, SELECTED, SUBMITTED, end_sign_up, pick, row_of, states
 
 
@@ -33,12 +35,12 @@ def test_the_tabs_count_and_filter(own, notice, hire):
 
 
 @pytest.mark.parametrize(
-    ("position", "category"),
-    [(Position.PROJECT_MANAGER, "B"), (Position.SAFETY_OFFICER, "C3"), (Position.GENERAL_MANAGER, "A"), (None, "A")],
+    ("position", "preset"),
+    [(Position.PROJECT_MANAGER, ["B"]), (Position.GENERAL_MANAGER, ["A"]), (Position.SAFETY_OFFICER, []), (None, [])],
 )
-def test_the_usual_category_of_a_post_is_chosen_already(position, category, own, notice, hire):
+def test_a_category_is_preset_only_where_exactly_one_fits(position, preset, own, notice, hire):
     hire(position=position)
-    assert re.search(r'<option value="(\w+)"\s+selected', own.get(f"/exam/notices/{notice.id}/signup").text)[1] == category
+    assert re.findall(r'<option value="(\w+)"\s+selected', own.get(f"/exam/notices/{notice.id}/signup").text) == preset
 
 
 def test_saving_is_not_signing_up_and_the_page_warns_of_it(session, own, notice, hire):
@@ -56,7 +58,8 @@ def test_save_and_submit_is_one_request(session, own, notice, hire):
 
 
 def test_every_refusal_is_shown_and_the_choice_stays(session, own, notice, hire):
-    [fit], [lacking] = hire(name="齐全人"), hire(name="缺件人", without=(PaperKind.PHOTO, PaperKind.ID_CARD))
+    [fit] = hire(name="齐全人", position=Position.PROJECT_MANAGER)
+    [lacking] = hire(name="缺件人", without=(PaperKind.PHOTO, PaperKind.ID_CARD))
     form = pick(fit, lacking, then="submit", **{f"c{fit.id}": "B"})
     answer = own.post(f"/exam/notices/{notice.id}/signup", data=form)
     assert answer.status_code == 422
@@ -77,14 +80,17 @@ def test_an_unknown_category_is_refused(category, session, own, notice, hire):
 
 def test_who_is_on_the_list_is_not_ticked_with_the_others_but_may_sit_a_further_category(session, own, notice, sign, hire):
     [signup] = sign(SUBMITTED, names=["已报人"], category=C1)
+    held = {"category": C1, "valid_to": office_day(now()) + timedelta(days=60)}  # so that a further one is no first one
+    session.add(make.certificate(signup.person, **held))
+    session.commit()
     hire(name="未报人")
     page = f"/exam/notices/{notice.id}/signup"
     assert 'name="rowid"' not in row_of(own.get(page).text, "已报人")
     further = row_of(own.get(f"{page}?show=listed").text, "已报人")
     assert 'name="rowid"' in further
-    assert re.findall(r'option value="(\w*)"', further) == ["", "A", "B"]
+    assert re.findall(r'option value="(\w*)"', further) == ["", "C2", "C3"]
     person = signup.person
-    own.post(page, data=pick(person, **{f"c{person.id}": "A"}))
+    own.post(page, data=pick(person, **{f"c{person.id}": "C2"}))
     assert states(session) == [SUBMITTED, SELECTED]
 
 

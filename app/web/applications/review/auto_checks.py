@@ -14,7 +14,7 @@ from app.applications.originals_check import ORIGINALS
 from app.core.errors import Refusal
 from app.core.identifiers import age
 from app.core.office import Office
-from app.core.vocabulary import PassSource
+from app.core.vocabulary import PassSource, Position
 from app.eligibility import rules
 from app.eligibility.facts import CertificateFacts, Facts
 from app.eligibility.rules import Rule
@@ -61,6 +61,10 @@ CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
     rules.is_of_age: (
         _("Within the age limits"),
         lambda case, on: gettext("%(years)s years old", years=age(case.birth_date, on)),
+    ),
+    rules.position_fits_the_category: (
+        _("Position fits the category"),
+        lambda case, _on: Position(case.person["position"]).label,  # type: ignore[call-arg]
     ),
     rules.is_not_banned: (_("Not barred from applying"), None),
     rules.holds_no_such_certificate: (_("No certificate of this category yet"), _certificates),

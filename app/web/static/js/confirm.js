@@ -22,12 +22,25 @@ function putReason(form, reason) {
   field.value = reason;
 }
 
+/* How many of the ticked rows have which choice: the name of a row's select is data-tally and the row's id. */
+function tally(button) {
+  const counts = new Map();
+  findAll('[name=rowid]:checked', button.form).forEach((box) => {
+    const select = find(`[name="${button.dataset.tally}${box.value}"]`, button.form);
+    const choice = select ? select.selectedOptions[0].textContent.trim() : '';
+    counts.set(choice, (counts.get(choice) || 0) + 1);
+  });
+  return Array.from(counts, ([choice, n]) => `${choice} × ${n}`).join('\n');
+}
+
 function fill(dialog, button, reasons, title) {
   const isGrave = !!reasons || button.classList.contains('danger') || button.classList.contains('btn-danger');
   const text = find('textarea', dialog);
   const ok = find('[data-ok]', dialog);
   find('h2', dialog).textContent = title;
-  find('[data-text]', dialog).textContent = button.dataset.confirm || '';
+  find('[data-text]', dialog).textContent = [button.dataset.confirm, button.dataset.tally && tally(button)]
+    .filter(Boolean)
+    .join('\n\n');
   find('[data-reason]', dialog).hidden = !reasons;
   find('[data-err]', dialog).hidden = true;
   text.value = '';
