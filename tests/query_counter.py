@@ -1,5 +1,6 @@
-"""Counts SQL statements and audit log entries."""
+"""Counts SQL statements and audit log entries, and tells which tables a statement reads whole."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,16 @@ def queries(engine: Engine) -> Iterator[list[str]]:
         yield seen
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+def tables_read_whole(session: Session, statement: str) -> set[str]:
+    """The tables that a statement of ``queries`` reads without an index, were they large."""
+    connection, asked = session.connection(), re.sub(r"\?|%\(\w+\)s(::\w+)?", "'1'", statement)
+    if connection.dialect.name == "sqlite":
+        steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+        return {step.split()[1] for step in steps if re.match("SCAN (?!anon_|.* USING)", step)}
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # few rows are read whole unless that is forbidden
+    return set(re.findall(r"Seq Scan on (\w+)", "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked}").scalars())))
 
 
 def audit_entries(session: Session) -> int:

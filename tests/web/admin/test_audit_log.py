@@ -1,19 +1,20 @@
 """The auditor's pages: search, display, export and verification of the audit log."""
 
 from io import BytesIO
-from time import perf_counter
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from app.core import clock
 from app.core.vocabulary import AuditAction, ChainFault, Education, Role
 from app.db import audit
 from app.db.audit import checkpoints
-from app.models import AuditEntry, Job, Person
+from app.db.session import db
+from app.models import AuditEntry, Job
 from app.web.admin.audit_log import TABLES
 from tests import make
+from tests.query_counter import queries, tables_read_whole
 
 
 @pytest.fixture
@@ -138,19 +139,12 @@ def test_every_kind_of_record_has_a_name(auditor):
     assert {kind.__tablename__ for kind in audit.AUDITED} - TABLES.keys() <= {"worker"}
 
 
-def test_forty_thousand_entries_are_searched_quickly(auditor, session, system):
-    line = {
-        "at": make.NOON,
-        "actor": "李四",
-        "deed": AuditAction.CHANGE,
-        "table": "person",
-        "change": {},
-        "address": "203.0.113.7",
-    }
-    session.execute(insert(AuditEntry), [{**line, "row": str(n)} for n in range(40_000)])
-    session.commit()
-    note(session, "王五", AuditAction.EXPORT, Person, 39_999, address="198.51.100.1")
-    for question in ("", "?row=39999&table=person", "?address=198.51.100.1", "?deed=export", "?actor=王五"):
-        began = perf_counter()
+@pytest.mark.parametrize("question", ["", "?row=39999&table=person", "?address=198.51.100.1", "?deed=export", "?actor=王五"])
+def test_the_log_is_searched_by_indexes(auditor, session, system, question):
+    """benchmarks/audit_log.py measures it with 200,000 entries."""
+    session.rollback()
+    with auditor.application.app_context(), queries(db.engine) as asked:
         assert auditor.get(f"/diary/list/{question}").status_code == 200
-        assert perf_counter() - began < 1  # some 0.05 on an idle machine; benchmarks/audit_log.py asks it of 200,000
+    listed = [statement for statement in asked if "FROM entry" in statement]
+    assert listed
+    assert not [statement for statement in listed if tables_read_whole(session, statement)]
