@@ -9,7 +9,7 @@ from app.certificates.pdf.seal_and_store import EDUCATIONS
 from app.certificates.status_changes import change_status
 from app.core.errors import NotFound
 from app.core.vocabulary import Action, Category, CertificateEventKind, Education, MatterKind, ReplacementReason, Role
-from app.models import Certificate, CertificateVersion
+from app.models import Certificate, CertificateVersion, Paper
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg
@@ -30,7 +30,7 @@ def decide(session, office, store):
     digest = store.put(jpeg(413, 579))
 
     def go(application, firm):
-        for paper in session.query(make.Paper):
+        for paper in session.query(Paper):
             paper.digest = digest
         session.commit()
         for action, actor in (

@@ -20,7 +20,7 @@ from app.core.crypto.verify_signature import Finding, trusted_roots, verify
 from app.core.office import Office
 from app.core.vocabulary import Category, Position, Sex
 from app.files.storage import FileMissing
-from app.models import AuditEntry, CertificateVersion
+from app.models import AuditEntry, CertificateVersion, Paper
 from tests import make
 from tests.hostile_files import jpeg
 from tests.seals import embedded
@@ -168,7 +168,7 @@ def test_a_pdf_missing_from_the_store_is_drawn_again(session, store, paper):
 
 def test_a_lost_photo_is_refused_and_nothing_is_stored(session, store, paper):
     version = issued(session, store)
-    photo = session.get_one(make.Paper, version.face["photo"])
+    photo = session.get_one(Paper, version.face["photo"])
     photo.digest = "f" * 64
     session.commit()
     with pytest.raises(FileMissing):
