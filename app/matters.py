@@ -119,7 +119,7 @@ _ALL = (
             rules.is_the_only_open_application,
             can_be_printed,
         ),
-        on_acceptance=(rules.originals_were_seen,),
+        on_acceptance=(rules.originals_were_seen, rules.is_not_banned),
         on_approval=(rules.still_has_the_pass, rules.holds_no_such_certificate, can_be_printed),
         outcome=lifecycle.issue,
         days=lambda office: office.decide_days,

@@ -11,6 +11,7 @@ from app.db.tables.audit import AuditInspection as AuditInspection
 from app.db.tables.audit import AuditLink as AuditLink
 from app.db.tables.certificates import Certificate as Certificate
 from app.db.tables.certificates import CertificateEvent as CertificateEvent
+from app.db.tables.certificates import CertificateMeasure as CertificateMeasure
 from app.db.tables.certificates import CertificateVersion as CertificateVersion
 from app.db.tables.exams import ExamNotice as ExamNotice
 from app.db.tables.exams import ExamPass as ExamPass

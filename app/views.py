@@ -28,8 +28,6 @@ from app.web.auth.identities import IdentityScreen, OwnCertificateView
 from app.web.auth.second_factor import offer
 from app.web.auth.second_factor_certificate import CertificateSecondView
 from app.web.auth.sms import SECOND, SmsSecondView, SmsView
-from app.web.certificates.bulk_status import MeasuresView
-from app.web.certificates.status import StandingView
 from app.web.dashboard import WorkView
 from app.web.demo.licence_phone import PhoneView
 from app.web.demo.sms_phone import OwnCodeView, SimulatorView
@@ -61,8 +59,6 @@ def register_views(appbuilder: Any) -> None:
     add(IdentityScreen, "Identities", label=_("Certificates of accounts"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
-    add(StandingView, "Standing", label=_("Standing of certificates"), icon="shield-check", **system)
-    appbuilder.add_view_no_menu(MeasuresView)
     add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
     add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)

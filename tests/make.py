@@ -15,9 +15,12 @@ from app.core.vocabulary import (
     CLOSED,
     PERSON_PAPERS,
     Category,
+    CertificateEventKind,
     CertificateStatus,
     Education,
     MatterKind,
+    MeasureGround,
+    MeasureState,
     PaperKind,
     PassSource,
     Position,
@@ -187,6 +190,36 @@ def certificate(person: models.Person, **facts) -> models.Certificate:
         "valid_to": date(2027, 4, 30), "status": CertificateStatus.VALID,
     }  # fmt: skip
     return models.Certificate(person=person, **{**given, **facts})
+
+
+def measure(certificate: models.Certificate, proposer: models.Account, state=MeasureState.PROPOSED, decider=None, **facts):
+    """A suspension in any state. Only a proposal that was taken back was decided by its proposer."""
+    decided = {} if state is MeasureState.PROPOSED else {"decided_by_id": (decider or proposer).id, "decided_at": NOON}
+    given = {
+        "kind": CertificateEventKind.SUSPENDED,
+        "ground": MeasureGround.OFFICER_DUTIES,
+        "facts": "现场无安全防护",
+        "document_number": f"湘建罚〔2026〕{next(_serial)}号",
+        "last_day": TODAY + timedelta(days=180),
+        "state": state,
+        "holder": certificate.holder,
+        "enterprise_name": certificate.printed_enterprise,
+        "proposed_by_id": proposer.id,
+        "proposed_by": proposer.username,
+        "proposed_at": NOON,
+        "ended_at": NOON if state is MeasureState.ENDED else None,
+        **decided,
+    }
+    return models.CertificateMeasure(certificate=certificate, **{**given, **facts})
+
+
+def plain_account(session: Session) -> models.Account:
+    """A saved account without a role."""
+    name = f"somebody-{next(_serial)}"
+    made = models.Account(username=name, first_name=name, last_name="", email=f"{name}@x.invalid", active=True, password="-")
+    session.add(made)
+    session.flush()
+    return made
 
 
 def account(session: Session, username: str, role: Role, **facts) -> models.Account:

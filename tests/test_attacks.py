@@ -18,12 +18,15 @@ from app.core.clock import now, office_day
 from app.core.vocabulary import (
     AuditAction,
     Category,
+    CertificateEventKind,
     Education,
     IdentityKind,
     JobState,
     LegacyKind,
     LegacyPhase,
     MatterKind,
+    MeasureGround,
+    MeasureState,
     MessageState,
     PaperKind,
     PassSource,
@@ -41,6 +44,7 @@ from app.models import (
     AuditCheckpoint,
     AuditEntry,
     AuditLink,
+    CertificateMeasure,
     CertificateVersion,
     ExamNotice,
     ExamSignup,
@@ -94,6 +98,8 @@ class Town:
     legacy: int  # an import of the old system, checked
     officer: int  # an account of the authority
     identity: int
+    measure: int  # proposed
+    taken: int  # a suspension that is over
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -165,13 +171,27 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     identity = ExternalIdentity(account_id=keyholder.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
                         label=f"张三{words}"[:200], added_at=at, added_by=words[:130])  # fmt: skip
     session.add_all([step, back, board, signup, turned_down, message, job, sheet, identity])
+    session.flush()
+    proposed = {
+        "certificate_id": certificate.id, "facts": words[:300] or "无防护", "document_number": f"湘建罚{words}"[:80],
+        "document_digest": digest, "document_mime": "image/jpeg", "document_name": f"决定{words}.jpg"[:120],
+        "holder": certificate.holder, "enterprise_name": firm.name[:120], "proposed_by_id": officer.id,
+        "proposed_by": words[:64], "proposed_at": at,
+    }  # fmt: skip
+    decided = {"decided_by_id": keyholder.id, "decided_by": words[:64], "decided_at": at, "decision_reason": words[:500]}
+    measure = CertificateMeasure(kind=CertificateEventKind.REVOKED, ground=MeasureGround.DECEIT, **proposed)
+    taken = CertificateMeasure(
+        kind=CertificateEventKind.SUSPENDED, ground=MeasureGround.OFFICER_DUTIES, state=MeasureState.ENDED, last_day=on,
+        ended_at=at, **proposed, **decided,
+    )  # fmt: skip
+    session.add_all([measure, taken])
     session.commit()
     entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, colleague.id, message.id, job.id, entry,
-        cases[3].id, sheet.id, officer.id, identity.id,
+        cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id,
     )  # fmt: skip
 
 
@@ -230,6 +250,10 @@ ROUTES = {
     ("POST", "/applications/new/{}/discard"): ("draft", {CLERK: 302}),
     ("GET", "/certificates/{}.ofd"): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("GET", "/certificates/{}/history"): ("certificate", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/measures/show/{}"): ("measure", {REVIEWER: 200, APPROVER: 200}),
+    ("POST", "/measures/{}/retract"): ("measure", {REVIEWER: 404}),  # proposed by another
+    ("GET", "/measure-papers/{}/document"): ("taken", dict.fromkeys((CLERK, *OFFICERS), 200)),
+    ("GET", "/measure-papers/{}/letter.pdf"): ("taken", dict.fromkeys((CLERK, *OFFICERS), 200)),
     ("GET", "/claims/{}/edit"): ("filing", {CLERK: 404}),  # a new application has its own form
     ("POST", "/claims/{}/edit"): ("filing", {CLERK: 404}),
     ("GET", "/corrections/{}"): ("returned", {CLERK: 200}),
@@ -288,6 +312,7 @@ LATER_MATTERS = ("renewal", "transfer", "replacement", "cancellation")
 WITH_A_WORD = {
     *(f"/applications/{matter}/{{}}/discard" for matter in LATER_MATTERS),  # the same method as for new applications
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
+    "/measures/decide/{}",
     "/enterprises/decide/{}/{}",
     *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
@@ -325,7 +350,9 @@ def test_routes_with_a_word_in_their_address_are_guarded_alike(everybody, changs
     gets = {CLERK: {f"/applications/{matter}/{zhuzhou.draft}/discard": 404 for matter in LATER_MATTERS}}
     gets[CLERK] |= {"/releases/decide/release": 302, "/releases/decide/approve": 404, "/claims/new/add": 404}
     gets[ADMIN] = {f"/office-releases/{row}/release": 302 for row in (NOBODYS, changsha.case)}  # with a message on the list
-    gets[ADMIN] |= {f"/standing/{NOBODYS}/suspend": 404, f"/standing/{changsha.certificate}/approve": 404}
+    gets[REVIEWER] = {f"/standing/{NOBODYS}/suspended": 404, f"/standing/{changsha.certificate}/approve": 404}
+    gets[REVIEWER] |= {f"/standing/{zhuzhou.certificate}/revoked": 404, f"/standing/{changsha.certificate}/revoked": 422}
+    gets[APPROVER] = {"/measures/decide/approve": 404, "/measures/decide/confirm": 302}  # nothing is ticked
     gets[SECURITY] = {"/parameters/lock_after/restore": 302}
     gets[ADMIN] |= {"/parameters/accept_days/restore": 302}
     gets[ADMIN] |= {f"/enterprises/decide/{NOBODYS}/yes": 404, f"/enterprises/decide/{changsha.enterprise}/no": 409}
@@ -398,15 +425,17 @@ BATCHES = (
     *("/exam/signups/submit", "/exam/signups/cancel", "/exam/review/decide?admit=yes", "/exam/review/decide?admit=no"),
     *("/exam/review/decide?admit=no&again=1", "/applications/new/submit", "/filings/add", "/acceptance/batch/accept"),
     *("/acceptance/batch/decline", "/review/batch/endorse", "/approval/batch/approve", "/approval/batch/refuse_approval"),
+    *("/measures/decide/confirm", "/measures/decide/refuse"),
 )
 
 
 def test_foreign_rows_in_a_batch_are_left_as_they_are(session, everybody, changsha, zhuzhou):
     before = all_rows(session)
     rows = [NOBODYS, zhuzhou.case, zhuzhou.draft, zhuzhou.closed, zhuzhou.signup + 1]
+    measures = [NOBODYS, zhuzhou.measure, zhuzhou.taken, changsha.taken]
     typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
     for address in BATCHES:
-        ticked = [f"{zhuzhou.person}-C1"] if "filings" in address else rows
+        ticked = [f"{zhuzhou.person}-C1"] if "filings" in address else measures if "measures" in address else rows
         for role, browser in everybody.items():
             answer = browser.post(
                 address.format(**vars(changsha)), data={"rowid": ticked, f"category-{rows[0]}": "C1", **typed}
@@ -447,8 +476,8 @@ LISTS = {
     ),
     EXAM: ("/exam/notices/", "/exam/review/"),
     ACCEPTANCE: ("/acceptance/", "/closed/"),
-    REVIEWER: ("/review/",),
-    APPROVER: ("/approval/",),
+    REVIEWER: ("/review/", "/measures/"),
+    APPROVER: ("/approval/", "/measures/"),
     VIEWER: ("/closed/", "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/"),
     ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/"),
     SECURITY: ("/appointments/list/", "/appointments/awaiting/list/"),

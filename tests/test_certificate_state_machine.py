@@ -23,7 +23,7 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
 from app.applications.drafts import discard
-from app.certificates import status_changes
+from app.applications.nightly import end_suspensions
 from app.certificates.lifecycle import extended
 from app.certificates.lookup import certificate_scanned, certificates_of
 from app.certificates.pdf.seal_and_store import address_of
@@ -31,14 +31,26 @@ from app.certificates.qr import payload, status_list
 from app.certificates.qr.status_list import StatusMark
 from app.core.clock import OFFICE_ZONE, add_months, add_years
 from app.core.crypto.signing_keys import ring
-from app.core.errors import Stale
+from app.core.errors import Unmet
 from app.core.office import Office
-from app.core.vocabulary import UNDER_WAY, Action, Category, CertificateEventKind, CertificateStatus, MatterKind, Role, State
+from app.core.vocabulary import (
+    MEASURES,
+    PUNISHING,
+    UNDER_WAY,
+    Action,
+    Category,
+    CertificateEventKind,
+    CertificateStatus,
+    MatterKind,
+    MeasureGround,
+    Role,
+    State,
+)
 from app.db import migrate
 from app.matters import seed_papers
 from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Model, Person
 from app.workflow import carry_out
-from tests import make
+from tests import make, measures
 from tests.raw_sql import unguarded
 from tests.workflow_fixture import Firm
 
@@ -80,6 +92,7 @@ class Life(RuleBasedStateMachine):
         self.session.commit()
         self.on = make.TODAY
         self.expected: dict[int, Expected] = {}
+        self.terms: dict[int, date] = {}  # suspended certificate -> last day
         self.pending: dict[int, int] = {}  # certificate -> application under way
 
     def teardown(self):
@@ -151,18 +164,12 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         certificate_id=certificates,
-        change=st.sampled_from(
-            [
-                CertificateEventKind.SUSPENDED,
-                CertificateEventKind.REINSTATED,
-                CertificateEventKind.REVOKED,
-                CertificateEventKind.WITHDRAWN,
-            ]
-        ),
+        kind=st.sampled_from(MEASURES),
         sure=st.integers(0, 2),
+        days=st.sampled_from([0, 30, 365]),
     )
-    def the_administrator_steps_in(self, certificate_id, change, sure):
-        if change in (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN) and sure:
+    def the_office_takes_a_measure(self, certificate_id, kind, sure, days):
+        if kind in PUNISHING and sure:
             return  # keep final states rare
         was = self.expected[certificate_id]
         shown = was.shown(self.on)
@@ -173,16 +180,32 @@ class Life(RuleBasedStateMachine):
             CertificateEventKind.REVOKED: dict.fromkeys(
                 (VALID, SUSPENDED, CertificateStatus.EXPIRED), CertificateStatus.REVOKED
             ),
-        }[change].get(shown)
-        given = {"reason": "事故", "at": self._noon(), "office": OFFICE}
+        }[kind].get(shown)
+        certificate = self.session.get_one(Certificate, certificate_id)
+        facts = {"at": self._noon(), "office": OFFICE}
+        if kind is CertificateEventKind.SUSPENDED:
+            facts["last_day"] = self.on + timedelta(days=days)
+        if kind is CertificateEventKind.REVOKED:
+            facts["ground"] = MeasureGround.OFFICIAL_FAULT  # without a ban, so that the person may apply again
         if target is None:
-            with pytest.raises(Stale):
-                status_changes.change_status(self.session, certificate_id, change, make.officer(Role.ADMIN), **given)
+            with pytest.raises(Unmet):
+                measures.propose(self.session, certificate, kind, **facts)
             self.session.rollback()
             return
-        status_changes.change_status(self.session, certificate_id, change, make.officer(Role.ADMIN), **given)
-        self.session.commit()
+        measures.impose(self.session, certificate, kind, **facts)
         self.expected[certificate_id] = replace(was, status=target)
+        self.terms.pop(certificate_id, None)
+        if kind is CertificateEventKind.SUSPENDED:
+            self.terms[certificate_id] = facts["last_day"]
+
+    @rule()
+    def a_night_passes(self):
+        end_suspensions(self.session, self.on, OFFICE, at=self._noon())
+        self.session.commit()
+        for certificate_id, last_day in list(self.terms.items()):
+            if last_day < self.on:
+                self.expected[certificate_id] = replace(self.expected[certificate_id], status=VALID)
+                del self.terms[certificate_id]
 
     # --- what must be true ----------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from app.files import spreadsheets
 from app.files.storage import Store
 from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport
 from tests import make
+from tests.hostile_files import pdf
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
 FOLDER = Path(package.__file__).parent
@@ -215,14 +216,19 @@ class Export:
 
 
 def measures(place: Town, world: "World") -> Export:
-    columns, browser = [spreadsheets.Column(column.key, column.title) for column in COLUMNS], world.browsers[ADMIN]
-    given = {"name": "李雷", "number": "湘建安C1(2020)0000001", "deed": "暂扣", "reason": "发生事故", "evidence": "一号"}
+    columns, browser = [spreadsheets.Column(column.key, column.title) for column in COLUMNS], world.browsers[REVIEWER]
+    given = {"name": "李雷", "number": "湘建安C1(2020)0000001", "deed": "暂扣", "ground": "事故", "facts": "发生事故"}
+    given |= {"evidence": "一号", "last_day": "2099-01-01"}
     with browser.application.test_request_context(), force_locale("zh"):
         data = spreadsheets.write(columns, [given, given | {"number": "湘建安C1(2020)0000002"}], sheet_title="x")
-    page = browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
+    page = browser.post(
+        "/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx"), "document": (BytesIO(pdf()), "x.pdf")}
+    ).text
     ticket = re.search(r'action="/standing-sheet/result.xlsx"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
     change = {"list": "measures", "rows": 2}
-    return Export(ADMIN, "POST", "/standing-sheet/result.xlsx", AuditAction.EXPORT, "certificate", change, {"ticket": ticket})
+    return Export(
+        REVIEWER, "POST", "/standing-sheet/result.xlsx", AuditAction.EXPORT, "certificate", change, {"ticket": ticket}
+    )
 
 
 def score_errors(place: Town, world: "World") -> Export:
@@ -277,6 +283,7 @@ def simple(role: Role, address: str, action: AuditAction, table: str, method: st
 
 
 VERSION = {"action": AuditAction.READ, "table": "certificate_version", "shown": "certificate"}
+MEASURE = {"action": AuditAction.READ, "table": "certificate_measure"}
 LOGGED = {
     "ArchiveView.letter": simple(VIEWER, "/archive/{of.closed}/form.pdf", AuditAction.READ, "application", shown="form"),
     "ArchiveView.bundle": simple(VIEWER, "/archive/{of.closed}.zip", AuditAction.EXPORT, "application", shown="archive"),
@@ -293,6 +300,8 @@ LOGGED = {
     ),
     "ScoreView.errors": score_errors,
     "MeasuresView.result": measures,
+    "MeasurePaperView.open": simple(ACCEPTANCE, "/measure-papers/{of.taken}/document", **MEASURE, shown="document"),
+    "MeasurePaperView.letter": simple(ACCEPTANCE, "/measure-papers/{of.taken}/letter.pdf", **MEASURE, shown="letter"),
     "LegacyView.report": lambda place, world: legacy(place, world, "report", {"rows": 4}),
     "LegacyView.passwords": lambda place, world: legacy(place, world, "passwords", {"passwords": "fetched"}),
     "PaperView.open": simple(ACCEPTANCE, "/papers/{of.paper}", AuditAction.READ, "paper", kind="photo"),

@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
-from app.core.vocabulary import DECIDED, Level, MatterKind, Role, SignupState, State
+from app.core.vocabulary import DECIDED, TAKEN, Level, MatterKind, Role, SignupState, State
 from app.models import (
     Application,
     Certificate,
+    CertificateMeasure,
     Enterprise,
     ExamNotice,
     ExamPass,
@@ -161,6 +162,9 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
         return or_(Application.enterprise_id == actor.enterprise_id, to_release)
     if model is ExamPass:
         return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id == actor.enterprise_id))
+    if model is CertificateMeasure:  # what is proposed only is the office's affair
+        held = select(Certificate.id).where(Certificate.enterprise_id == actor.enterprise_id)
+        return and_(CertificateMeasure.certificate_id.in_(held), CertificateMeasure.state.in_(TAKEN))
     return bool_column(model.enterprise_id == actor.enterprise_id)
 
 
@@ -171,6 +175,8 @@ def _is_own(actor: Actor, thing: Any) -> bool:
         return _is_party(actor, thing)
     if isinstance(thing, ExamPass):
         return bool(thing.person.enterprise_id == actor.enterprise_id)
+    if isinstance(thing, CertificateMeasure):
+        return thing.state in TAKEN and bool(thing.certificate.enterprise_id == actor.enterprise_id)
     return isinstance(thing, ExamNotice) or bool(thing.enterprise_id == actor.enterprise_id)
 
 
@@ -193,6 +199,10 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
         return true() if Role.EXAM_CLERK in roles else None
     if model in (Certificate, ExamPass, Filing):
         return true() if roles & (CASE_OFFICERS | {Role.VIEWER}) else None
+    if model is CertificateMeasure:
+        if roles & CASE_OFFICERS:
+            return true()
+        return CertificateMeasure.state.in_(TAKEN) if Role.VIEWER in roles else None
     if model is Enterprise:
         return true() if roles & (OFFICERS | {Role.ADMIN}) else None
     if model in (Person, Qualification, Paper):
@@ -221,6 +231,8 @@ def _is_official(actor: Actor, thing: Any) -> bool:
         return Role.EXAM_CLERK in roles
     if isinstance(thing, Certificate | ExamPass | Filing):
         return bool(roles & (CASE_OFFICERS | {Role.VIEWER}))
+    if isinstance(thing, CertificateMeasure):
+        return bool(roles & CASE_OFFICERS) or (Role.VIEWER in roles and thing.state in TAKEN)
     if isinstance(thing, Enterprise):
         return bool(roles & (OFFICERS | {Role.ADMIN}))
     return bool(roles & (CASE_OFFICERS | {Role.EXAM_CLERK}))
@@ -233,6 +245,9 @@ def _within(region: str, model: type[Any]) -> ColumnElement[bool]:
     enterprises = select(Enterprise.id).where(Enterprise.region_code.startswith(region_prefix(region), autoescape=True))
     if model is ExamPass:
         return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id.in_(enterprises)))
+    if model is CertificateMeasure:
+        held = select(Certificate.id).where(Certificate.enterprise_id.in_(enterprises))
+        return CertificateMeasure.certificate_id.in_(held)
     return bool_column(model.enterprise_id.in_(enterprises))
 
 
@@ -241,4 +256,6 @@ def _region_of(thing: Any) -> str:
         return str(thing.region_code)
     if isinstance(thing, ExamPass):
         thing = thing.person
+    if isinstance(thing, CertificateMeasure):
+        thing = thing.certificate
     return "" if thing.enterprise is None else str(thing.enterprise.region_code)

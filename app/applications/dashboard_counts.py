@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import registration, role_assignment
 from app.accounts.access import Actor, decides, reach, region_prefix
+from app.certificates.status_changes import may_decide
 from app.core.clock import OFFICE_ZONE, add_months, office_day
 from app.core.office import Office
 from app.core.vocabulary import (
@@ -17,6 +18,7 @@ from app.core.vocabulary import (
     UNDER_WAY,
     CertificateStatus,
     MatterKind,
+    MeasureState,
     MessageState,
     Role,
     SignupState,
@@ -25,7 +27,7 @@ from app.core.vocabulary import (
 )
 from app.exams import LACKS_PAPERS
 from app.matters import MATTERS
-from app.models import Account, Application, Certificate, ExamNotice, ExamSignup, Message, Person
+from app.models import Account, Application, Certificate, CertificateMeasure, ExamNotice, ExamSignup, Message, Person
 
 QUEUES = {
     Role.ACCEPTANCE_OFFICER: State.AWAITING_ACCEPTANCE,
@@ -232,6 +234,12 @@ def failed_messages(session: Session) -> int:
     return _count(session, Message, Message.state == MessageState.FAILED)
 
 
+def measures_to_decide(session: Session, actor: Actor) -> int:
+    """Proposals of others, which await this approver's decision."""
+    mine = (CertificateMeasure.state == MeasureState.PROPOSED, CertificateMeasure.proposed_by_id != actor.id)
+    return _count(session, CertificateMeasure, *mine, reach(actor, CertificateMeasure))
+
+
 def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int]:
     """To-do counts by menu entry for the signed-in user: two queries for a clerk."""
     counts: dict[str, int] = {}
@@ -243,6 +251,8 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
     if queues := queues_of(actor, office):
         states = open_by_state(session, actor)
         counts |= {MENU_OF_QUEUE[role]: states.get(state, 0) for role, state in queues.items()}
+    if may_decide(actor, office):
+        counts["Measures"] = measures_to_decide(session, actor)
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
     if Role.ADMIN in actor.roles:

@@ -1,4 +1,4 @@
-"""Nightly work: record expired certificates; remind of certificates about to expire, unsubmitted drafts and deadlines.
+"""Nightly work: end suspensions; record expired certificates; remind of those about to expire, drafts and deadlines.
 
 Each thing is done once: a ``NightlyDone`` row is inserted in the same transaction, so a second run, a second worker or a
 retry after a crash skips it. A fixed number of statements, however many rows. The caller commits.
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from flask_babel import lazy_gettext as _
 from sqlalchemy import Date, case, exists, func, insert, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -17,10 +16,30 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, region_prefix
 from app.applications.dashboard_counts import QUEUES, queues_of
 from app.applications.office_calendar import recompute_deadlines
+from app.certificates import status_changes
+from app.certificates.status_changes import SYSTEM
 from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
-from app.core.vocabulary import UNDER_WAY, CertificateEventKind, CertificateStatus, MatterKind, NightlyTask, State
-from app.models import Account, Application, Certificate, CertificateEvent, Enterprise, Filing, NightlyDone, Person
+from app.core.vocabulary import (
+    UNDER_WAY,
+    CertificateEventKind,
+    CertificateStatus,
+    MatterKind,
+    MeasureState,
+    NightlyTask,
+    State,
+)
+from app.models import (
+    Account,
+    Application,
+    Certificate,
+    CertificateEvent,
+    CertificateMeasure,
+    Enterprise,
+    Filing,
+    NightlyDone,
+    Person,
+)
 from app.outbox import sms
 from app.outbox.sms_texts import (
     DEADLINES,
@@ -33,9 +52,26 @@ from app.outbox.sms_texts import (
     system_message,
 )
 
-SYSTEM = _("By the system itself")  # the actor in a certificate's history
 MORNING = time(8, 30)  # reminders are not sent before
 RENEWED_OR_ENDED = (MatterKind.RENEWAL, MatterKind.CANCELLATION)
+
+
+# --- suspensions whose term is over ------------------------------------------------------------------------
+
+
+def end_suspensions(session: Session, on: date, office: Office, *, at: datetime) -> None:
+    """End each suspension on the day after its last day, with an event and a text message (domain.md 2.6)."""
+    over = select(CertificateMeasure.id).where(
+        CertificateMeasure.kind == CertificateEventKind.SUSPENDED,
+        CertificateMeasure.state == MeasureState.CONFIRMED,
+        CertificateMeasure.last_day < on,
+    )
+    ids = session.scalars(over).all()
+    status_changes.end_suspensions(session, ids, at=at, office=office, send_at=_in_the_morning(on, at))
+    ended = select(CertificateMeasure.id, CertificateMeasure.last_day, literal(0)).where(
+        CertificateMeasure.id.in_(ids), CertificateMeasure.state == MeasureState.ENDED
+    )
+    _record_once(session, NightlyTask.SUSPENSIONS, ended, at)
 
 
 # --- expired certificates -------------------------------------------------------------------------------
@@ -242,7 +278,11 @@ def _is_done(kind: NightlyTask, subject: Any, day: Any, days: Any) -> Any:
 
 
 def _queue_messages(session: Session, owed: Sequence[OutgoingMessage], on: date, at: datetime) -> None:
-    sms.queue_messages(session, owed, at=max(at, datetime.combine(on, MORNING, OFFICE_ZONE)))
+    sms.queue_messages(session, owed, at=_in_the_morning(on, at))
+
+
+def _in_the_morning(on: date, at: datetime) -> datetime:
+    return max(at, datetime.combine(on, MORNING, OFFICE_ZONE))
 
 
 def done_since(session: Session, since: datetime) -> dict[str, int]:
@@ -257,4 +297,4 @@ def recount_limits(session: Session, _on: date, _office: Office, *, at: datetime
     recompute_deadlines(session)
 
 
-NIGHTLY = (recount_limits, note_expired, remind_of_expiry, remind_of_drafts, remind_of_deadlines)
+NIGHTLY = (recount_limits, end_suspensions, note_expired, remind_of_expiry, remind_of_drafts, remind_of_deadlines)

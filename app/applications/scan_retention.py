@@ -17,7 +17,16 @@ from app.core.office import Office
 from app.core.vocabulary import CLOSED, Action, AuditAction, CertificateStatus, State
 from app.db import audit
 from app.files.storage import Store
-from app.models import Application, Certificate, CertificateVersion, Enterprise, Paper, Qualification, Step
+from app.models import (
+    Application,
+    Certificate,
+    CertificateMeasure,
+    CertificateVersion,
+    Enterprise,
+    Paper,
+    Qualification,
+    Step,
+)
 
 SLICE = 100  # rows per transaction; a crash leaves at most as many objects to the sweeper
 REFUSED = tuple(state for state in CLOSED if state is not State.APPROVED)
@@ -87,7 +96,13 @@ def delete_objects(session: Session, store: Store, digests: Collection[str], bef
 
 def referenced_digests(session: Session, among: Collection[str] | None = None) -> set[str]:
     """Digests of the objects that some row refers to, of all or of those in ``among``; all other objects are unused."""
-    columns = (Paper.digest, CertificateVersion.digest, CertificateVersion.ofd, Enterprise.licence_digest)
+    columns = (
+        Paper.digest,
+        CertificateVersion.digest,
+        CertificateVersion.ofd,
+        Enterprise.licence_digest,
+        CertificateMeasure.document_digest,
+    )
     asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:

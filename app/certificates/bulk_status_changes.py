@@ -1,32 +1,42 @@
-"""Suspends, reinstates, revokes or withdraws many certificates by spreadsheet; administrators only.
+"""Proposes measures against many certificates by spreadsheet; reviewers only. Another person confirms them.
 
-Rows that do not fit are left out and listed; the others are done in one transaction, exactly as they were checked.
+Rows that do not fit are left out and listed; the others become proposals in one transaction, exactly as they were checked.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
+from typing import TypeVar
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.certificates.status_changes import StatusOrder, apply_orders, by_numbers, is_possible
+from app.certificates.status_changes import (
+    MOST_DOCUMENT_NUMBER,
+    MOST_FACTS,
+    MeasureDocument,
+    Proposal,
+    by_numbers,
+    must_propose,
+    pending_among,
+    propose,
+    unfit,
+)
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, CertificateEventKind, Role
+from app.core.vocabulary import MEASURES, PUNISHING, AuditAction, CertificateEventKind, MeasureGround
 from app.db import audit
 from app.files import spreadsheets
 from app.files.spreadsheets import Column, SheetRow, at_most
-from app.models import Certificate
+from app.models import Certificate, CertificateMeasure
 
-FINAL = (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN)
 MOST_ERRORS = 20  # named at once where no row can be read
-LONGEST_REASON, LONGEST_EVIDENCE = 400, 80  # together they fit into the reason of an event
 # What officers write besides our labels.
 WORDS: Mapping[str, CertificateEventKind] = {
     "暂扣": CertificateEventKind.SUSPENDED,
@@ -35,33 +45,67 @@ WORDS: Mapping[str, CertificateEventKind] = {
     "撤销": CertificateEventKind.REVOKED,
     "吊销": CertificateEventKind.WITHDRAWN,
 }
+GROUND_WORDS: Mapping[str, MeasureGround] = {
+    "事故": MeasureGround.ACCIDENT,
+    "负责人未履职": MeasureGround.PRINCIPAL_DUTIES,
+    "专职未履职": MeasureGround.OFFICER_DUTIES,
+    "已整改": MeasureGround.SET_RIGHT,
+    "无责任": MeasureGround.NOT_RESPONSIBLE,
+    "欺骗贿赂": MeasureGround.DECEIT,
+    "隐瞒虚假": MeasureGround.CONCEALMENT,
+    "违规准予": MeasureGround.OFFICIAL_FAULT,
+}
 KNOWN = "暂扣、恢复、撤销、吊销"
-MEASURES = (CertificateEventKind.SUSPENDED, CertificateEventKind.REINSTATED, *FINAL)
+KNOWN_GROUNDS = "、".join(GROUND_WORDS)
+Listed = TypeVar("Listed", CertificateEventKind, MeasureGround)
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]00:00:00)?")
+
+
+def _folded(text: object) -> str:
+    return "".join(str(text).split()).casefold()
 
 
 def _measure(text: str) -> CertificateEventKind:
-    wanted = "".join(text.split()).casefold()
-    for kind in MEASURES:
-        if wanted in ("".join(str(kind).split()).casefold(), kind.value):
-            return kind
-    if wanted in WORDS:
-        return WORDS[wanted]
-    raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=KNOWN))
+    return _term_of(text, {kind: str(kind) for kind in MEASURES}, WORDS, KNOWN)
+
+
+def _ground(text: str) -> MeasureGround:
+    return _term_of(text, {ground: str(ground) for ground in MeasureGround}, GROUND_WORDS, KNOWN_GROUNDS)
+
+
+def _term_of(text: str, labels: Mapping[Listed, str], words: Mapping[str, Listed], known: str) -> Listed:
+    wanted = _folded(text)
+    for term, label in labels.items():
+        if wanted in (_folded(label), term.value):
+            return term
+    if wanted in words:
+        return words[wanted]
+    raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=known))
+
+
+def _day(text: str) -> date:
+    found = _DAY.fullmatch(text)
+    try:
+        return date(*map(int, found.groups())) if found else date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_("This day does not exist. Please write it like 2026-01-31.")) from None
 
 
 COLUMNS = (
     Column("number", _("Certificate number"), parse=at_most(60), width=28),
     Column("name", _("Full name"), parse=at_most(50), width=14),
     Column("deed", _("Measure"), parse=_measure, width=12),
-    Column("reason", _("Grounds"), parse=at_most(LONGEST_REASON), width=44),
-    Column("evidence", _("Document number"), parse=at_most(LONGEST_EVIDENCE), width=24),
+    Column("ground", _("Ground of the measure"), parse=_ground, width=18),
+    Column("facts", _("Facts"), parse=at_most(MOST_FACTS), width=44),
+    Column("evidence", _("Document number"), parse=at_most(MOST_DOCUMENT_NUMBER), width=24),
+    Column("last_day", _("Last day of the suspension"), parse=_day, required=False, width=16),
 )
 RESULT_COLUMNS = (Column("row", _("Row"), text=False, width=8), *COLUMNS[:3], Column("result", _("Result"), width=50))
 
 
 @dataclass(frozen=True, slots=True)
 class StatusChangeLine:
-    """The result of one row; ``refused`` is the reason if nothing is done."""
+    """The result of one row; ``refused`` is the reason if nothing is proposed."""
 
     row: int
     number: str
@@ -72,21 +116,21 @@ class StatusChangeLine:
 
 @dataclass(slots=True)
 class StatusChangePlan:
-    """What a sheet does. ``digest`` covers the file and all its orders, so that neither changes unnoticed."""
+    """What a sheet proposes. ``digest`` covers the file and all its proposals, so that neither changes unnoticed."""
 
     digest: str
     lines: list[StatusChangeLine] = field(default_factory=list)
-    orders: list[StatusOrder] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
 
     @property
     def counts(self) -> list[tuple[CertificateEventKind, int]]:
-        found = Counter(order.kind for order in self.orders)
+        found = Counter(proposal.kind for proposal in self.proposals)
         return [(kind, found[kind]) for kind in MEASURES if found[kind]]
 
     @property
     def final(self) -> int:
-        """How many certificates end permanently."""
-        return sum(order.kind in FINAL for order in self.orders)
+        """How many certificates would end permanently."""
+        return sum(proposal.kind in PUNISHING for proposal in self.proposals)
 
     @property
     def left(self) -> list[StatusChangeLine]:
@@ -95,42 +139,65 @@ class StatusChangePlan:
 
 def template() -> bytes:
     """An empty sheet to fill in."""
-    note = _("Measure: %(known)s. What is revoked or withdrawn cannot be undone.", known=KNOWN)
+    note = _(
+        "Measure: %(known)s. Grounds: %(grounds)s. What is revoked or withdrawn cannot be undone.",
+        known=KNOWN,
+        grounds=KNOWN_GROUNDS,
+    )
     return spreadsheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note)
 
 
-def plan(session: Session, data: bytes, actor: Actor, *, on: date, office: Office, lock: bool = False) -> StatusChangePlan:
-    """The dry run: the result of each row. Writes nothing; one query for all rows."""
-    actor.demand(Role.ADMIN)
+def plan(
+    session: Session,
+    data: bytes,
+    actor: Actor,
+    *,
+    document: MeasureDocument | None = None,
+    on: date,
+    office: Office,
+    lock: bool = False,
+) -> StatusChangePlan:
+    """The dry run: the result of each row. Writes nothing; a fixed number of queries for all rows."""
+    must_propose(actor)
     reading = spreadsheets.read(data, COLUMNS, most_rows=office.largest_batch)
     if reading.errors and not reading.rows:  # above all, a column that is missing
         raise Unmet([Refusal("bad-cell", _cell(error)) for error in reading.errors[:MOST_ERRORS]])
     found = by_numbers(session, [row.values["number"] for row in reading.rows], actor, lock=lock)
+    pending = pending_among(session, [certificate.id for certificate in found.values()])
     planned, first = StatusChangePlan(""), dict[str, int]()
     for row in reading.rows:
-        _place(planned, row, found, first, on)
+        _place(planned, row, found, first, document, pending, on, office)
     planned.lines += [StatusChangeLine(error.row, "", "", "", _cell(error)) for error in reading.errors]
     planned.lines.sort(key=lambda line: line.row)
-    planned.digest = sha256(data + repr(planned.orders).encode()).hexdigest()
+    planned.digest = sha256(data + repr(planned.proposals).encode()).hexdigest()
     return planned
 
 
-def carry_out(session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str) -> StatusChangePlan:
-    """Do what was checked: ``Stale`` if the sheet, or a certificate in it, has changed since. The caller commits."""
-    planned = plan(session, data, actor, on=office_day(at), office=office, lock=True)
+def carry_out(
+    session: Session,
+    data: bytes,
+    actor: Actor,
+    *,
+    document: MeasureDocument | None = None,
+    at: datetime,
+    office: Office,
+    digest: str,
+) -> StatusChangePlan:
+    """Propose what was checked: ``Stale`` if the sheet, or a certificate in it, has changed since. The caller commits."""
+    planned = plan(session, data, actor, document=document, on=office_day(at), office=office, lock=True)
     if planned.digest != digest:
         raise Stale(_("A certificate in the sheet has changed since it was checked. Please check the sheet once more."))
-    if not planned.orders:
+    if not planned.proposals:
         raise Unmet.because(Refusal("nothing-to-do", _("There is nothing in this sheet that can be done.")))
-    apply_orders(session, planned.orders, actor, at=at, office=office)
+    propose(session, planned.proposals, actor, at=at, office=office)
     summary = {kind.value: number for kind, number in planned.counts} | {"left": len(planned.left), "sha256": digest}
-    audit.log(session, actor.name, AuditAction.CHANGE, Certificate, "", {"measures": summary}, at=at)
+    audit.log(session, actor.name, AuditAction.CREATE, CertificateMeasure, "", {"measures": summary}, at=at)
     return planned
 
 
 def result_sheet(planned: StatusChangePlan, *, done: bool) -> bytes:
     """A workbook with the result of each row."""
-    success = _("Done") if done else _("Can be done")
+    success = _("Proposed") if done else _("Can be proposed")
     rows = [
         {"row": line.row, "number": line.number, "name": line.name, "deed": line.measure, "result": line.refused or success}
         for line in planned.lines
@@ -139,7 +206,14 @@ def result_sheet(planned: StatusChangePlan, *, done: bool) -> bytes:
 
 
 def _place(
-    planned: StatusChangePlan, row: SheetRow, found: Mapping[str, Certificate], first: dict[str, int], on: date
+    planned: StatusChangePlan,
+    row: SheetRow,
+    found: Mapping[str, Certificate],
+    first: dict[str, int],
+    document: MeasureDocument | None,
+    pending: Collection[int],
+    on: date,
+    office: Office,
 ) -> None:
     given, number = row.values, fold_certificate_number(row.values["number"])
     certificate, kind = found.get(number), given["deed"]
@@ -148,11 +222,14 @@ def _place(
         refused = _("This certificate stands in row %(row)s already.", row=first[number])
     elif certificate is None or fold_name(given["name"]).casefold() != certificate.holder.casefold():
         refused = _("No certificate in your region has this number and this name.")
-    elif not is_possible(certificate, kind, on):
-        refused = _("The certificate is now “%(status)s”; this cannot be done with it.", status=certificate.status_on(on))
     else:
-        reason = _("%(reason)s (%(evidence)s)", reason=given["reason"], evidence=given["evidence"])
-        planned.orders.append(StatusOrder(certificate.id, kind, str(reason)))
+        term = given["last_day"] if kind is CertificateEventKind.SUSPENDED else None
+        proposal = Proposal(certificate.id, kind, given["ground"], given["facts"], given["evidence"], term, document)
+        refusals = list(unfit(certificate, proposal, on, office, pending))
+        if refusals:
+            refused = " ".join(str(refusal.sentence) for refusal in refusals)
+        else:
+            planned.proposals.append(proposal)
     first.setdefault(number, row.number)
     planned.lines.append(StatusChangeLine(row.number, number, fold_name(given["name"]), kind, refused))
 

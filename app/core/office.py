@@ -51,6 +51,11 @@ class Office:
     positions_a: Positions = PRINCIPALS  # 建质〔2015〕206号 one
     positions_b: Positions = PROJECT_MANAGERS
     positions_c: Positions = SAFETY_OFFICERS
+    ban_years_deceit: int = 3  # 令17号 art. 27, 行政许可法 art. 79
+    ban_years_concealment: int = 1  # 令17号 art. 27, 行政许可法 art. 78
+    suspension_months: int = 12  # 建质〔2015〕206号 eleven: the longest suspension
+    publish_suspensions: bool = True  # 行政处罚法 art. 48; revocations and withdrawals are always published
+    measure_document: bool = True  # a measure is proposed with a scan of its document
     accept_days: int = 5  # working days, 行政许可法 art. 32
     decide_days: int = 20  # working days, 行政许可法 art. 42: new applications and renewals
     swift_days: int = 5  # working days, 令17号 arts. 11 and 12: transfers, replacements, cancellations
@@ -197,11 +202,16 @@ ADJUSTABLE = (
     Adjustable("positions_a", Section.ELIGIBILITY, _("Positions of principals (A)"), _("Document 206 of 2015, one")),
     Adjustable("positions_b", Section.ELIGIBILITY, _("Positions of project managers (B)"), _("Document 206 of 2015, one")),
     Adjustable("positions_c", Section.ELIGIBILITY, _("Positions of full-time safety officers (C)"), _("Document 206 of 2015, one")),
+    Adjustable("ban_years_deceit", Section.ELIGIBILITY, _("No exam and no application after a certificate obtained by deceit, for"), _("Order 17, article 27; Administrative Licensing Law, article 79"), 1, 10, _YEARS),
+    Adjustable("ban_years_concealment", Section.ELIGIBILITY, _("No exam and no application after concealing facts, for"), _("Order 17, article 27; Administrative Licensing Law, article 78"), 1, 10, _YEARS),
     Adjustable("pass_mark", Section.ELIGIBILITY, _("Pass mark proposed for a new exam notice"), _OWN, 1, 100, _("of 100 points")),
     Adjustable("acceptance_level", Section.DECISIONS, _("Acceptance is decided by"), _("Manual, R78 (open which level)")),
     Adjustable("review_level", Section.DECISIONS, _("First review is decided by"), _("Manual, R82 (open which level)")),
     Adjustable("approval_level", Section.DECISIONS, _("Issuing approval is decided by"), _("Order 17, article 9")),
     Adjustable("two_pairs_of_eyes", Section.DECISIONS, _("Nobody decides two consecutive stages of one application"), _OWN),
+    Adjustable("suspension_months", Section.DECISIONS, _("A suspension lasts at most"), _("Document 206 of 2015, eleven"), 1, 36, _MONTHS),
+    Adjustable("measure_document", Section.DECISIONS, _("A measure is proposed with a scan of its document"), _OWN),
+    Adjustable("publish_suspensions", Section.DECISIONS, _("Suspensions are published, as revocations and withdrawals always are"), _("Administrative Penalty Law, article 48")),
     Adjustable("validity_years", Section.CERTIFICATES, _("A certificate is valid for"), _("Order 17, article 9"), 1, 10, _YEARS),
     Adjustable("issuer", Section.CERTIFICATES, _("Issuing authority, as printed"), _OWN, 2, 60),
     Adjustable("seal_text", Section.CERTIFICATES, _("Text in the seal"), _OWN, 2, 20),

@@ -284,6 +284,41 @@ class CertificateEventKind(Term):
     EXPIRED = "expired", _("Expired")
 
 
+MEASURES = (  # of the authority, proposed by one officer and confirmed by another
+    CertificateEventKind.SUSPENDED,
+    CertificateEventKind.REINSTATED,
+    CertificateEventKind.REVOKED,
+    CertificateEventKind.WITHDRAWN,
+)
+PUNISHING = (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN)  # measures that end a certificate for good
+
+
+class MeasureGround(Term):
+    """Why a measure is taken; ``certificates.grounds`` has the measures, the articles and the ban of each."""
+
+    ACCIDENT = "accident", _("A production safety accident happened for which the holder is responsible")
+    PRINCIPAL_DUTIES = "principal_duties", _("A principal did not perform the safety duties, with grave consequences")
+    OFFICER_DUTIES = "officer_duties", _("A safety officer did not perform the safety duties, with grave consequences")
+    SET_RIGHT = "set_right", _("What was at fault has been set right")
+    NOT_RESPONSIBLE = "not_responsible", _("The investigation found no responsibility of the holder")
+    DECEIT = "deceit", _("Obtained by deceit, bribery or other improper means")
+    CONCEALMENT = "concealment", _("Facts were concealed or false papers handed in")
+    OFFICIAL_FAULT = "official_fault", _("Granted against competence, procedure or conditions")
+
+
+class MeasureState(Term):
+    """Where a measure stands."""
+
+    PROPOSED = "proposed", _("Proposed, to be confirmed")
+    CONFIRMED = "confirmed", _("Confirmed, in effect")
+    REFUSED = "refused", _("Proposal refused")
+    RETRACTED = "retracted", _("Proposal taken back")
+    ENDED = "ended", _("Suspension over")  # by its term, its lifting, or a measure that followed
+
+
+TAKEN = (MeasureState.CONFIRMED, MeasureState.ENDED)  # measures that were taken; the enterprise sees these only
+
+
 class PaperKind(Term):
     """The scans that people, enterprises and single applications hand in (domain.md 2.9)."""
 
@@ -484,6 +519,7 @@ class JobState(Term):
 class NightlyTask(Term):
     """Nightly tasks, each done once per row and day; see ``applications.nightly``."""
 
+    SUSPENSIONS = "suspensions", _("Suspensions ended with their term")
     EXPIRED = "expired", _("Certificates noted as expired")
     EXPIRING = "expiring", _("Certificates whose enterprise was reminded")
     UNSENT = "unsent", _("Drafts whose handler was reminded")

@@ -18,6 +18,7 @@ from app.core.vocabulary import (
     Category,
     CertificateStatus,
     MatterKind,
+    MeasureGround,
     PaperKind,
     PassSource,
     Position,
@@ -61,11 +62,17 @@ def names_a_handler(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
 
 
 def is_not_banned(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """令17号: no application for one or three years after concealing facts or cheating."""
+    """令17号 art. 27: no application for one or three years after concealing facts or cheating."""
     if case.banned_until and on < case.banned_until:
-        yield Refusal(
-            "banned", _("%(name)s may not apply before %(day)s.", name=case.name, day=f"{case.banned_until:%Y-%m-%d}")
-        )
+        yield Refusal("banned", ban_sentence(case.name, case.banned_until, case.banned_for))
+
+
+def ban_sentence(name: str, until: date, ground: MeasureGround | None) -> object:
+    """Until when somebody may not apply, and why."""
+    day = f"{until:%Y-%m-%d}"
+    if ground is None:
+        return _("%(name)s may not apply before %(day)s.", name=name, day=day)
+    return _("%(name)s may not sit an exam or apply before %(day)s: %(ground)s.", name=name, day=day, ground=ground.label)
 
 
 def is_of_age(case: Facts, on: date, office: Office) -> Iterator[Refusal]:

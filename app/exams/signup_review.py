@@ -1,18 +1,21 @@
 """Review of sign-ups by the exam clerk, one by one or in batch (R54–R57)."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
 
 from flask_babel import lazy_gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
+from app.core.clock import office_day
 from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import SignupState
+from app.core.vocabulary import MeasureGround, SignupState
+from app.eligibility.rules import ban_sentence
 from app.exams.locking import as_exam_clerk, check_batch_size, lock_notices_of, valid_ids
 from app.exams.signups import SignupOutcome, change_state, split_by_state, with_free_places
-from app.models import ExamSignup
+from app.models import ExamSignup, Person
 
 MOST_REASON = 500  # characters, as the column holds
 
@@ -33,11 +36,15 @@ def review(
     sources = ((SignupState.REJECTED if admit else SignupState.ADMITTED),) if again else (SignupState.SUBMITTED,)
     notices = lock_notices_of(session, valid_ids(ids), reach(clerk, ExamSignup))
     outcome, rows = split_by_state(session, ids, reach(clerk, ExamSignup), sources)
-    fit = []
+    fit, on = [], office_day(at)
+    banned = _banned(session, {row.person_id for row in rows}, on) if admit else {}
     for row in rows:
         if notices[row.notice_id].scores_submitted_at:
             sentence = _("%(name)s: the scores of this exam are final, so the review can no longer change.", name=row.name)
             outcome.refused[row.id] = (Refusal("scores-final", sentence, place=FixPlace("signup", row.notice_id)),)
+        elif row.person_id in banned:
+            until, ground = banned[row.person_id]
+            outcome.refused[row.id] = (Refusal("banned", ban_sentence(row.name, until, ground)),)
         else:
             fit.append(row)
     if admit and again:  # a rejected sign-up occupies no place
@@ -46,6 +53,12 @@ def review(
     new = {"state": target, "reason": reason, "reviewed_at": at, "reviewed_by": actor.name[:64]}
     new |= {"score": None, "absent": False}
     return change_state(session, outcome, fit, sources, new, actor, at)
+
+
+def _banned(session: Session, people: Collection[int], on: date) -> dict[int, tuple[date, MeasureGround | None]]:
+    """Who was banned after signing up (domain.md 3.0): nobody admits them any more."""
+    asked = select(Person.id, Person.banned_until, Person.banned_for).where(Person.id.in_(people), Person.banned_until > on)
+    return {row[0]: (row[1], row[2]) for row in session.execute(asked) if row[1]}
 
 
 def _must_give_reason(admit: bool, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Publication of decisions (R16–R19), written in the transaction of the decision.
+"""Publication of decisions (R16–R19) and measures, written in the transaction of the decision.
 
 The table holds no reasons and only masked ID numbers, so that no page can leak them. Publishing delays no decision (Q13).
 """
@@ -14,7 +14,7 @@ from app.core.clock import OFFICE_ZONE
 from app.core.identifiers import mask_id_publicly
 from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import Category, MatterKind, Stage
+from app.core.vocabulary import Category, CertificateEventKind, MatterKind, Stage
 from app.models import PublicNotice
 
 PAGE_SIZE = 20
@@ -38,6 +38,20 @@ class DecisionResult:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureResult:
+    """A measure to publish. ``id_number`` is given in full and masked here."""
+
+    measure_id: int
+    kind: CertificateEventKind
+    category: Category
+    name: str
+    id_number: str
+    enterprise_name: str
+    region_code: str
+    certificate_number: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoticePage:
     """A page of notices, newest first, out of ``total``."""
 
@@ -57,6 +71,12 @@ def publish(session: Session, results: Sequence[DecisionResult], *, at: datetime
         session.execute(insert(PublicNotice), [_row(result, at) for result in results])
 
 
+def publish_measures(session: Session, results: Sequence[MeasureResult], *, at: datetime) -> None:
+    """Publish measures in one statement. The caller commits, together with the measures."""
+    if results:
+        session.execute(insert(PublicNotice), [_measure_row(result, at) for result in results])
+
+
 def notices_page(
     session: Session,
     *,
@@ -65,14 +85,18 @@ def notices_page(
     text: str = "",
     matter: MatterKind | None = None,
     stage: Stage | None = None,
+    measures: bool = False,
     page: int = 1,
     size: int = PAGE_SIZE,
 ) -> NoticePage:
     """Notices public on a day. ``text`` is part of an enterprise's or a person's name, with brackets of either width.
 
+    ``measures``: only those of measures.
     A page number beyond the last page gives the last page.
     """
     conditions = [_is_public(on, office), *_matches(text, matter, stage)]
+    if measures:
+        conditions.append(PublicNotice.measure_id.is_not(None))
     total = session.scalar(select(func.count()).select_from(PublicNotice).where(*conditions)) or 0
     number = min(max(page, 1), max(-(-total // size), 1))
     newest = select(PublicNotice).where(*conditions).order_by(PublicNotice.published_at.desc(), PublicNotice.id.desc())
@@ -90,6 +114,21 @@ def _row(result: DecisionResult, at: datetime) -> dict[str, object]:
     row = asdict(result)
     masked = mask_id_publicly(row.pop("id_number"))
     return row | {"masked_id_number": masked, "enterprise_name": mask_numbers(result.enterprise_name), "published_at": at}
+
+
+def _measure_row(result: MeasureResult, at: datetime) -> dict[str, object]:
+    return {
+        "measure_id": result.measure_id,
+        "measure": result.kind,
+        "category": result.category,
+        "agreed": True,
+        "name": result.name,
+        "masked_id_number": mask_id_publicly(result.id_number),
+        "enterprise_name": mask_numbers(result.enterprise_name),
+        "certificate_number": result.certificate_number,
+        "region_code": result.region_code,
+        "published_at": at,
+    }
 
 
 def _is_public(on: date, office: Office) -> ColumnElement[bool]:

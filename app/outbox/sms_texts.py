@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _
 from app.core.i18n import FOLDER
 from app.core.identifiers import fold, mask_id_publicly
 from app.core.office import Office
-from app.core.vocabulary import Action, ChallengeKind, MatterKind
+from app.core.vocabulary import Action, CertificateEventKind, ChallengeKind, MatterKind
 
 LONGEST_REASON = 60
 LONGEST_TEXT = 500  # limit of the column
@@ -70,6 +70,34 @@ OLD_ENTERPRISE_TEXTS: dict[Action, object] = {
         "%(enterprise)s in your place. Please sign in for the reason."
     ),
 }
+
+MEASURE_TEXTS: dict[CertificateEventKind, object] = {
+    CertificateEventKind.SUSPENDED: _(
+        "%(enterprise)s: the certificate %(number)s of %(person)s is suspended until %(day)s (%(document)s).%(ban)s "
+        "Please sign in for the decision."
+    ),
+    CertificateEventKind.REINSTATED: _(
+        "%(enterprise)s: the suspension of the certificate %(number)s of %(person)s is lifted (%(document)s).%(ban)s "
+        "Please sign in for the decision."
+    ),
+    CertificateEventKind.REVOKED: _(
+        "%(enterprise)s: the certificate %(number)s of %(person)s is revoked (%(document)s).%(ban)s "
+        "Please sign in for the decision."
+    ),
+    CertificateEventKind.WITHDRAWN: _(
+        "%(enterprise)s: the certificate %(number)s of %(person)s is withdrawn as a penalty (%(document)s).%(ban)s "
+        "Please sign in for the decision."
+    ),
+}
+BANNED = _(" %(person)s may not sit an exam or apply before %(until)s.")
+SUSPENSION_OVER = _(
+    "%(enterprise)s: the suspension of the certificate %(number)s of %(person)s (%(document)s) is over; its last day was "
+    "%(day)s."
+)
+MEASURE_REFUSED = _(
+    "%(officer)s: your proposal about the certificate %(number)s (%(document)s) was refused by %(by)s. Reason: %(reason)s. "
+    "Please sign in for the details."
+)
 
 EXPIRING_ONE = _(
     "%(enterprise)s: the certificate %(number)s of %(names)s is valid until %(day)s. "

@@ -12,6 +12,7 @@ from app.accounts.access import Actor
 from app.accounts.business_licence.tickets import name_differs
 from app.accounts.pki import bindings
 from app.applications import dashboard_counts, office_calendar
+from app.certificates.status_changes import may_decide
 from app.core.clock import office_day, office_time
 from app.core.vocabulary import CertificateStatus, MatterKind, Role, State, Urgency
 from app.db.session import db
@@ -95,6 +96,9 @@ def tiles(on: date) -> list[Tile]:
         found += _clerk_tiles(on)
     for role, state in dashboard_counts.queues_of(actor, request_context.current_office()).items():
         found += _queue_tiles(state, QUEUE_SCREENS[role], on)
+    if may_decide(actor, request_context.current_office()):
+        count = dashboard_counts.measures_to_decide(db.session, actor)
+        found.append(Tile(gettext("Measures to be decided"), count, optional_url("MeasureScreen.list"), "todo"))
     if Role.EXAM_CLERK in actor.roles:
         url = optional_url("SignupReviewScreen.list", state="submitted")
         count = dashboard_counts.signups_to_review(db.session, actor)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import reaches
 from app.applications.attachments import Owner, attach, current, discard
+from app.certificates.status_changes import MeasureDocument, keep_document
 from app.core.errors import Refusal, Unmet
 from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind
 from app.exams import SIGNUP_PAPERS
@@ -79,6 +80,15 @@ def store_scans(session: Session, owner: Owner, form: Any, kinds: Iterable[Paper
             refusals.append(Refusal(error.code, error.sentence, field.name))
     if refusals:
         raise Unmet(refusals)
+
+
+def measure_document(field: Any) -> MeasureDocument | None:
+    """The scan chosen for a measure, checked and stored; None without one. Raises ``FileRefused``."""
+    file = field.data
+    if file is None:
+        return None
+    store, office = request_context.store(), request_context.current_office()
+    return keep_document(store, file.stream.read(), str(file.filename), office)
 
 
 def current_kinds(session: Session, people: Collection[int]) -> dict[int, frozenset[PaperKind]]:

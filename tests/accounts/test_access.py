@@ -3,11 +3,25 @@ from sqlalchemy import select
 
 from app.accounts.access import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
 from app.core.office import Office
-from app.core.vocabulary import Level, PaperKind, Role, SignupState, State
-from app.models import Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification
+from app.core.vocabulary import TAKEN, Level, MeasureState, PaperKind, Role, SignupState, State
+from app.models import (
+    Application,
+    Certificate,
+    CertificateMeasure,
+    Enterprise,
+    ExamNotice,
+    ExamSignup,
+    Filing,
+    Paper,
+    Person,
+    Qualification,
+)
 from tests import make
 
-MODELS = (Application, Certificate, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person, Qualification)
+MODELS = (
+    *(Application, Certificate, CertificateMeasure, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person),
+    Qualification,
+)
 
 
 @pytest.fixture
@@ -27,6 +41,9 @@ def world(session):
         session.add_all([make.qualification(enterprise), make.person(None)])
         session.flush()
         session.add(make.paper(PaperKind.PLEDGE, pledging_enterprise_id=enterprise.id, enterprise_id=enterprise.id))
+        for state in MeasureState:
+            proposer, decider = make.plain_account(session), make.plain_account(session)
+            session.add(make.measure(make.certificate(make.person(enterprise)), proposer, state, decider))
     session.commit()
     return session
 
@@ -57,7 +74,7 @@ def test_administrator_sees_only_applications_awaiting_release(world):
     admin = make.officer(Role.ADMIN)
     states = {row.state for row in world.scalars(select(Application).where(reach(admin, Application)))}
     assert states == {State.AWAITING_RELEASE}
-    for model in (Person, Paper, Certificate, ExamSignup, Filing):
+    for model in (Person, Paper, Certificate, CertificateMeasure, ExamSignup, Filing):
         assert world.scalars(select(model).where(reach(admin, model))).all() == []
 
 
@@ -66,6 +83,14 @@ def test_viewer_sees_decided_cases_only_and_no_papers(world):
     states = {row.state for row in world.scalars(select(Application).where(reach(viewer, Application)))}
     assert states == {State.NOT_ACCEPTED, State.REVIEW_REFUSED, State.APPROVAL_REFUSED, State.APPROVED}
     assert world.scalars(select(Paper).where(reach(viewer, Paper))).all() == []
+
+
+def test_an_enterprise_and_a_viewer_see_the_measures_that_were_taken_only(world):
+    enterprise = world.scalars(select(Enterprise)).first()
+    for reader in (make.clerk(enterprise), make.officer(Role.VIEWER)):
+        assert {row.state for row in world.scalars(select(CertificateMeasure).where(reach(reader, CertificateMeasure)))} == {
+            *TAKEN
+        }
 
 
 def test_prefecture_officer_sees_own_prefecture_only(world):

@@ -264,7 +264,7 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
     def killed(*_args, **_more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(handlers, "NIGHTLY", (*NIGHTLY[:3], killed))
+    monkeypatch.setattr(handlers, "NIGHTLY", (*NIGHTLY[:4], killed))
     enqueue(session, "nightly", "nightly:2026-03-02", {}, at=NIGHT)
     session.commit()
     with pytest.raises(KeyboardInterrupt):
@@ -276,7 +276,7 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
     assert run_due(later, HANDLERS, most=1) == [JobState.DONE]
     assert len(texts(session)) == 1
     assert session.scalar(select(func.count(CertificateEvent.id))) == 1
-    assert look(session).result == {"expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0}
+    assert look(session).result == {"suspensions": 0, "expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0}
 
 
 def test_the_night_comes_round_once_and_says_what_came_of_it(session, hold, tools):

@@ -213,7 +213,7 @@ def beyond(one):
         return [None, "x" * (one.most + 1), *(["x" * (one.least - 1)] if one.least else [])]
     if isinstance(one.default, tuple):
         return [None, (one.most + 1,), (one.least - 1,)]
-    return [None, one.least - 1, one.most + 1, True]
+    return [None, one.least - 1, one.most + 1, "7" if one.default == 1 else True]  # True equals 1
 
 
 @pytest.mark.parametrize("one", ADJUSTABLE, ids=lambda one: one.name)

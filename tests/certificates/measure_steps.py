@@ -6,9 +6,10 @@ from sqlalchemy import select
 from app.certificates.bulk_status_changes import COLUMNS
 from app.core.vocabulary import CertificateStatus
 from app.files import spreadsheets
-from app.models import Certificate
+from app.models import Certificate, CertificateMeasure
 from tests import make
 
+GROUNDS = {"暂扣": "专职未履职", "恢复": "已整改", "暂扣发还": "已整改", "撤销": "欺骗贿赂", "吊销": "专职未履职"}
 VALID, SUSPENDED = CertificateStatus.VALID, CertificateStatus.SUSPENDED
 
 
@@ -27,9 +28,14 @@ def held(session):
 
 
 def sheet(*rows: tuple[str, str], **more: str) -> bytes:
-    given = {"name": "李雷", "reason": "发生事故", "evidence": "湘建罚〔2026〕1号", **more}
+    given = {"name": "李雷", "facts": "发生事故", "evidence": "湘建罚〔2026〕1号", "last_day": "2026-08-31", **more}
     columns = [spreadsheets.Column(column.key, column.title) for column in COLUMNS]
-    return spreadsheets.write(columns, [{**given, "number": number, "deed": deed} for number, deed in rows], sheet_title="x")
+    lines = [{"ground": GROUNDS.get(deed, "事故"), **given, "number": number, "deed": deed} for number, deed in rows]
+    return spreadsheets.write(columns, lines, sheet_title="x")
+
+
+def proposed(session) -> list[CertificateMeasure]:
+    return list(session.scalars(select(CertificateMeasure).order_by(CertificateMeasure.certificate_id)))
 
 
 def statuses(session) -> list[CertificateStatus]:

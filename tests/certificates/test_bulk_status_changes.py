@@ -1,6 +1,6 @@
-"""Measures by sheet: checked row by row, done as checked or not at all, by the administrator and nobody else."""
+"""Measures by sheet: checked row by row, proposed as checked or not at all, by a reviewer; confirmed by another person."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -8,29 +8,31 @@ from sqlalchemy import select
 from app.certificates.bulk_status_changes import COLUMNS, carry_out, plan, template
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, CertificateEventKind, CertificateStatus, Role
+from app.core.vocabulary import CertificateEventKind, CertificateStatus, MeasureGround, MeasureState, Role
 from app.files import spreadsheets
 from app.files.spreadsheets import SheetRefused
 from app.models import AuditEntry, Certificate, CertificateEvent
-from tests import make
-from tests.certificates.measure_steps import SUSPENDED, VALID, sheet, statuses
+from tests import make, measures
+from tests.certificates.measure_steps import SUSPENDED, VALID, proposed, sheet, statuses
 from tests.query_counter import queries
 
 pytest_plugins = ("tests.certificates.measure_steps",)  # its fixtures
 
-ADMIN = make.officer(Role.ADMIN)
+
+def check(session, data: bytes, actor=None, office=None, document=measures.DOCUMENT):
+    actor = actor or measures.reviewer(session)
+    return plan(session, data, actor, document=document, on=make.TODAY, office=office or Office())
 
 
-def check(session, data: bytes, actor=ADMIN, office=None):
-    return plan(session, data, actor, on=make.TODAY, office=office or Office())
-
-
-def do(session, data: bytes, digest: str = ""):
-    digest = digest or check(session, data).digest
-    return carry_out(session, data, ADMIN, at=make.NOON, office=Office(), digest=digest)
+def do(session, data: bytes, digest: str = "", at=make.NOON):
+    """What the sheet proposes; the caller commits."""
+    digest, actor = digest or check(session, data).digest, measures.reviewer(session)
+    return carry_out(session, data, actor, document=measures.DOCUMENT, at=at, office=Office(), digest=digest)
 
 
 # --- the dry run -----------------------------------------------------------------------------------------------
+
+
 def test_a_check_writes_nothing_and_reports_the_result_of_each_row(session, held):
     first, second, third = held(3)
     planned = check(
@@ -47,10 +49,13 @@ def test_a_check_writes_nothing_and_reports_the_result_of_each_row(session, held
 
 
 def test_another_name_and_another_region_are_the_same_as_no_certificate(session, held):
+    measures.officer(session, "local", Role.REVIEWER, region="430100")
     ours, theirs = held(), held(owner=make.enterprise(region_code="430200"))
     sentences = [
         check(session, sheet((ours[0], "暂扣"), name="王五")).lines[0].refused,
-        check(session, sheet((theirs[0], "暂扣")), make.officer(Role.ADMIN, region="430100")).lines[0].refused,
+        check(session, sheet((theirs[0], "暂扣")), measures.officer(session, "local", Role.REVIEWER, region="430100"))
+        .lines[0]
+        .refused,
         check(session, sheet(("无此号", "暂扣"))).lines[0].refused,
     ]
     assert len({str(sentence) for sentence in sentences}) == 1
@@ -60,26 +65,104 @@ def test_a_bad_cell_leaves_its_row_and_no_other(session, held):
     first, second = held(2)
     planned = check(session, sheet((first, "没收"), (second, "暂扣")))
     assert ["is not on the list" in str(line.refused) for line in planned.lines] == [True, False]
-    assert len(planned.orders) == 1
+    assert len(planned.proposals) == 1
 
 
 # --- done ------------------------------------------------------------------------------------------------------
-def test_every_row_that_can_be_done_is_done_and_leaves_its_line_of_history(session, held):
+
+
+def test_every_row_that_can_be_proposed_is_proposed_and_changes_nothing(session, held):
     numbers = held(3)
     held(1, status=SUSPENDED)
     fourth = session.scalar(select(Certificate.number).where(Certificate.status == SUSPENDED))
     do(session, sheet(*zip([*numbers, fourth, "无"], ["暂扣", "撤销", "吊销", "恢复", "暂扣"], strict=True)))
     session.commit()
-    assert statuses(session) == [SUSPENDED, CertificateStatus.REVOKED, CertificateStatus.WITHDRAWN, VALID]
-    events = session.scalars(select(CertificateEvent)).all()
-    assert {event.reason for event in events} == {"发生事故 (湘建罚〔2026〕1号)"}
-    assert len(events) == 4
-    (line,) = session.scalars(
-        select(AuditEntry).where(AuditEntry.deed == AuditAction.CHANGE, AuditEntry.table == "certificate")
+    assert statuses(session) == [VALID, VALID, VALID, SUSPENDED]
+    found = proposed(session)
+    assert [(m.kind, m.ground, m.last_day, m.state) for m in found] == [
+        (measures.SUSPENDED, MeasureGround.OFFICER_DUTIES, date(2026, 8, 31), MeasureState.PROPOSED),
+        (measures.REVOKED, MeasureGround.DECEIT, None, MeasureState.PROPOSED),
+        (measures.WITHDRAWN, MeasureGround.OFFICER_DUTIES, None, MeasureState.PROPOSED),
+        (measures.REINSTATED, MeasureGround.SET_RIGHT, None, MeasureState.PROPOSED),
+    ]
+    assert {(m.facts, m.document_number, m.document_digest) for m in found} == {
+        ("发生事故", "湘建罚〔2026〕1号", measures.DOCUMENT.digest)
+    }
+    summary = next(
+        entry
+        for entry in session.scalars(select(AuditEntry).where(AuditEntry.table == "certificate_measure"))
+        if "measures" in entry.change
     )
-    assert line.change["measures"] | {"sha256": ""} == {
+    assert summary.change["measures"] | {"sha256": ""} == {
         "suspended": 1, "reinstated": 1, "revoked": 1, "withdrawn": 1, "left": 1, "sha256": ""
     }  # fmt: skip
+
+
+def test_another_person_confirms_what_a_sheet_proposed_all_together(session, held):
+    first, second = held(2)
+    do(session, sheet((first, "暂扣"), (second, "撤销")))
+    session.commit()
+    both = measures.officer(session, "reviewer-who-proposes", Role.APPROVER)
+    assert measures.confirm(session, *proposed(session), actor=both).done == []
+    assert len(measures.confirm(session, *proposed(session)).done) == 2
+    assert statuses(session) == [SUSPENDED, CertificateStatus.REVOKED]
+    events = session.scalars(select(CertificateEvent)).all()
+    assert all("发生事故" in event.reason and "湘建罚〔2026〕1号" in event.reason for event in events)
+    assert len(events) == 2
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_a_sheet_proposes_what_its_rows_propose_one_by_one(session, held, number):
+    rows = [(held()[0], kind) for kind in ["暂扣", "撤销", "吊销", "暂扣"][:number]]
+    do(session, sheet(*rows))
+    session.commit()
+    together = [(m.kind, m.ground, m.facts, m.last_day, m.state) for m in proposed(session)]
+    for measure in proposed(session):
+        session.delete(measure)
+    session.commit()
+    for row in rows:
+        do(session, sheet(row))
+        session.commit()
+    assert [(m.kind, m.ground, m.facts, m.last_day, m.state) for m in proposed(session)] == together
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"ground": "欺骗贿赂"}, "no ground"),
+        ({"ground": "心情不好"}, "not on the list"),
+        ({"last_day": ""}, "Please give the last day"),
+        ({"last_day": "2026-02-30"}, "does not exist"),
+        ({"last_day": "2026-03-01"}, "in the past"),
+        ({"last_day": "2028-01-01"}, "at most 12 months"),
+    ],
+)
+def test_a_row_whose_ground_or_term_does_not_fit_is_left(session, held, more, code):
+    data = sheet((held()[0], "暂扣"), **{"ground": "专职未履职", **more})
+    try:
+        refused = str(check(session, data).lines[0].refused)
+    except Unmet as error:  # no row can be read
+        refused = str(error)
+    assert code in refused
+
+
+@pytest.mark.parametrize("text", ["2026-08-31", "2026/8/31", "2026年8月31日", "2026.8.31"])
+def test_a_day_is_read_however_it_is_usually_written(session, held, text):
+    (proposal,) = check(session, sheet((held()[0], "暂扣"), last_day=text)).proposals
+    assert proposal.last_day == date(2026, 8, 31)
+
+
+def test_a_sheet_without_its_document_proposes_nothing_unless_the_office_does_without(session, held):
+    data = sheet((held()[0], "暂扣"))
+    assert check(session, data, document=None).proposals == []
+    assert len(check(session, data, document=None, office=Office(measure_document=False)).proposals) == 1
+
+
+def test_a_certificate_with_an_open_proposal_is_left(session, held):
+    data = sheet((held()[0], "暂扣"))
+    do(session, data)
+    session.commit()
+    assert "awaits its decision" in str(check(session, data).lines[0].refused)
 
 
 def test_a_second_run_of_the_same_sheet_does_nothing(session, held):
@@ -108,7 +191,9 @@ def test_what_changed_since_the_check_stops_the_whole_sheet(session, held):
 def test_what_ended_for_good_is_reinstated_by_no_sheet(session, held, final):
     (number,) = held()
     do(session, sheet((number, final)))
-    assert check(session, sheet((number, "恢复"))).orders == []
+    session.commit()
+    assert measures.confirm(session, *proposed(session)).done
+    assert check(session, sheet((number, "恢复"))).proposals == []
 
 
 def test_as_many_statements_for_many_rows_as_for_few(session, system, held):
@@ -120,17 +205,19 @@ def test_as_many_statements_for_many_rows_as_for_few(session, system, held):
             do(session, data, digest)
             session.commit()
         asked.append(len(seen))
-    assert asked[0] == asked[1] <= 9  # of them four for the chain of the audit log, one for the status list
+    assert asked[0] == asked[1] <= 18  # of them four for the chain of the audit log
 
 
 # --- who, and what is handed in -----------------------------------------------------------------------------------
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
-def test_only_the_administrator_may(session, held, role):
-    data = sheet((held()[0], "暂扣"))
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.REVIEWER], ids=lambda role: role.value)
+def test_only_a_reviewer_may(session, held, role):
+    data, actor = sheet((held()[0], "暂扣")), measures.officer(session, "somebody", role)
     with pytest.raises(NotAllowed):
-        check(session, data, make.officer(role))
+        check(session, data, actor)
     with pytest.raises(NotAllowed):
-        carry_out(session, data, make.officer(role), at=make.NOON, office=Office(), digest="")
+        carry_out(session, data, actor, at=make.NOON, office=Office(), digest="")
 
 
 def test_what_is_no_sheet_of_measures_is_refused(session):
@@ -143,11 +230,14 @@ def test_what_is_no_sheet_of_measures_is_refused(session):
         check(session, sheet(*([("1", "暂扣")] * 4)), office=Office(largest_batch=2))
 
 
-# --- views --------------------------------------------------------------------------------------------
 def test_the_template_is_read_as_it_was_written():
     assert spreadsheets.read(template(), COLUMNS).errors == []
 
 
 def test_an_expired_certificate_is_revoked_but_not_suspended(session, held):
     (number,) = held(valid_to=make.TODAY - timedelta(days=1))
-    assert [bool(check(session, sheet((number, word))).orders) for word in ("暂扣", "吊销", "撤销")] == [False, False, True]
+    assert [bool(check(session, sheet((number, word))).proposals) for word in ("暂扣", "吊销", "撤销")] == [
+        False,
+        False,
+        True,
+    ]

@@ -6,12 +6,11 @@ import pytest
 
 from app.certificates.national_record import OPERATIONS, national_record
 from app.certificates.pdf.seal_and_store import EDUCATIONS
-from app.certificates.status_changes import change_status
 from app.core.errors import NotFound
 from app.core.vocabulary import Action, Category, CertificateEventKind, Education, MatterKind, ReplacementReason, Role
 from app.models import Certificate, CertificateVersion, Paper
 from app.workflow import carry_out
-from tests import make
+from tests import make, measures
 from tests.hostile_files import jpeg
 from tests.workflow_fixture import Firm
 
@@ -93,11 +92,14 @@ def test_a_new_version_has_its_own_id_and_refers_to_the_previous_one(session, st
 
 def test_it_follows_how_the_certificate_stands(session, store, office, issued):
     _firm, certificate = issued
-    kind, admin = CertificateEventKind.SUSPENDED, make.officer(Role.ADMIN)
-    change_status(session, certificate.id, kind, admin, reason="事故", at=make.NOON, office=office)
-    session.commit()
+    measure = measures.impose(session, certificate, office=office)
     record = national_record(session, store, certificate, office, on=make.TODAY)
-    assert (record["certState"], record["operateType"], record["certStatusDescription"]) == ("02", "03", "事故")
+    assert (record["certState"], record["operateType"], record["certStatusDescription"]) == (
+        "02",
+        "03",
+        certificate.status_reason,
+    )
+    assert measure.document_number in record["certStatusDescription"]
     certificate.status = type(certificate.status).VALID
     past = certificate.valid_to.replace(year=certificate.valid_to.year + 1)
     record = national_record(session, store, certificate, office, on=past)

@@ -12,17 +12,20 @@ from app.core.settings import Settings
 from app.core.vocabulary import Role
 from app.files.inspect import FileRefused, inspect
 from app.files.spreadsheets import SheetLimits, SheetRefused, read
-from app.models import LegacyImport, Paper
+from app.models import LegacyImport, Paper, Parameter
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.files.spreadsheets.conftest import TABLE
 
-CLERK, ADMIN = Role.ENTERPRISE_CLERK, Role.ADMIN
+CLERK, ADMIN, REVIEWER = Role.ENTERPRISE_CLERK, Role.ADMIN, Role.REVIEWER
 ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no statement is what is tested
 
 PERSON = {"name": "李雷", "id_number": make.id_number(), "education": "bachelor", "position": "safety_officer"}
 GRADE = {"number": "D343000009", "kind_and_grade": "市政二级", "valid_from": "2024-01-01", "valid_to": "2029-01-01"}
 BOOK = hostile_sheets.workbook()
+MEASURE = {"ground": "deceit", "facts": "伪造学历", "document_number": "湘建罚〔2026〕7号"}
+OPTIONAL = {"name": "measure_document", "value": "0", "changed_at": make.NOON, "changed_by": "x"}
+HELD = 4711  # a certificate
 # path -> (role, file field, other fields, file name, valid file)
 UPLOADS = {
     "/people/add": (CLERK, "paper_id_card", PERSON, "身份证.pdf", hostile_files.pdf()),
@@ -30,7 +33,8 @@ UPLOADS = {
     "/enterprise/": (CLERK, "paper_pledge", {"address": "芙蓉路"}, "承诺书.pdf", hostile_files.pdf()),
     "/people/import/": (CLERK, "sheet", {}, "人员.xlsx", BOOK),
     "/calendar/sheet": (ADMIN, "sheet", {}, "节假日.xlsx", BOOK),
-    "/standing-sheet/": (ADMIN, "sheet", {}, "名单.xlsx", BOOK),
+    "/standing-sheet/": (REVIEWER, "sheet", {}, "名单.xlsx", BOOK),
+    f"/standing/{HELD}/revoked": (REVIEWER, "document", MEASURE, "决定.pdf", hostile_files.pdf()),
     "/legacy/hand-in/passes": (ADMIN, "sheet", {}, "旧.xlsx", BOOK),
     "/verify-file": (None, "paper", {}, "证书.pdf", hostile_files.pdf()),
     "/lookup/list/": (None, "sheet", {}, "名单.csv", b"x"),
@@ -48,8 +52,10 @@ def guarded(app):
 
 
 @pytest.fixture
-def browsers(app, signed_in, holder):
-    found = {role: signed_in(holder(role)) for role in (CLERK, ADMIN)} | {None: app.test_client()}
+def browsers(app, session, signed_in, holder):
+    session.add_all([make.certificate(make.person(make.enterprise()), id=HELD), Parameter(**OPTIONAL)])
+    session.commit()
+    found = {role: signed_in(holder(role)) for role in (CLERK, ADMIN, REVIEWER)} | {None: app.test_client()}
     for browser in found.values():
         with browser.session_transaction() as cookie:
             cookie["locale"] = "en"

@@ -9,10 +9,10 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus
+from app.core.vocabulary import MEASURES, Category, CertificateEventKind, CertificateStatus, MeasureGround, MeasureState
 from app.db.constraints import choice_check, partial_index
 from app.db.session import Choice, EncryptedRecord, UtcDateTime
-from app.db.tables.parties import Enterprise, Person
+from app.db.tables.parties import Account, Enterprise, Person
 
 
 class Certificate(Model):
@@ -50,6 +50,7 @@ class Certificate(Model):
         back_populates="certificate", order_by="CertificateVersion.version"
     )
     events: Mapped[list[CertificateEvent]] = relationship(back_populates="certificate", order_by="CertificateEvent.id")
+    measures: Mapped[list[CertificateMeasure]] = relationship(back_populates="certificate", order_by="CertificateMeasure.id")
 
     def status_on(self, day: date) -> CertificateStatus:
         """The status on a day: a valid certificate past ``valid_to`` is expired, whatever is stored."""
@@ -117,3 +118,75 @@ class CertificateEvent(Model):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     certificate: Mapped[Certificate] = relationship(back_populates="events")
+
+
+class CertificateMeasure(Model):
+    """暂扣, 暂扣发还, 撤销 or 吊销: proposed by one officer, decided by another, kept for good.
+
+    Name and enterprise are copied, because the letter about it must not change when the certificate does.
+    """
+
+    __tablename__ = "certificate_measure"
+    __table_args__ = (
+        choice_check("certificate_measure", "kind", MEASURES),
+        choice_check("certificate_measure", "ground", MeasureGround),
+        choice_check("certificate_measure", "state", MeasureState),
+        CheckConstraint(
+            f"(kind = {CertificateEventKind.SUSPENDED.value!r}) = (last_day IS NOT NULL)", name="ck_certificate_measure_term"
+        ),
+        CheckConstraint(
+            f"(state = {MeasureState.PROPOSED.value!r}) = (decided_at IS NULL)", name="ck_certificate_measure_decided"
+        ),
+        CheckConstraint("(decided_at IS NULL) = (decided_by_id IS NULL)", name="ck_certificate_measure_decided_by"),
+        CheckConstraint(
+            f"decided_by_id <> proposed_by_id OR state = {MeasureState.RETRACTED.value!r}",
+            name="ck_certificate_measure_two_people",
+        ),
+        CheckConstraint(
+            f"(state = {MeasureState.ENDED.value!r}) = (ended_at IS NOT NULL)", name="ck_certificate_measure_ended"
+        ),
+        Index(
+            "uq_certificate_measure_one_proposed",
+            "certificate_id",
+            unique=True,
+            **partial_index(f"state = {MeasureState.PROPOSED.value!r}"),
+        ),
+        Index(
+            "uq_certificate_measure_one_suspension",
+            "certificate_id",
+            unique=True,
+            **partial_index(f"state = {MeasureState.CONFIRMED.value!r} AND kind = {CertificateEventKind.SUSPENDED.value!r}"),
+        ),
+        Index("ix_certificate_measure_state", "state", "last_day"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    certificate_id: Mapped[int] = mapped_column(
+        ForeignKey("certificate.id", name="fk_certificate_measure_certificate"), index=True
+    )
+    kind: Mapped[CertificateEventKind] = mapped_column(Choice(CertificateEventKind))
+    ground: Mapped[MeasureGround] = mapped_column(Choice(MeasureGround))
+    facts: Mapped[str] = mapped_column(String(300), comment="what was found, in the officer's words")
+    document_number: Mapped[str] = mapped_column(String(80), comment="number of the document")
+    document_digest: Mapped[str] = mapped_column(String(64), default="", comment="scan; see files.storage")
+    document_mime: Mapped[str] = mapped_column(String(40), default="")
+    document_name: Mapped[str] = mapped_column(String(120), default="")
+    last_day: Mapped[date | None] = mapped_column(comment="of a suspension; it ends by itself on the day after")
+    state: Mapped[MeasureState] = mapped_column(Choice(MeasureState), default=MeasureState.PROPOSED)
+    holder: Mapped[str] = mapped_column(String(50), comment="as printed when it was decided")
+    enterprise_name: Mapped[str] = mapped_column(String(120), comment="of the certificate when it was decided")
+    proposed_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_certificate_measure_proposer"), index=True)
+    proposed_by: Mapped[str] = mapped_column(String(130))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_certificate_measure_decider"))
+    decided_by: Mapped[str] = mapped_column(String(130), default="")
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decision_reason: Mapped[str] = mapped_column(String(500), default="")
+    banned_until: Mapped[date | None] = mapped_column(comment="the ban that this measure set")
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="of a suspension")
+
+    certificate: Mapped[Certificate] = relationship(back_populates="measures")
+    proposer: Mapped[Account] = relationship(foreign_keys=[proposed_by_id])
+
+    def __repr__(self) -> str:
+        return self.document_number

@@ -10,26 +10,47 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import Category, JobState, MatterKind, MessageState, NightlyTask, Stage
+from app.core.vocabulary import (
+    MEASURES,
+    Category,
+    CertificateEventKind,
+    JobState,
+    MatterKind,
+    MessageState,
+    NightlyTask,
+    Stage,
+)
 from app.db.constraints import choice_check, one_of
 from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 
 
 class PublicNotice(Model):
-    """A published decision (R16–R19): masked, without reasons."""
+    """A published decision (R16–R19) or measure: masked, without reasons."""
 
     __tablename__ = "public_notice"
     __table_args__ = (
         choice_check("public_notice", "matter", MatterKind),
         choice_check("public_notice", "category", Category),
         choice_check("public_notice", "stage", Stage),
+        choice_check("public_notice", "measure", MEASURES),
+        CheckConstraint(
+            "(application_id IS NULL) = (measure_id IS NOT NULL) AND (matter IS NULL) = (measure_id IS NOT NULL) "
+            "AND (stage IS NULL) = (measure_id IS NOT NULL) AND (measure IS NULL) = (measure_id IS NULL)",
+            name="ck_public_notice_of_one_thing",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    application_id: Mapped[int] = mapped_column(ForeignKey("application.id", name="fk_public_notice_application"), index=True)
-    matter: Mapped[MatterKind] = mapped_column(Choice(MatterKind))
+    application_id: Mapped[int | None] = mapped_column(
+        ForeignKey("application.id", name="fk_public_notice_application"), index=True
+    )
+    measure_id: Mapped[int | None] = mapped_column(
+        ForeignKey("certificate_measure.id", name="fk_public_notice_measure"), index=True
+    )
+    matter: Mapped[MatterKind | None] = mapped_column(Choice(MatterKind), comment="of a decision on an application")
+    measure: Mapped[CertificateEventKind | None] = mapped_column(Choice(CertificateEventKind))
     category: Mapped[Category] = mapped_column(Choice(Category))
-    stage: Mapped[Stage] = mapped_column(Choice(Stage))
+    stage: Mapped[Stage | None] = mapped_column(Choice(Stage))
     agreed: Mapped[bool]
     name: Mapped[str] = mapped_column(String(50))
     masked_id_number: Mapped[str] = mapped_column(String(18))

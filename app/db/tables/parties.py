@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, te
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.core.identifiers import birth_date, mask_id, mask_mobile, sex
-from app.core.vocabulary import AccountSource, Education, Position, Registration, Sex, TechnicalTitle
+from app.core.vocabulary import AccountSource, Education, MeasureGround, Position, Registration, Sex, TechnicalTitle
 from app.db.constraints import choice_check
 from app.db.session import BlindIndex, Choice, Encrypted, UtcDateTime
 from app.db.tables.places import Region
@@ -115,6 +115,7 @@ class Person(Model):
         choice_check("person", "education", Education),
         choice_check("person", "technical_title", TechnicalTitle),
         choice_check("person", "position", Position),
+        choice_check("person", "banned_for", MeasureGround),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -130,6 +131,7 @@ class Person(Model):
     technical_title: Mapped[TechnicalTitle | None] = mapped_column(Choice(TechnicalTitle))
     position: Mapped[Position | None] = mapped_column(Choice(Position))
     banned_until: Mapped[date | None] = mapped_column(comment="no exam and no new application before this day")
+    banned_for: Mapped[MeasureGround | None] = mapped_column(Choice(MeasureGround), comment="why; set by a measure")
 
     enterprise: Mapped[Enterprise | None] = relationship()
 

@@ -6,7 +6,17 @@ from datetime import date, datetime
 from typing import Any
 
 from app.core.clock import office_day
-from app.core.vocabulary import Action, Category, CertificateStatus, MatterKind, PaperKind, PassSource, Registration, State
+from app.core.vocabulary import (
+    Action,
+    Category,
+    CertificateStatus,
+    MatterKind,
+    MeasureGround,
+    PaperKind,
+    PassSource,
+    Registration,
+    State,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,7 @@ class Facts:
     birth_date: date
     employer_id: int | None
     banned_until: date | None
+    banned_for: MeasureGround | None = None
     person_papers: Mapping[PaperKind, int] = field(default_factory=dict)  # kind -> paper id
     pledge_paper: int | None = None
     qualification_papers: tuple[int, ...] = ()

@@ -41,6 +41,7 @@ _PERSON = (
     Person.mobile,
     Person.enterprise_id.label("employer_id"),
     Person.banned_until,
+    Person.banned_for,
 )
 _ENTERPRISE = (
     Enterprise.id.label("enterprise_id"),

@@ -34,6 +34,7 @@ TABLES: dict[str, object] = {
     "calendar_day": _("Holidays"),
     "certificate": _("Certificate"),
     "certificate_version": _("Version of a certificate"),
+    "certificate_measure": _("Measure against a certificate"),
     "enterprise": _("Enterprise"),
     "entry": _("Audit log"),
     "exam_notice": _("Exam notice"),

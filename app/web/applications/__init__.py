@@ -20,10 +20,13 @@ from app.web.applications.review.case_page import CaseView
 from app.web.applications.review.deadlines import DueBoardView, DueScreen
 from app.web.applications.review.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
 from app.web.certificates.bulk_download import BundleView
+from app.web.certificates.bulk_status import MeasuresView
 from app.web.certificates.files import CertificateFileView
 from app.web.certificates.history import CertificateHistoryView
 from app.web.certificates.listing import CertificateScreen
+from app.web.certificates.measures import MeasurePaperView, MeasureScreen
 from app.web.certificates.render_progress import PapersView
+from app.web.certificates.status import StandingView
 
 # Screen, menu name (ASCII; also its permission), label, icon; in the order of the menu.
 ENTRIES = (
@@ -40,6 +43,7 @@ ENTRIES = (
     (DueBoardView, "DueBoard", _("Deadlines at a glance"), "chart-bar"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
+    (MeasureScreen, "Measures", _("Measures against certificates"), "shield-check"),
     (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
 )
 PAGES = (
@@ -51,6 +55,9 @@ PAGES = (
     CertificateFileView,
     CertificateHistoryView,
     BundleView,
+    StandingView,
+    MeasuresView,
+    MeasurePaperView,
 )
 
 

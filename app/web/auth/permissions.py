@@ -93,11 +93,17 @@ PERMISSIONS: Declaration = {
     "Bundle": to(PARTIES, "can_watch"),
     "CertificateFile": to(PARTIES, "can_open"),
     "CertificateHistory": to(PARTIES, "can_show"),
+    # measures: proposed by one officer, confirmed by another, by the administrator never
+    "Measures": to((Role.REVIEWER, Role.APPROVER), MENU),
+    "Measure": to((Role.REVIEWER, Role.APPROVER), "can_list", "can_show")
+    | to((Role.APPROVER,), "can_decide")
+    | to((Role.REVIEWER,), "can_retract"),
+    "MeasurePaper": to((*CLERK, *OFFICERS), "can_open"),
+    "Standing": to((Role.REVIEWER, Role.APPROVER), "can_find") | to((Role.REVIEWER,), "can_propose"),
+    "StandingSheet": to((Role.REVIEWER,), "can_mass"),
     # the administrator on matters: releases only, never a decision
     "OfficeReleases": to(ADMIN, MENU),
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
-    "Standing": to(ADMIN, MENU, "can_find", "can_change"),
-    "StandingSheet": to(ADMIN, "can_mass"),
     "Parameters": to((*ADMIN, *SECURITY), MENU),  # each its own sections
     "Parameter": to((*ADMIN, *SECURITY), "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),

@@ -1,54 +1,24 @@
 """The page with the versions and events of a certificate, and the parts of it that the status page shows too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
 from flask_babel import gettext
-from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from app.accounts.access import must_reach, reach
-from app.certificates.bulk_status_changes import FINAL
-from app.certificates.status_changes import possible_actions
+from app.accounts.access import must_reach, reach, reaches
 from app.core.crypto.seal_provider import Suite
-from app.core.vocabulary import ENDED, CertificateEventKind, CertificateStatus
+from app.core.vocabulary import ENDED, CertificateStatus
 from app.db.session import db
-from app.models import Application, Certificate
+from app.models import Application, Certificate, CertificateMeasure
 from app.web import request_context
 from app.web.base import Link, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
-
-STATUS_ACTIONS: Mapping[CertificateEventKind, tuple[object, tuple[object, ...]]] = {
-    CertificateEventKind.SUSPENDED: (
-        _("Suspend"),
-        (
-            _("A production safety accident is under investigation."),
-            _("Safety duties were not performed; to be set right within a term."),
-        ),
-    ),
-    CertificateEventKind.REINSTATED: (
-        _("Lift the suspension"),
-        (
-            _("The term of the suspension is over and the faults are set right."),
-            _("The investigation has found no responsibility."),
-        ),
-    ),
-    CertificateEventKind.REVOKED: (
-        _("Revoke"),
-        (
-            _("The certificate was obtained by deception or bribery."),
-            _("It was granted although the conditions were not met."),
-        ),
-    ),
-    CertificateEventKind.WITHDRAWN: (
-        _("Withdraw as a penalty"),
-        (_("Safety duties were not performed and a serious accident was the consequence."),),
-    ),
-}
+from app.web.certificates.measures import paper_links
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +74,21 @@ def version_rows(certificate: Certificate, *, open_pdf: bool) -> list[VersionRow
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    """One measure as the history page shows it."""
+
+    measure: CertificateMeasure
+    links: Sequence[Link]
+
+
+def measure_rows(certificate: Certificate) -> list[MeasureRow]:
+    """The measures that the reader may see, newest first, with the papers that the reader may open."""
+    actor = request_context.current_actor()
+    found = [measure for measure in reversed(certificate.measures) if reaches(actor, measure)]
+    return [MeasureRow(measure, paper_links(measure)) for measure in found]
+
+
 def events_of(certificate: Certificate) -> list[dict[str, Any]]:
     """Every event, newest first, for ``ui.timeline``."""
     numbers = _numbers(certificate)
@@ -155,21 +140,7 @@ class CertificateHistoryView(BaseView):
             status=certificate.status_on(request_context.today()),
             facts=facts_of(certificate),
             versions=version_rows(certificate, open_pdf=True),
+            measures=measure_rows(certificate),
             events=events_of(certificate),
-            actions=[],
             back=safe_next(url_for("CertificateScreen.list")),
         )
-
-
-def status_links(certificate: Certificate) -> Sequence[Link]:
-    return [
-        Link(
-            STATUS_ACTIONS[action][0],
-            url_for("StandingView.change", certificate_id=certificate.id, code=action.value),
-            danger=action is not CertificateEventKind.REINSTATED,
-            post=True,
-            confirm=gettext("This ends the certificate for good. It cannot be undone.") if action in FINAL else "",
-            reason=STATUS_ACTIONS[action][1],
-        )
-        for action in possible_actions(certificate, request_context.today())
-    ]

@@ -22,6 +22,7 @@ from app.core.vocabulary import PERSON_PAPERS, CertificateStatus, Education, Pap
 from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
+from app.eligibility.rules import ban_sentence
 from app.exams import LACKS_PAPERS, SIGNUP_PAPERS
 from app.models import Application, Certificate, Person
 from app.web import request_context
@@ -267,6 +268,12 @@ class PersonScreen(ModelScreen):
         if self.may("edit") and item.enterprise_id == request_context.current_actor().enterprise_id:
             return [Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True)]
         return []
+
+    def ban(self, item: Person) -> object:
+        """Until when the person may not apply, and why; "" if nothing is in the way."""
+        if item.banned_until is None or request_context.today() >= item.banned_until:
+            return ""
+        return ban_sentence(item.name, item.banned_until, item.banned_for)
 
     def standing(self, certificate: Certificate) -> CertificateStatus:
         return certificate.status_on(request_context.today())

@@ -15,15 +15,9 @@ from app.files.images import thumbnail
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, permission_name, route
+from app.web.base.file_response import SHOWN, secured
 
 SMALL = 240  # pixels across
-SHOWN = frozenset({"image/jpeg", "image/png", "application/pdf"})  # anything else is only downloaded
-
-# A PDF is not sandboxed, because older Chromium (the offices' browsers) then shows nothing; ``pdf_check`` has refused PDFs
-# with active content, and the viewer gets styles and fonts, no scripts and no network.
-_STRICT = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
-PICTURE_POLICY = f"{_STRICT}img-src 'self'; style-src 'unsafe-inline'; sandbox"
-PDF_POLICY = f"{_STRICT}object-src 'self'; img-src 'self' data: blob:; font-src data:; style-src 'unsafe-inline'"
 
 
 class PaperView(BaseView):
@@ -39,7 +33,7 @@ class PaperView(BaseView):
         if paper.person_id is not None and not request_context.current_actor().roles.isdisjoint(OFFICERS):
             request_context.note_reading(paper, person=paper.person_id, kind=paper.kind.value)
         as_file = request.args.get("download") == "1" or paper.mime not in SHOWN
-        return _secured(send_file(BytesIO(data), paper.mime, as_attachment=as_file, download_name=paper.filename, etag=False))
+        return secured(send_file(BytesIO(data), paper.mime, as_attachment=as_file, download_name=paper.filename, etag=False))
 
     @route(f"/{ROW}paper_id>/small")
     @permission_name("open")
@@ -49,13 +43,4 @@ class PaperView(BaseView):
         picture = thumbnail(attachments.bytes_of(paper, request_context.store()), paper.mime, SMALL)
         if picture is None:
             abort(404)
-        return _secured(send_file(BytesIO(picture), "image/jpeg", etag=False))
-
-
-def _secured(response: Response) -> Response:
-    pdf = response.mimetype == "application/pdf"
-    response.headers["Content-Security-Policy"] = PDF_POLICY if pdf else PICTURE_POLICY
-    response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+        return secured(send_file(BytesIO(picture), "image/jpeg", etag=False))

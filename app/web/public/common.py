@@ -2,16 +2,16 @@
 
 import re
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import make_response
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.core.identifiers import INVISIBLE
-from app.core.vocabulary import Action, MatterKind, Stage
+from app.core.vocabulary import Action, MatterKind, Stage, Term
 from app.db.session import reading
-from app.models import ExamNotice
+from app.models import ExamNotice, PublicNotice
 from app.web import request_context
 from app.workflow import MOVES, publish_result
 
@@ -37,7 +37,11 @@ def not_indexed(page: str, status: int = 200) -> Response:
     return response
 
 
-def result_label(notice: Any) -> Action:
+def result_label(notice: PublicNotice) -> Term:
+    """The officer's decision, or the measure."""
+    if notice.measure is not None:
+        return notice.measure
+    assert notice.stage is not None  # noqa: S101 - a constraint: a notice is of a decision or of a measure
     return RESULTS[notice.stage, notice.agreed]
 
 

@@ -204,6 +204,12 @@ _REVIEWER = Chapter(
     (
         _("Under “%(screen)s” press “%(look)s” at a case.", screen=_("First review of applications"), look=_("Review")),
         _("Choose “%(yes)s” or “%(no)s”; the latter needs a detailed reason.", yes=_("Agree"), no=_("Disagree")),
+        _(
+            "“%(measures)s”: propose to suspend, reinstate, revoke or withdraw a certificate, with grounds, facts and "
+            "document, or many with “%(sheet)s”. Nothing changes before an approver with another account has confirmed it.",
+            measures=_("Measures against certificates"),
+            sheet=_("Measures by sheet"),
+        ),
         _DECIDING,
         _IN_BATCH,
         _DUE,
@@ -231,6 +237,11 @@ _APPROVER = Chapter(
             "After a large batch the files are made in the background: “%(papers)s” shows how far they are, and names any "
             "that could not be made.",
             papers=_("Drawing of e-certificates"),
+        ),
+        _(
+            "“%(measures)s”: confirm or refuse what a reviewer has proposed, one by one or together; never your own "
+            "proposal. Confirmed, it takes effect at once: status, ban, text message, public notice and letter.",
+            measures=_("Measures against certificates"),
         ),
         _IN_BATCH,
         _DUE,
@@ -292,13 +303,7 @@ _ADMIN = Chapter(
             messages=_("Text messages"),
             again=_("Send again"),
         ),
-        _(
-            "“%(standing)s”: suspend, reinstate, revoke or withdraw a certificate, or many with “%(sheet)s”: the sheet is "
-            "checked row by row before anything is done.",
-            standing=_("Standing of certificates"),
-            sheet=_("Measures by sheet"),
-        ),
-        _("The system administrator decides no case, gives no role and does not see the audit log."),
+        _("The system administrator decides no case and no measure, gives no role and does not see the audit log."),
     ),
     (
         (_("Accounts"), "AccountScreen.list"),

@@ -1,7 +1,7 @@
 """Public notices of results and exams."""
 
 from flask import make_response, request
-from flask_babel import format_date
+from flask_babel import format_date, gettext
 from werkzeug.wrappers import Response
 
 from app.core.clock import office_day
@@ -16,6 +16,8 @@ from app.web.base.fab import BaseView, expose
 from app.web.base.private_urls import decode_param, encode_param, redirect_if_personal
 from app.web.public.common import not_indexed, page_number, plain, result_label, signup_label, term
 
+MEASURE = "measure"  # beside the matters in the filter
+
 
 class NoticeView(BaseView):
     """``/notices`` and ``/exam-notices/…``: results of decisions, and exam notices."""
@@ -29,9 +31,12 @@ class NoticeView(BaseView):
         if (redirection := redirect_if_personal()) is not None:
             return make_response(redirection)
         asked = {"q": plain(decode_param(request.args.get("q", "")))}
-        matter, stage = term(MatterKind, request.args.get("matter")), term(Stage, request.args.get("stage"))
+        wanted = request.args.get("matter")
+        matter, stage = term(MatterKind, wanted), term(Stage, request.args.get("stage"))
         asked |= {"matter": matter.value if matter else "", "stage": stage.value if stage else ""}
         office = request_context.current_office()
+        if wanted == MEASURE:
+            asked["matter"] = MEASURE
         page = notices_page(
             db.session,
             on=request_context.today(),
@@ -39,11 +44,14 @@ class NoticeView(BaseView):
             text=asked["q"],
             matter=matter,
             stage=stage,
+            measures=wanted == MEASURE,
             page=page_number(request.args.get("page", "")),
         )
         asked = {name: value for name, value in asked.items() if value}
         days, address = office.publicity_days, {name: encode_param(value) for name, value in asked.items()}
-        more = {"matters": MatterKind, "stages": Stage, "word_of": result_label, "asked": asked, "address": address}
+        matters = [*((kind.value, kind.label) for kind in MatterKind), (MEASURE, gettext("Measure of the authority"))]
+        stages = [(kind.value, kind.label) for kind in Stage]
+        more = {"matters": matters, "stages": stages, "word_of": result_label, "asked": asked, "address": address}
         return not_indexed(self.render_template("public/notices.html", wide=True, page=page, days=days, **more))
 
     @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])

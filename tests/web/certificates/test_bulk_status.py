@@ -1,6 +1,7 @@
-"""Measures by sheet in the page: checked, confirmed, taken home, by the administrator alone."""
+"""Measures by sheet on screen."""
 
 import re
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -8,18 +9,20 @@ from flask_babel import force_locale
 from sqlalchemy import select
 
 from app.certificates.bulk_status_changes import RESULT_COLUMNS
+from app.core.clock import now, office_day
 from app.core.vocabulary import AuditAction, Role
 from app.files import spreadsheets
-from app.models import AuditEntry, CertificateEvent
+from app.models import AuditEntry
 from tests import make
-from tests.certificates.measure_steps import VALID, sheet, statuses
+from tests.certificates.measure_steps import VALID, proposed, sheet, statuses
+from tests.hostile_files import pdf
 
 pytest_plugins = ("tests.certificates.measure_steps",)  # its fixtures
 
 
 @pytest.fixture
 def browser(session, signed_in):
-    client = signed_in(make.account(session, "the-admin", Role.ADMIN))
+    client = signed_in(make.account(session, "the-reviewer", Role.REVIEWER))
     with client.session_transaction() as cookie:
         cookie["locale"] = "en"
     session.rollback()
@@ -30,28 +33,35 @@ def ticket(page: str, path: str) -> str:
     return re.search(rf'action="/standing-sheet/{path}"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
 
 
+def both(data: bytes) -> dict:
+    return {"sheet": (BytesIO(data), "x.xlsx"), "document": (BytesIO(pdf()), "决定.pdf")}
+
+
 def hand_in(app, browser, rows) -> str:
     with app.test_request_context(), force_locale("en"):
-        data = sheet(*rows)
-    return browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
+        data = sheet(*rows, last_day=f"{office_day(now()) + timedelta(days=90)}")
+    return browser.post("/standing-sheet/", data=both(data)).text
 
 
 def test_checked_confirmed_and_the_result_of_every_row_taken_home(app, session, held, browser):
     first, second = held(2, holder="=1+1")
     session.rollback()
     with app.test_request_context(), force_locale("en"):
-        data = sheet((first, "暂扣"), (second, "撤销"), ("无", "暂扣"), name="=1+1")
-    page = browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")}).text
+        last_day = f"{office_day(now()) + timedelta(days=90)}"
+        data = sheet((first, "暂扣"), (second, "撤销"), ("无", "暂扣"), name="=1+1", last_day=last_day)
+    page = browser.post("/standing-sheet/", data=both(data)).text
     assert "1 certificates end for good" in page
     page = browser.post("/standing-sheet/confirm", data={"ticket": ticket(page, "confirm")}).text
-    assert "Result: 2 done, 1 left" in page
+    assert "Result: 2 proposed, 1 left" in page
     answer = browser.post("/standing-sheet/result.xlsx", data={"ticket": ticket(page, "result.xlsx")})
     with app.test_request_context(), force_locale("en"):
         columns = [spreadsheets.Column(column.key, column.title) for column in RESULT_COLUMNS]
         rows = [row.values for row in spreadsheets.read(answer.data, columns).rows]
-    assert [(row["name"], row["result"][:4]) for row in rows] == [("=1+1", "Done"), ("=1+1", "Done"), ("=1+1", "No c")]
+    assert [(row["name"], row["result"][:4]) for row in rows] == [("=1+1", "Prop"), ("=1+1", "Prop"), ("=1+1", "No c")]
     taken = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT)).one()
     assert (taken.table, taken.change) == ("certificate", {"list": "measures", "rows": 3})
+    assert statuses(session) == [VALID, VALID]
+    assert {m.document_name for m in proposed(session)} == {"决定.pdf"}
 
 
 def test_a_ticket_is_for_either_confirming_or_downloading_the_result(app, session, held, browser):
@@ -65,12 +75,12 @@ def test_a_second_confirmation_is_reported_and_changes_nothing(app, session, hel
     page = hand_in(app, browser, [(held()[0], "暂扣")])
     given = {"ticket": ticket(page, "confirm")}
     assert [browser.post("/standing-sheet/confirm", data=given).status_code for _time in range(2)] == [200, 409]
-    assert len(session.scalars(select(CertificateEvent)).all()) == 1
+    assert len(proposed(session)) == 1
 
 
 def test_a_ticket_is_for_the_user_who_had_the_sheet_checked(app, session, held, browser, signed_in):
     given = {"ticket": ticket(hand_in(app, browser, [(held()[0], "暂扣")]), "confirm")}
-    other = signed_in(make.account(session, "other-admin", Role.ADMIN))
+    other = signed_in(make.account(session, "other-reviewer", Role.REVIEWER))
     session.rollback()
     for path in ("confirm", "result.xlsx"):
         assert other.post(f"/standing-sheet/{path}", data=given).status_code == 409
@@ -78,7 +88,7 @@ def test_a_ticket_is_for_the_user_who_had_the_sheet_checked(app, session, held, 
     assert statuses(session) == [VALID]
 
 
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN], ids=lambda role: role.value)
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.REVIEWER], ids=lambda role: role.value)
 def test_others_do_not_get_in(session, signed_in, role):
     client = signed_in(make.account(session, f"the-{role.value}", role))
     session.rollback()
@@ -86,3 +96,11 @@ def test_others_do_not_get_in(session, signed_in, role):
         assert client.get(f"/standing-sheet/{path}").status_code == 403
     for path in ("", "confirm", "result.xlsx"):
         assert client.post(f"/standing-sheet/{path}").status_code == 403
+
+
+def test_without_the_document_the_sheet_is_asked_for_it(app, session, held, browser):
+    with app.test_request_context(), force_locale("en"):
+        data = sheet((held()[0], "暂扣"))
+    session.rollback()
+    answer = browser.post("/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx")})
+    assert (answer.status_code, "Please choose a file." in answer.text) == (422, True)

@@ -1,39 +1,42 @@
-"""Measures on one certificate, by the administrator."""
+"""The page on which a measure is proposed."""
 
-from sqlalchemy import func, select
+from io import BytesIO
 
-from app.core.vocabulary import CertificateStatus
-from app.models import CertificateEvent
-from tests.web.applications.case_fixture import read_scalar
-from tests.web.applications.matter_steps import MatterFirm
+import pytest
+from sqlalchemy import select
 
-FIRM = MatterFirm
-
-
-def test_suspended_lifted_and_revoked_with_reasons_that_stay_in_the_history(firm, admin):
-    certificate = firm.held()
-    firm.session.commit()
-    for code, status in (("suspended", "02"), ("reinstated", "01"), ("revoked", "03")):
-        assert admin.post(f"/standing/{certificate.id}/{code}", data={"reason": f"因为{code}"}).status_code == 302
-        assert firm.now(certificate).status.value == status
-    page = admin.get("/standing/", query_string={"number": certificate.number}).text
-    assert all(f"因为{code}" in page for code in ("suspended", "reinstated", "revoked"))
-    assert "It has ended for good" in page
+from app.core.vocabulary import Role
+from app.models import CertificateMeasure
+from tests.hostile_files import jpeg
 
 
-def test_what_cannot_be_done_to_a_certificate_changes_nothing(firm, admin):
-    certificate = firm.held()
-    firm.session.commit()
-    assert admin.post(f"/standing/{certificate.id}/suspended").status_code == 302
-    assert admin.post(f"/standing/{certificate.id}/reinstated", data={"reason": "x"}).status_code == 302
-    assert admin.post(f"/standing/{certificate.id}/issued", data={"reason": "x"}).status_code == 404
-    assert firm.now(certificate).status is CertificateStatus.VALID
-    assert read_scalar(firm.session, select(func.count(CertificateEvent.id))) == 0
+def test_a_form_that_lacks_something_is_shown_again_with_all_that_is_missing(bureau):
+    answer = bureau.propose("suspended", facts=" ", document_number="", document=(BytesIO(b""), ""), last_day="", ground="")
+    assert answer.status_code == 422
+    assert answer.text.count('aria-invalid="true"') >= 4
+    assert bureau.session.scalars(select(CertificateMeasure)).all() == []
 
 
-def test_a_certificate_is_found_by_its_exact_number_only(firm, admin):
-    certificate = firm.held()
-    firm.session.commit()
-    assert certificate.holder in admin.get("/standing/", query_string={"number": certificate.number}).text
-    for typed in (certificate.number[:-1], "%", certificate.number + "0"):
-        assert admin.get("/standing/", query_string={"number": typed}).status_code == 404
+def test_a_bad_document_is_refused_by_name(bureau):
+    answer = bureau.propose("revoked", document=(BytesIO(b"%PDF-1.4 nothing"), "坏.pdf"))
+    assert (answer.status_code, "坏.pdf" in answer.text) == (422, True)
+
+
+def test_an_unknown_ground_or_measure_is_refused(bureau):
+    assert bureau.propose("revoked", ground="accident").status_code == 422
+    assert bureau.propose("issued").status_code == 404
+    assert bureau.browser(Role.REVIEWER).get(f"/standing/{bureau.id}/approve").status_code == 404
+
+
+def test_a_picture_is_a_document_as_well(bureau):
+    assert bureau.propose("revoked", document=(BytesIO(jpeg(400, 600)), "决定.jpg")).status_code == 302
+    assert bureau.measure().document_mime == "image/jpeg"
+
+
+@pytest.mark.parametrize("value", ["a\0b", "a\r\nX-Evil: 1", "9" * 5000], ids=["nul", "line end", "5000 digits"])
+def test_no_value_in_the_form_causes_an_error(bureau, value):
+    for name in ("ground", "facts", "document_number", "last_day"):
+        assert bureau.propose("suspended", **{name: value}).status_code in (302, 422), name
+        if bureau.session.scalars(select(CertificateMeasure.id)).first():
+            bureau.browser(Role.REVIEWER).post(f"/measures/{bureau.measure().id}/retract")
+        bureau.session.rollback()

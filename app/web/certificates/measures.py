@@ -1,0 +1,264 @@
+"""证书措施: the list of measures, one measure, and its decision by a second person; its document and its letter."""
+
+import builtins
+from io import BytesIO
+from typing import Any
+
+from flask import abort, flash, redirect, send_file, url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.accounts.access import CASE_OFFICERS, must_reach
+from app.certificates import status_changes
+from app.core.errors import AppError, NotFound
+from app.core.identifiers import fold_certificate_number
+from app.core.vocabulary import PUNISHING, TAKEN, MeasureState, Role
+from app.db.session import db
+from app.models import Certificate, CertificateMeasure
+from app.web import request_context
+from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
+from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
+from app.web.base.batch_result import run_batch
+from app.web.base.error_pages import flash_refusals
+from app.web.base.fab import BaseView, permission_name, route
+from app.web.base.file_response import SHOWN, secured
+from app.web.base.layout import this_page
+from app.web.base.query import contains
+from app.web.certificates import measure_letters
+
+CONFIRM, REFUSE = "confirm", "refuse"
+REASONS = (
+    _("The evidence does not prove the facts."),
+    _("The ground does not fit the facts."),
+    _("The measure is not proportionate."),
+)
+
+
+def _by_certificate_number(text: str) -> Any:
+    held = select(Certificate.id).where(contains(Certificate.number, fold_certificate_number(text)))
+    return CertificateMeasure.certificate_id.in_(held)
+
+
+class MeasureScreen(ModelScreen):
+    """Proposed by a reviewer, confirmed or refused by an approver with another account."""
+
+    datamodel = SelInterface(CertificateMeasure)
+    route_base = "/measures"
+    class_permission_name = "Measure"
+    base_permissions = ["can_list", "can_show", "can_decide", "can_retract"]
+    exclude_route_methods = {"add", "edit", "delete"}
+    base_filters = [["id", WithinReach, None]]
+    list_template = "applications/list.html"
+    show_template = "certificates/measure.html"
+    list_title, show_title = _("Measures against certificates"), _("Measure against a certificate")
+    list_columns = ["holder", "kind", "document_number", "last_day", "proposed_at", "state"]
+    sub_columns = {
+        "holder": "certificate.number",
+        "kind": "ground",
+        "document_number": "enterprise_name",
+        "proposed_at": "proposed_by",
+    }
+    head_column = "holder"
+    tag_columns = ("state",)
+    tabs_column = "state"
+    tab_first = MeasureState.PROPOSED
+    order_columns = ["proposed_at", "last_day"]
+    base_order = ("proposed_at", "desc")
+    search_columns = ["holder", "kind", "enterprise_name", "document_number", "proposed_at"]
+    search_by = {"number": _by_certificate_number}
+    show_columns = ["id"]
+    label_columns = {
+        "holder": _("Full name"),
+        "number": _("Certificate number"),
+        "certificate.number": _("Certificate number"),
+        "certificate.category": _("Personnel category"),
+        "kind": _("Measure"),
+        "ground": _("Ground of the measure"),
+        "facts": _("Facts"),
+        "document_number": _("Document number"),
+        "enterprise_name": _("Enterprise"),
+        "last_day": _("Last day of the suspension"),
+        "banned_until": _("May not apply before"),
+        "state": _("State"),
+        "proposed_by": _("Proposed by"),
+        "proposed_at": _("Proposed at"),
+        "decided_by": _("Decided by"),
+        "decided_at": _("Decided at"),
+        "decision_reason": _("Reason of the decision"),
+        "ended_at": _("Ended at"),
+    }
+    show_fieldsets = [
+        (_("Measure"), {"fields": ["state", "kind", "ground", "facts", "document_number", "last_day", "banned_until"]}),
+        (
+            _("Against whom"),
+            {"fields": ["holder", "certificate.number", "certificate.category", "enterprise_name"]},
+        ),
+        (
+            _("Decision"),
+            {
+                "fields": [
+                    "proposed_by", "proposed_at", "decided_by", "decided_at", "decision_reason", "ended_at",
+                ]
+            },
+        ),
+    ]  # fmt: skip
+
+    @route("/")
+    def list(self) -> Response | str:
+        return super().list()
+
+    def decides(self) -> bool:
+        return self.may("decide") and status_changes.may_decide(
+            request_context.current_actor(), request_context.current_office()
+        )
+
+    def note(self) -> object:
+        return gettext("A measure takes effect when a second person has confirmed it.")
+
+    def empty(self) -> tuple[object, Link | None]:
+        return gettext("No measure awaits a decision here."), next(iter(self.head_links()), None)
+
+    def head_links(self) -> builtins.list[Link]:
+        if not self.may("retract"):  # whoever proposes takes back
+            return []
+        return [
+            Link(gettext("Propose a measure"), url_for("StandingView.find"), icon="plus", primary=True),
+            Link(gettext("Measures by sheet"), url_for("MeasuresView.mass"), icon="file-text"),
+        ]
+
+    def batch_links(self) -> builtins.list[Link]:
+        if not self.decides() or self._chosen(self.asked()) != MeasureState.PROPOSED.value:
+            return []
+        return [self._confirm(final=True), self._refuse()]
+
+    def row_links(self, item: CertificateMeasure) -> builtins.list[Link]:
+        return [Link(gettext("View"), self.url("show", pk=item.id)), *self._open_links(item)]
+
+    def show_links(self, item: CertificateMeasure) -> builtins.list[Link]:
+        return [*self._papers(item), *self._open_links(item)]
+
+    def _papers(self, item: CertificateMeasure) -> builtins.list[Link]:
+        history = url_for("CertificateHistoryView.show", certificate_id=item.certificate_id, next=this_page())
+        return [*paper_links(item), Link(gettext("Certificate history"), history)]
+
+    def _open_links(self, item: CertificateMeasure) -> builtins.list[Link]:
+        if item.state is not MeasureState.PROPOSED:
+            return []
+        mine = item.proposed_by_id == request_context.current_actor().id
+        if mine:
+            back = url_for(f"{self.endpoint}.retract", measure_id=item.id)
+            sure = gettext("Take the proposal back? Nothing has changed by it.")
+            return [Link(gettext("Take back"), back, post=True, confirm=sure)] if self.may("retract") else []
+        if not self.decides():
+            return []
+        return [self._confirm(item.id, final=item.kind in PUNISHING), self._refuse(item.id)]
+
+    def _confirm(self, only: int | None = None, *, final: bool) -> Link:
+        sure = gettext("The measure takes effect at once; the enterprise is told by text message.")
+        if final:
+            sure = gettext(
+                "The measure takes effect at once; the enterprise is told by text message. "
+                "What is revoked or withdrawn ends for good."
+            )
+        url = url_for(f"{self.endpoint}.decide", code=CONFIRM, only=only)
+        return Link(gettext("Confirm the measure"), url, primary=True, post=True, confirm=sure)
+
+    def _refuse(self, only: int | None = None) -> Link:
+        url = url_for(f"{self.endpoint}.decide", code=REFUSE, only=only)
+        return Link(gettext("Refuse the proposal"), url, danger=True, post=True, reason=REASONS)
+
+    @route("/decide/<code>", "POST")
+    def decide(self, code: str) -> Response:
+        """Confirm or refuse the ticked proposals, or the one whose button was pressed."""
+        ids, reason, actor = asked_ids(), asked_reason(), request_context.current_actor()
+        at, office = request_context.now(), request_context.current_office()
+        ways = {
+            CONFIRM: (status_changes.confirm, gettext("Confirm the measure")),
+            REFUSE: (status_changes.refuse, gettext("Refuse the proposal")),
+        }
+        decide, verb = ways.get(code) or abort(404)
+        request_context.require_second_factor()
+        return run_batch(
+            lambda: decide(db.session(), ids, actor, reason=reason, at=at, office=office),
+            verb,
+            url_for(f"{self.endpoint}.list"),
+        )
+
+    @route(f"/{ROW}measure_id>/retract", "POST")
+    def retract(self, measure_id: int) -> Response:
+        try:
+            status_changes.retract(db.session(), measure_id, request_context.current_actor(), at=request_context.now())
+            db.session.commit()
+        except AppError as error:
+            if error.status == NotFound.status:
+                raise
+            flash_refusals(error)
+        else:
+            flash(gettext("The proposal was taken back."), "success")
+        return redirect(safe_next(url_for(f"{self.endpoint}.list")))
+
+    def cell(self, column: str, item: CertificateMeasure) -> object | None:
+        if column in ("decided_by", "decision_reason", "facts"):
+            return shown(getattr(item, column) or None)
+        return None
+
+
+def paper_links(measure: CertificateMeasure) -> list[Link]:
+    """Document and letter of a measure, for those who may open them."""
+    if not may_open_papers():
+        return []
+    links = []
+    if measure.state in TAKEN:
+        letter = url_for("MeasurePaperView.letter", measure_id=measure.id)
+        links.append(Link(measure_letters.TITLES[measure.kind], letter, external=True))
+    if measure.document_digest:
+        scan = url_for("MeasurePaperView.open", measure_id=measure.id)
+        links.append(Link(gettext("Document of the measure"), scan, external=True))
+    return links
+
+
+def may_open_papers() -> bool:
+    """Officers who decide cases, and enterprises: not those who read closed cases only."""
+    return not request_context.current_actor().roles.isdisjoint({Role.ENTERPRISE_CLERK, *CASE_OFFICERS})
+
+
+class MeasurePaperView(BaseView):
+    """Document and letter: for officers within reach, and once it is taken for the holder's enterprise. Opening is logged."""
+
+    route_base = "/measure-papers"
+    class_permission_name = "MeasurePaper"
+    default_view = "open"
+
+    @route(f"/{ROW}measure_id>/document")
+    def open(self, measure_id: int) -> Response:
+        measure = self._within_reach(measure_id)
+        if not measure.document_digest:
+            abort(404)
+        data = request_context.store().read(measure.document_digest)
+        request_context.note_reading(measure, shown="document")
+        as_file = measure.document_mime not in SHOWN
+        return secured(
+            send_file(
+                BytesIO(data), measure.document_mime, as_attachment=as_file, download_name=measure.document_name, etag=False
+            )
+        )
+
+    @route(f"/{ROW}measure_id>/letter.pdf")
+    @permission_name("open")
+    def letter(self, measure_id: int) -> Response:
+        measure = self._within_reach(measure_id)
+        if measure.state not in TAKEN:
+            abort(404)
+        name, data = measure_letters.printed(measure)
+        request_context.note_reading(measure, shown="letter")
+        return secured(send_file(BytesIO(data), "application/pdf", download_name=name, etag=False))
+
+    def _within_reach(self, measure_id: int) -> CertificateMeasure:
+        if not may_open_papers():
+            raise NotFound
+        measure: CertificateMeasure | None = db.session.get(CertificateMeasure, measure_id)
+        must_reach(request_context.current_actor(), measure)
+        assert measure is not None  # noqa: S101 - must_reach has refused None
+        return measure
