@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.certificates import lifecycle
 from app.certificates.pdf import render
 from app.core.errors import FixPlace, Refusal
+from app.core.identifiers import IDENTITY
 from app.core.office import Office
 from app.core.vocabulary import (
     CURRENT_CATEGORIES,
@@ -29,6 +30,9 @@ from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import fields_of
 from app.eligibility.rules import Rule
 from app.models import PaperRule
+
+# Of every matter, on submission, acceptance, first and second review.
+AT_EVERY_STEP: tuple[Rule, ...] = (rules.is_one_and_the_same_person,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Matter:
 
     def rules_for(self, case: Facts) -> tuple[Rule, ...]:
         """All rules that apply to this case on submission."""
-        return (self.is_served, *self.rules, *self.by_reason.get(case.reason_code, ()), rules.papers_are_complete)
+        by_reason = self.by_reason.get(case.reason_code, ())
+        return (self.is_served, *AT_EVERY_STEP, *self.rules, *by_reason, rules.papers_are_complete)
 
     def is_served(self, case: Facts, on: date, office: Office) -> Iterator[Refusal]:
         if case.category not in self.categories:
@@ -80,17 +85,17 @@ def warnings_of(case: Facts, on: date, office: Office) -> list[Refusal]:
 def correctable(case: Facts, on: date) -> tuple[str, ...]:
     """The items an officer may mark for correction, in the order of ``corrections.ITEMS``: those the enterprise can change.
 
-    It cannot change the record of another enterprise's person, nor name and ID number that a certificate shows.
+    It cannot change the record of another enterprise's person, nor anybody's name and ID number: an open application fixes
+    them (``accounts.registry.identity_is_fixed_by``).
     """
     required, submitted = case.required_papers(on), case.submitted
     own = case.matter is not MatterKind.TRANSFER and case.employer_id == case.enterprise_id
-    fixed = ("name", "id_number") if case.certificates else ()
     scans = {kind for kind in (*PERSON_PAPERS, *MATTER_PAPERS) if kind in required or kind.value in submitted["papers"]}
     if not own and case.matter is not MatterKind.TRANSFER:
         scans -= set(PERSON_PAPERS)
     fields = fields_of(case.matter, case.reason_code, case.category)
     items = {
-        *(f"person.{name}" for name in corrections.PERSON if own and name not in fixed),
+        *(f"person.{name}" for name in corrections.PERSON if own and name not in IDENTITY),
         *(f"papers.{kind.value}" for kind in scans),
         *(f"details.{field.name}" for field in fields),
         *(["pledge"] if PaperKind.PLEDGE in required or submitted["pledge"] else []),

@@ -16,6 +16,7 @@ from app.db.tables.certificates import CertificateVersion as CertificateVersion
 from app.db.tables.exams import ExamNotice as ExamNotice
 from app.db.tables.exams import ExamPass as ExamPass
 from app.db.tables.exams import ExamSignup as ExamSignup
+from app.db.tables.identity import IdentityCorrection as IdentityCorrection
 from app.db.tables.legacy import LegacyChunk as LegacyChunk
 from app.db.tables.legacy import LegacyImport as LegacyImport
 from app.db.tables.legacy import LegacyRecord as LegacyRecord

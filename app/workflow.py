@@ -28,7 +28,7 @@ from app.eligibility import corrections
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts, of_applications
 from app.eligibility.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
-from app.matters import MATTERS, correctable
+from app.matters import AT_EVERY_STEP, MATTERS, correctable
 from app.models import Application, Step
 from app.outbox import public_notices, sms, sms_texts
 
@@ -81,11 +81,11 @@ def meets_the_matter(case: Facts, on: date, office: Office) -> Iterator[Refusal]
 
 
 def may_be_accepted(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    yield from refusals(case, MATTERS[case.matter].on_acceptance, on, office)
+    yield from refusals(case, (*AT_EVERY_STEP, *MATTERS[case.matter].on_acceptance), on, office)
 
 
 def may_be_approved(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    yield from refusals(case, MATTERS[case.matter].on_approval, on, office)
+    yield from refusals(case, (*AT_EVERY_STEP, *MATTERS[case.matter].on_approval), on, office)
 
 
 def was_submitted_before(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
@@ -275,7 +275,7 @@ MOVES = (
     Move(State.RETURNED,            Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,)),
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED, matters=OTHERS),
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, RELEASE_ASKED, matters=MOVING),
-    Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (), RESULT, Stage.REVIEW),
+    Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    AT_EVERY_STEP, RESULT, Stage.REVIEW),
     Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *RESULT), Stage.REVIEW, agreed=False, reason=True),
     Move(State.AWAITING_REVIEW,     Action.EXTEND,            State.AWAITING_REVIEW,     APPROVER,    IN_TIME, EXTENSION, reason=True),
     Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (apply_outcome, request_rendering, close, *RESULT), Stage.APPROVAL),

@@ -74,7 +74,9 @@ def fill(session: Session, count: int) -> None:
     ]
     session.execute(insert(Person), people)
     passes = [{"person_id": n + 1, "category": Category.C1, "passed_on": date(2026, 1, 1)} for n in range(count)]
-    session.execute(insert(ExamPass), [row | {"source": PassSource.LEGACY} for row in passes])
+    examined = [{"name": person["name"], "id_number": person["id_number"]} for person in people]
+    rows = [row | {"source": PassSource.LEGACY, "identity": who} for row, who in zip(passes, examined, strict=True)]
+    session.execute(insert(ExamPass), rows)
     cases = [
         {"id": n + 1, "number": f"AG{n}", "filing_id": filing.id, "matter": MatterKind.NEW, "category": Category.C1}
         | {"state": State.AWAITING_APPROVAL, "round": 1, "person_id": n + 1, "enterprise_id": enterprise.id}

@@ -91,6 +91,11 @@ def paper(kind: PaperKind = PaperKind.PHOTO, **owner) -> models.Paper:
     )  # fmt: skip
 
 
+def identity(person: models.Person) -> dict[str, str]:
+    """To whom a sign-up or a passed exam is bound."""
+    return {"name": person.name, "id_number": person.id_number}
+
+
 def complete_papers(person: models.Person, *, without: tuple[PaperKind, ...] = ()) -> list[models.Paper]:
     """Every scan a person can have. The person must have been flushed."""
     return [
@@ -124,6 +129,8 @@ def signup(notice: models.ExamNotice, person: models.Person, **facts) -> models.
         "region_code": person.enterprise.region_code, "category": Category.C1, "state": SignupState.SELECTED,
         "created_at": NOON,
     }  # fmt: skip
+    if facts.get("state", SignupState.SELECTED) is not SignupState.SELECTED:
+        given["identity"] = identity(person)
     return models.ExamSignup(**{**given, **facts})
 
 
@@ -135,8 +142,30 @@ def exam_pass(person: models.Person, **facts) -> models.ExamPass:
         "source": PassSource.LEGACY,
         "originals_verified_at": NOON,
         "originals_verified_by": "受理",
+        "identity": identity(person),
     }
     return models.ExamPass(person=person, **{**given, **facts})
+
+
+def identity_correction(person: models.Person, **facts) -> models.IdentityCorrection:
+    """Asked for by the person's enterprise. The person must have been flushed."""
+    given = {
+        "person_id": person.id,
+        "enterprise_id": person.enterprise.id,
+        "region_code": person.enterprise.region_code,
+        "old_name": person.name,
+        "new_name": "李蕾",
+        "old_id_number": person.id_number,
+        "new_id_number": person.id_number,
+        "reason": "录入时写错一个字",
+        "filename": "身份证.jpg",
+        "digest": "0" * 64,
+        "mime": "image/jpeg",
+        "size": 1000,
+        "asked_at": NOON,
+        "asked_by": "企业",
+    }
+    return models.IdentityCorrection(**{**given, **facts})
 
 
 def filing(enterprise: models.Enterprise, **facts) -> models.Filing:

@@ -31,7 +31,8 @@ STATE_OWNERS = {
     "workflow.py": "moves applications", "applications/drafts/common.py": "makes drafts", "exams/": "moves sign-ups",
     "certificates/status_changes.py": "decides measures",
     "outbox/jobs.py": "its own table", "worker/runner.py": "the same table", "outbox/sms.py": "its own table",
-    "accounts/challenges.py": "its own table", "cli/demo_data/": "sets every stage",
+    "accounts/challenges.py": "its own table", "accounts/identity_corrections.py": "its own table",
+    "cli/demo_data/": "sets every stage",
 }  # fmt: skip
 
 

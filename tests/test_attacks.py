@@ -100,6 +100,7 @@ class Town:
     identity: int
     measure: int  # proposed
     taken: int  # a suspension that is over
+    correction: int  # of a name, awaits a decision
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -170,7 +171,9 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     keyholder = make.account(session, f"keyholder-{region}", VIEWER)
     identity = ExternalIdentity(account_id=keyholder.id, kind=IdentityKind.CERTIFICATE, issuer="0" * 64, subject=region,
                         label=f"张三{words}"[:200], added_at=at, added_by=words[:130])  # fmt: skip
-    session.add_all([step, back, board, signup, turned_down, message, job, sheet, identity])
+    correction = make.identity_correction(people[1], reason=words or "写错", filename=f"身份证{words}.jpg"[:120],
+                                          digest=digest, asked_at=at, asked_by=words[:130])  # fmt: skip
+    session.add_all([step, back, board, signup, turned_down, message, job, sheet, identity, correction])
     session.flush()
     proposed = {
         "certificate_id": certificate.id, "facts": words[:300] or "无防护", "document_number": f"湘建罚{words}"[:80],
@@ -191,7 +194,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     return Town(
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, colleague.id, message.id, job.id, entry,
-        cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id,
+        cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id, correction.id,
     )  # fmt: skip
 
 
@@ -232,6 +235,14 @@ ROUTES = {
     ("POST", "/people/edit/{}"): ("person", {CLERK: 302}),  # an empty form changes nothing
     ("POST", "/people/reveal/{}"): ("person", dict.fromkeys(READERS, 422)),  # no reason, no number
     ("POST", "/people/release/{}"): ("person", {CLERK: 302}),
+    ("GET", "/identity-requests/ask/{}"): ("person", {CLERK: 200}),
+    ("POST", "/identity-requests/ask/{}"): ("person", {CLERK: 422}),
+    ("GET", "/identity-requests/scan/{}"): ("correction", {CLERK: 200}),
+    ("GET", "/identity-reviews/scan/{}"): ("correction", {ACCEPTANCE: 200}),
+    ("GET", "/identity-reviews/{}"): ("correction", {ACCEPTANCE: 200}),
+    ("POST", "/identity-reviews/{}/numbers"): ("correction", {ACCEPTANCE: 422}),  # no reason, no number
+    ("POST", "/identity-reviews/{}/decide"): ("correction", {ACCEPTANCE: 400}),  # no decision
+    ("POST", "/identity-requests/withdraw/{}"): ("correction", {CLERK: 302}),
     ("GET", "/qualifications/edit/{}"): ("qualification", {CLERK: 200}),
     ("POST", "/qualifications/edit/{}"): ("qualification", {CLERK: 302}),
     ("POST", "/qualifications/delete/{}"): ("qualification", {CLERK: 302}),

@@ -43,6 +43,7 @@ NO_LINE: Mapping[str, str] = {
     "ListCheckView.answer": "public: no account to log; it holds what the user typed and the results of the public "
     "lookup, no ID number, and the lookups are counted and limited",
     "PaperView.small": "a thumbnail too small to be read; opening the paper itself is logged",
+    "CorrectionRequestScreen.open": "the enterprise's own scan, which it handed in itself; an officer's view is logged",
     "PictureView.drawn": "a CAPTCHA image",
     "SealView.part": "public: our root certificate and the lists of revoked seals",
     "VerifyView.worker": "public: a script",
@@ -304,6 +305,9 @@ LOGGED = {
     "MeasurePaperView.letter": simple(ACCEPTANCE, "/measure-papers/{of.taken}/letter.pdf", **MEASURE, shown="letter"),
     "LegacyView.report": lambda place, world: legacy(place, world, "report", {"rows": 4}),
     "LegacyView.passwords": lambda place, world: legacy(place, world, "passwords", {"passwords": "fetched"}),
+    "CorrectionReviewScreen.open": simple(
+        ACCEPTANCE, "/identity-reviews/scan/{of.correction}", AuditAction.READ, "identity_correction", kind="id_card"
+    ),
     "PaperView.open": simple(ACCEPTANCE, "/papers/{of.paper}", AuditAction.READ, "paper", kind="photo"),
 }
 

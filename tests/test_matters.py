@@ -337,7 +337,8 @@ def replacement(firm, reason, details=None, **facts):
         (REASON.WRONG_INFORMATION, {}, None, {"nothing-corrected"}),
         (REASON.WRONG_INFORMATION, {}, {"name": "李雷"}, {"nothing-corrected"}),
         (REASON.WRONG_INFORMATION, {}, {"name": "李磊"}, set()),
-        (REASON.WRONG_INFORMATION, {"holder": "李蕾"}, None, set()),  # the record was right
+        (REASON.WRONG_INFORMATION, {"holder": "李蕾"}, {"name": "李雷"}, set()),  # the record was right
+        (REASON.WRONG_INFORMATION, {"holder": "李蕾"}, None, {"identity-differs"}),  # and the application says so
     ],
 )
 def test_each_reason_has_its_own_conditions(firm, reason, facts, details, refused):

@@ -190,9 +190,7 @@ class Crowd:
         filed = []
         for _ in range(2):
             number, mobile = self.fresh()
-            filed.append(self.firm.application(State.DRAFT).id)
-            person = self.session.scalars(select(Person).order_by(Person.id.desc())).first()
-            person.id_number, person.mobile = number, mobile
+            filed.append(self.firm.application(State.DRAFT, person={"id_number": number, "mobile": mobile}).id)
         self.session.flush()
         for ids, action, who in ((filed, Action.SUBMIT, clerk), (filed[:1], Action.ACCEPT, officer),
                                  (filed[1:], Action.RETURN, officer)):  # fmt: skip

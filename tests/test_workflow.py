@@ -2,15 +2,38 @@ from datetime import date, timedelta
 from itertools import product
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.clock import Calendar
 from app.core.errors import NotAllowed, Unmet
 from app.core.office import Office
-from app.core.vocabulary import CLOSED, Action, Category, CertificateStatus, MatterKind, Role, Side, Stage, State
-from app.models import Account, Application, Certificate, CertificateVersion, ExamPass, Message, PublicNotice, Step
+from app.core.vocabulary import (
+    CLOSED,
+    Action,
+    Category,
+    CertificateStatus,
+    MatterKind,
+    PaperKind,
+    ReplacementReason,
+    Role,
+    Side,
+    Stage,
+    State,
+)
+from app.models import (
+    Account,
+    Application,
+    Certificate,
+    CertificateVersion,
+    ExamPass,
+    Message,
+    Paper,
+    Person,
+    PublicNotice,
+    Step,
+)
 from app.workflow import ACTORS, MOVES, Move, carry_out, plan, table_errors
 from tests import make
 from tests.at_once import at_once
@@ -492,3 +515,78 @@ def test_a_rolled_back_approval_leaves_no_trace_and_gives_its_numbers_back(firm,
     session.commit()
     assert session.scalars(select(Certificate.number)).all() == ["湘建安C1(2026)0000001"]
     assert session.scalar(select(func.count(Message.id))) == 1
+
+
+# --- one and the same person ------------------------------------------------------------------------
+
+STEPS = (
+    (State.DRAFT, Action.SUBMIT, Role.ENTERPRISE_CLERK),
+    (State.AWAITING_ACCEPTANCE, Action.ACCEPT, Role.ACCEPTANCE_OFFICER),
+    (State.AWAITING_REVIEW, Action.ENDORSE, Role.REVIEWER),
+    (State.AWAITING_APPROVAL, Action.APPROVE, Role.APPROVER),
+)
+
+
+def brought_to(session, firm, state, matter):
+    """An application that has gone through every step before a state."""
+    application = firm.application(matter=matter)
+    for source, action, role in STEPS[: [source for source, *_rest in STEPS].index(state)]:
+        assert not do(session, application, action, firm.actor(role)).refused
+        if source is State.DRAFT and matter is MatterKind.TRANSFER:
+            do(session, application, Action.RELEASE, firm.actor(Role.ENTERPRISE_CLERK, Side.RELEASER))
+    return application
+
+
+@pytest.mark.parametrize("field", ["name", "id_number"])
+@pytest.mark.parametrize("matter", list(MatterKind))
+@pytest.mark.parametrize(("state", "action", "role"), STEPS)
+def test_nothing_is_decided_for_a_record_changed_behind_the_domain(session, firm, matter, state, action, role, field):
+    application = brought_to(session, firm, state, matter)
+    number = make.id_number()
+    changed = {"name": "王五"} if field == "name" else {"id_number": number, "id_number_key": number}
+    session.execute(update(Person).where(Person.id == application.person_id).values(**changed))
+    session.commit()
+    refused = codes(do(session, application, action, firm.actor(role)))
+    on_paper = state is State.DRAFT and matter is not MatterKind.NEW and field == "id_number"  # which shows no ID number here
+    assert refused == ([] if on_paper else ["identity-differs"] * len(refused)), refused
+    assert on_paper or refused
+    session.rollback()
+    assert application.state is state
+
+
+@pytest.mark.parametrize("matter", list(MatterKind))
+@pytest.mark.parametrize(("state", "action", "role"), STEPS)
+def test_the_same_steps_are_open_to_an_unchanged_person(session, firm, matter, state, action, role):
+    application = brought_to(session, firm, state, matter)
+    assert not do(session, application, action, firm.actor(role)).refused
+
+
+def test_a_pass_of_somebody_else_supports_no_application(session, firm):
+    application = firm.application(exam={"identity": {"name": "王五", "id_number": make.id_number()}})
+    assert set(codes(do(session, application, Action.SUBMIT, firm.actor(Role.ENTERPRISE_CLERK)))) == {"identity-differs"}
+
+
+def test_a_scan_of_somebody_else_is_no_paper_of_the_application(session, firm):
+    application, other = brought_to(session, firm, State.AWAITING_ACCEPTANCE, MatterKind.NEW), firm.person()
+    snapshot = dict(application.snapshot)
+    foreign = session.scalar(select(Paper.id).where(Paper.person_id == other.id, Paper.kind == PaperKind.ID_CARD))
+    application.snapshot = {**snapshot, "papers": {**snapshot["papers"], "id_card": foreign}}
+    session.commit()
+    planned = do(session, application, Action.ACCEPT, firm.actor(Role.ACCEPTANCE_OFFICER))
+    assert codes(planned) == ["identity-differs"]
+
+
+def test_two_certificates_of_one_person_are_corrected_one_after_the_other(session, firm):
+    person = firm.person()
+    facts = {"reason_code": ReplacementReason.WRONG_INFORMATION.value, "details": {"name": "李磊"}}
+    both = [
+        firm.on(firm.certificate(person, category=category), MatterKind.REPLACEMENT, **facts)
+        for category in (Category.A, Category.C1)
+    ]
+    for _state, action, role in STEPS[:3]:
+        assert not do(session, both, action, firm.actor(role)).refused
+    for application in both:
+        assert not do(session, application, Action.APPROVE, firm.actor(Role.APPROVER)).refused
+        session.commit()
+    holders = session.scalars(select(Certificate.holder).where(Certificate.person_id == person.id)).all()
+    assert (session.get_one(Person, person.id).name, holders) == ("李磊", ["李磊", "李磊"])

@@ -95,6 +95,23 @@ class Firm:
         self.session.commit()
         return application
 
+    def on_a_certificate_of_another_province(self, state=State.DRAFT, **details) -> Application:
+        """A replacement that rests neither on an exam nor on a certificate of ours."""
+        person = self.person()
+        application = make.application(
+            person,
+            state,
+            matter=MatterKind.REPLACEMENT,
+            reason_code=ReplacementReason.FROM_OTHER_PROVINCE.value,
+            details={**INCOMING, **details},
+        )
+        self.session.add(application)
+        self.session.flush()
+        mine = {"application_id": application.id, "enterprise_id": self.enterprise.id}
+        self.session.add_all([make.paper(kind, **mine) for kind in MATTER_PAPERS])
+        self.session.commit()
+        return application
+
     def _new(self, state, category, **facts) -> Application:
         given = {"position": make.position_for(category), **facts.pop("person", {})}
         person = self.person(facts.pop("without", ()), **given)

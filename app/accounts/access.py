@@ -21,6 +21,7 @@ from app.models import (
     ExamPass,
     ExamSignup,
     Filing,
+    IdentityCorrection,
     Paper,
     Person,
     Qualification,
@@ -197,6 +198,8 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
         return ExamSignup.state != SignupState.SELECTED if Role.EXAM_CLERK in roles else None
     if model is ExamNotice:
         return true() if Role.EXAM_CLERK in roles else None
+    if model is IdentityCorrection:
+        return true() if Role.ACCEPTANCE_OFFICER in roles else None
     if model in (Certificate, ExamPass, Filing):
         return true() if roles & (CASE_OFFICERS | {Role.VIEWER}) else None
     if model is CertificateMeasure:
@@ -229,6 +232,8 @@ def _is_official(actor: Actor, thing: Any) -> bool:
         return Role.EXAM_CLERK in roles and thing.state is not SignupState.SELECTED
     if isinstance(thing, ExamNotice):
         return Role.EXAM_CLERK in roles
+    if isinstance(thing, IdentityCorrection):
+        return Role.ACCEPTANCE_OFFICER in roles
     if isinstance(thing, Certificate | ExamPass | Filing):
         return bool(roles & (CASE_OFFICERS | {Role.VIEWER}))
     if isinstance(thing, CertificateMeasure):

@@ -3,6 +3,7 @@
 An enterprise changes its own records only; a person has at most one employer at a time.
 """
 
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 
@@ -12,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach
 from app.core.clock import office_day
-from app.core.errors import AppError, NotFound, Refusal, Unmet
+from app.core.errors import AppError, FixPlace, NotFound, Refusal, Unmet
 from app.core.identifiers import BadNumber, parse_id_number, parse_mobile
 from app.core.office import Office
-from app.core.vocabulary import OPEN, UNDER_WAY, CertificateStatus, Role, SignupState
+from app.core.vocabulary import OPEN, UNDER_WAY, CertificateStatus, ReplacementReason, Role, SignupState
 from app.files.fonts import parse_printable_name
-from app.models import Application, Certificate, Enterprise, ExamSignup, Paper, Person, Qualification
+from app.models import Application, Certificate, Enterprise, ExamPass, ExamSignup, Paper, Person, Qualification
 
 _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 
@@ -57,27 +58,81 @@ def add_person(session: Session, person: Person, actor: Actor, *, on: date, offi
 
 
 def update_person(session: Session, person: Person, actor: Actor, *, on: date, office: Office) -> Person:
-    """Check a changed person of the actor's enterprise. Name and ID number are fixed once a certificate shows them."""
+    """Check a changed person of the actor's enterprise. Name and ID number may be fixed: see ``identity_is_fixed_by``."""
     actor.demand(Role.ENTERPRISE_CLERK)
     with session.no_autoflush:
         _check_fields(person, on, office)
         known = session.execute(
-            select(Person.id, Person.enterprise_id, Person.name, Person.id_number).where(Person.id == person.id)
+            select(Person.id, Person.enterprise_id, Person.name, Person.id_number)
+            .where(Person.id == person.id)
+            .with_for_update(key_share=True)  # so does whoever submits a sign-up or an application: one waits for the other
         ).one()
         if known.enterprise_id != actor.enterprise_id:
             raise NotFound
         renamed = (person.name, person.id_number) != (known.name, known.id_number)
-        if renamed and session.scalar(select(exists().where(Certificate.person_id == person.id))):
-            raise AppError(
-                _("Name and ID number stand on a certificate and can only be corrected by a replacement."),
-                code="settled-by-certificate",
-                field="name",
-            )
+        if renamed and (fixed := identity_is_fixed_by(session, person.id)):
+            field = "name" if person.name != known.name else "id_number"
+            raise Unmet([replace(refusal, field=field) for refusal in fixed])
         twin = session.scalar(select(Person.id).where(Person.id_number_key == person.id_number, Person.id != person.id))
         if twin is not None:
             raise AppError(_("This ID number belongs to another record."), code="id-taken", field="id_number")
     session.flush()
     return person
+
+
+def identity_is_fixed_by(session: Session, person_id: int) -> list[Refusal]:
+    """What fixes name and ID number of a person, each with the way to correct them; empty while they can simply be edited.
+
+    Fixed by a certificate of any status, a passed exam, a submitted sign-up, and an application under way.
+    """
+    number = session.scalar(
+        select(Certificate.number).where(Certificate.person_id == person_id).order_by(Certificate.id.desc()).limit(1)
+    )
+    if number is not None:
+        return [_fixed_by_certificate(number)]
+    examined = session.scalar(select(exists().where(ExamPass.person_id == person_id)))
+    signup = session.scalar(
+        select(ExamSignup.number)
+        .where(ExamSignup.person_id == person_id, ExamSignup.state != SignupState.SELECTED)
+        .order_by(ExamSignup.id.desc())
+        .limit(1)
+    )
+    application = session.scalar(
+        select(Application.number)
+        .where(Application.person_id == person_id, Application.state.in_(UNDER_WAY))
+        .order_by(Application.id.desc())
+        .limit(1)
+    )
+    place = FixPlace("identity", person_id)
+    reasons = []
+    if application is not None:
+        sentence = _(
+            "Application %(number)s is under way under this name and ID number. Withdraw it before they are corrected; once "
+            "accepted, it has to be closed first.",
+            number=application,
+        )
+        reasons.append(Refusal("settled-by-application", sentence))
+    if examined or signup is not None:
+        passed = _(
+            "An exam was passed under this name and ID number: apply for a correction, on which the authority decides by the "
+            "scan of the ID card."
+        )
+        signed_up = _(
+            "Sign-up %(number)s was submitted under this name and ID number: apply for a correction, on which the authority "
+            "decides by the scan of the ID card.",
+            number=signup,
+        )
+        reasons.append(Refusal("settled-by-exam", passed if examined else signed_up, place=place))
+    return reasons
+
+
+def _fixed_by_certificate(number: str) -> Refusal:
+    sentence = _(
+        "Name and ID number stand on %(number)s and can only be corrected by a replacement (%(reason)s).",
+        number=number,
+        reason=ReplacementReason.WRONG_INFORMATION.label,
+    )
+    return Refusal("settled-by-certificate", sentence)
 
 
 def remove_person(session: Session, person_id: int, actor: Actor, *, at: datetime) -> Person:

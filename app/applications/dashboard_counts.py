@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.accounts import registration, role_assignment
+from app.accounts import identity_corrections, registration, role_assignment
 from app.accounts.access import Actor, decides, reach, region_prefix
 from app.certificates.status_changes import may_decide
 from app.core.clock import OFFICE_ZONE, add_months, office_day
@@ -253,6 +253,8 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
         counts |= {MENU_OF_QUEUE[role]: states.get(state, 0) for role, state in queues.items()}
     if may_decide(actor, office):
         counts["Measures"] = measures_to_decide(session, actor)
+    if Role.ACCEPTANCE_OFFICER in queues_of(actor, office):
+        counts["IdentityReviews"] = identity_corrections.pending_count(session, actor, office)
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
     if Role.ADMIN in actor.roles:

@@ -23,6 +23,7 @@ from app.models import (
     CertificateMeasure,
     CertificateVersion,
     Enterprise,
+    IdentityCorrection,
     Paper,
     Qualification,
     Step,
@@ -96,13 +97,8 @@ def delete_objects(session: Session, store: Store, digests: Collection[str], bef
 
 def referenced_digests(session: Session, among: Collection[str] | None = None) -> set[str]:
     """Digests of the objects that some row refers to, of all or of those in ``among``; all other objects are unused."""
-    columns = (
-        Paper.digest,
-        CertificateVersion.digest,
-        CertificateVersion.ofd,
-        Enterprise.licence_digest,
-        CertificateMeasure.document_digest,
-    )
+    certificates = (CertificateVersion.digest, CertificateVersion.ofd, CertificateMeasure.document_digest)
+    columns = (Paper.digest, *certificates, Enterprise.licence_digest, IdentityCorrection.digest)
     asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:

@@ -15,11 +15,12 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.accounts.identity_binding import rebind
 from app.certificates.licence_number import identifier
 from app.certificates.qr import status_list
 from app.core.clock import add_years, office_day
 from app.core.crypto.signing_keys import ring
-from app.core.identifiers import birth_date, sex
+from app.core.identifiers import birth_date, identity_of, sex
 from app.core.office import Office
 from app.core.vocabulary import (
     PERSON_PAPERS,
@@ -65,8 +66,8 @@ ApprovalEffect = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
 def decide(session: Session, actor: Actor, at: datetime, office: Office, cases: Sequence[Facts]) -> Decision:
     """The context of approving these cases: numbers are given in their order, whatever their matters.
 
-    The counters of the status list come first, even if none is needed: concurrent approvals wait there, before they lock
-    people or series, and so do not deadlock.
+    The counters of the status list come first, even if none is needed: concurrent approvals wait there, before they lock a
+    series, and so do not deadlock.
     """
     ids = [id_of(case) for case in cases if case.matter is not MatterKind.CANCELLATION]
     indexes = dict(zip(ids, status_list.take_indexes(session, len(ids)), strict=True))
@@ -341,13 +342,15 @@ def _columns(row: Row) -> Row:
 
 
 def _version(case: Facts, row: Row, version: int, index: int, decision: Decision) -> Row:
+    printed = face(case, row, version, decision.office)
     return {
         "certificate_id": row["id"],
         "version": version,
         "token": secrets.token_urlsafe(16),
         "status_index": index,
         "application_id": case.application_id,
-        "face": face(case, row, version, decision.office),
+        "face": printed,
+        "id_number": printed["id_number"],
         "issued_at": decision.at,
     }
 
@@ -390,7 +393,10 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
 
 
 def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
-    """Name and ID number as corrected, with what is derived from the number, as bulk statements derive nothing."""
+    """Name and ID number as corrected, with what is derived from the number, as bulk statements derive nothing.
+
+    Sign-ups and passes of the old identity follow.
+    """
     rows = []
     for case in cases:
         now = certificate_person(case)
@@ -406,6 +412,7 @@ def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
         )
     if rows:
         session.execute(update(Person), rows)
+        rebind(session, {case.person_id: (identity_of(case.person), identity_of(certificate_person(case))) for case in cases})
 
 
 # --- history ----------------------------------------------------------------------------------------
@@ -414,7 +421,7 @@ def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
 def record(decision: Decision, kind: CertificateEventKind, status: CertificateStatus, events: Sequence[Row]) -> None:
     """Add events to the history; each has ``certificate_id``, and ``application_id`` or ``reason``.
 
-    Every change of a certificate comes here; whoever changes the person, too, comes here first.
+    Every change of a certificate comes here after its certificates and people are locked.
     """
     session = decision.session
     who = {"actor_id": decision.actor.id, "actor": decision.actor.name, "at": decision.at, "deed": kind, "status": status}

@@ -10,17 +10,18 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import Row, Select, and_, func, or_, select, union
+from sqlalchemy import Row, Select, and_, func, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from app.certificates.qr import payload
 from app.core.clock import office_day
 from app.core.crypto.signing_keys import ring
 from app.core.errors import NotFound
-from app.core.identifiers import fold_certificate_number, mask_id_publicly, name_key
+from app.core.identifiers import IDENTITY, fold_certificate_number, mask_id_publicly, name_key
 from app.core.vocabulary import Category, CertificateStatus
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 
+SLICE = 500  # versions indexed in one statement
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")
 UNKNOWN_CODE = _(
     "This code belongs to no electronic certificate of this system. Scan it once more, or look it up by name and number."
@@ -72,11 +73,15 @@ class ScannedCertificate:
 def certificates_of(session: Session, name: str, number: str, *, on: date) -> tuple[PublicCertificate, ...]:
     """Every certificate of the person with this name and this ID or certificate number (R129, R130), in one query.
 
-    Empty both for an unknown number and for a wrong name.
+    What is printed on one of them finds them, and so do name and ID number on record. Empty both for an unknown number and
+    for a wrong name.
     """
     typed = fold_certificate_number(number)
     known = union(
         select(Person.id).where(Person.id_number_key == typed),
+        select(Certificate.person_id)
+        .join(CertificateVersion, CertificateVersion.certificate_id == Certificate.id)
+        .where(CertificateVersion.id_number == typed, CertificateVersion.replaced_at.is_(None)),
         select(Certificate.person_id).where(Certificate.number == typed),
     )
     rows = session.execute(
@@ -84,10 +89,24 @@ def certificates_of(session: Session, name: str, number: str, *, on: date) -> tu
         .where(Certificate.person_id.in_(known.subquery().select()))
         .order_by(Certificate.category, Certificate.issued_on.desc(), Certificate.id)
     ).all()
-    names = {name_key(known_as) for row in rows for known_as in (row.Certificate.holder, row.name)}
+    names = {name_key(known_as) for row in rows for known_as in (_printed(row)["name"], row.Certificate.holder, row.name)}
     if name_key(name) not in names:
         return ()
     return tuple(_shown(row, on) for row in rows)
+
+
+def index_printed_numbers(session: Session) -> int:
+    """Make versions from before the index found by the ID number they show; how many. Idempotent. The caller commits."""
+    unindexed = select(CertificateVersion.id, CertificateVersion.face).where(CertificateVersion.id_number.is_(None))
+    ordered = unindexed.order_by(CertificateVersion.id).limit(SLICE)
+    done, last = 0, 0
+    while rows := session.execute(ordered.where(CertificateVersion.id > last)).all():
+        last = rows[-1].id
+        found = [{"id": row.id, "id_number": row.face["id_number"]} for row in rows if "id_number" in row.face]
+        if found:
+            session.execute(update(CertificateVersion), found)
+        done += len(found)
+    return done
 
 
 def certificate_scanned(session: Session, text: str, *, on: date) -> ScannedCertificate:
@@ -150,10 +169,10 @@ def _as_it_stands(*more: Any) -> Select[Any]:
 
 def _shown(row: Row[Any], on: date) -> PublicCertificate:
     certificate: Certificate = row.Certificate
-    status, reason = certificate.status_on(on), certificate.status_reason
+    status, reason, printed = certificate.status_on(on), certificate.status_reason, _printed(row)
     return PublicCertificate(
-        holder=certificate.holder,
-        masked_id_number=mask_id_publicly(row.id_number),
+        holder=printed["name"],
+        masked_id_number=mask_id_publicly(printed["id_number"]),
         category=certificate.category,
         number=certificate.number,
         enterprise=row.enterprise,
@@ -167,6 +186,13 @@ def _shown(row: Row[Any], on: date) -> PublicCertificate:
         successor=reason.removeprefix(_INSTEAD) if reason.startswith(_INSTEAD) else "",
         licence_identifier=(row.face or {}).get("licence_identifier", ""),
     )
+
+
+def _printed(row: Row[Any]) -> dict[str, str]:
+    """Name and ID number as printed; a paper certificate of the old system has no stored content."""
+    return {"name": row.Certificate.holder, "id_number": row.id_number} | {
+        field: row.face[field] for field in IDENTITY if field in (row.face or {})
+    }
 
 
 def _since(status: CertificateStatus, valid_to: date, at: datetime | None) -> date | None:

@@ -392,11 +392,10 @@ def _take(decision: Decision, taken: Sequence[CertificateMeasure], held: Mapping
         measure.holder, measure.enterprise_name = certificate.holder, certificate.enterprise.name
         measure.banned_until = banned_until(measure.ground, decision.on, decision.office)
         events[measure.kind].append({"certificate_id": certificate.id, "reason": text})
-    session.flush()
-    for kind, rows in events.items():
-        record(decision, kind, _STEPS[kind][1], rows)  # before the people are locked, as approvals do
     _ban(session, taken, held)
     session.flush()
+    for kind, rows in events.items():
+        record(decision, kind, _STEPS[kind][1], rows)
     _tell(decision, taken, held)
 
 

@@ -24,9 +24,11 @@ from app.core.settings import Settings, read_settings
 from app.core.vocabulary import SecondFactor
 from app.db import key_rotation, migrate
 from app.db.session import db
+from app.eligibility.identity_check import differing_identities
 from app.models import Account
 from app.worker.providers import Clamd, seal_of
 
+MOST_PAIRS = 200  # records that name somebody else, listed at once
 SOON = timedelta(days=180)  # a seal that runs out within so long is reported
 
 
@@ -85,8 +87,17 @@ def _store_faults(settings: Settings) -> Iterator[str]:
             yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
+        yield from _differing_identities()
         db.session.remove()
         yield from islice(key_rotation.misplaced_secrets(db.engine), 20)
+
+
+def _differing_identities() -> Iterator[str]:
+    """The first records that name another person than the one they belong to."""
+    found = differing_identities(db.session())
+    yield from islice(found, MOST_PAIRS)
+    if next(found, None):
+        yield f"More records name another person than these {MOST_PAIRS}: clear them up and run this again."
 
 
 def _may_rewrite_the_audit_log(settings: Settings) -> bool:

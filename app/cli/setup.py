@@ -8,8 +8,9 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.accounts import role_assignment
+from app.accounts import identity_binding, role_assignment
 from app.applications.office_calendar import seed_calendar
+from app.certificates.lookup import index_printed_numbers
 from app.cli.common import alone, revision, settings_in_use
 from app.cli.demo_data.fill import fill
 from app.core import clock, i18n
@@ -44,6 +45,8 @@ def init() -> None:
             fill_regions(db.session(), settings)
             seed_papers(db.session())  # as far as lines are missing; what the administrator switched stays
             seed_calendar(db.session())  # years of which the office knows none
+            identity_binding.bind_unbound(db.session())  # sign-ups and passes of older databases
+            index_printed_numbers(db.session())  # and the numbers that their certificates show
             db.session.commit()
             sync_roles(app.extensions["appbuilder"])
             nobody_yet = settings.production and role_assignment.missing_administrators(db.session())

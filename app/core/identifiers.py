@@ -6,6 +6,7 @@ for officers.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date
 
 from flask_babel import lazy_gettext as _
@@ -191,6 +192,20 @@ def parse_mobile(text: str) -> str:
 def fold_certificate_number(text: str) -> str:
     """Canonical form for storing and comparing: half-width brackets, no spaces (domain.md 2.6)."""
     return fold(text)
+
+
+IDENTITY = ("name", "id_number")  # who somebody is; all else about a person may change
+
+
+def identity_of(person: Mapping[str, str]) -> dict[str, str]:
+    """Name and ID number as stored beside what was examined, submitted or printed for them."""
+    return {field: person[field] for field in IDENTITY}
+
+
+def identity_differences(one: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:
+    """Which of ``IDENTITY`` differ, spellings of the same text not counted. A field that one lacks is not compared."""
+    both = [field for field in IDENTITY if field in one and field in other]
+    return tuple(field for field in both if name_key(one[field]) != name_key(other[field]))
 
 
 def mask_id_publicly(id_number: str) -> str:

@@ -501,6 +501,15 @@ class TicketState(Term):
     USED = "used", _("Used already")
 
 
+class IdentityCorrectionState(Term):
+    """State of a correction of name or ID number; see ``accounts.identity_corrections``."""
+
+    PENDING = "pending", _("Correction awaits a decision")
+    APPROVED = "approved", _("Correction approved")
+    REJECTED = "rejected", _("Correction rejected")
+    WITHDRAWN = "withdrawn", _("Correction withdrawn")
+
+
 class MessageState(Term):
     QUEUED = "queued", _("To be sent")
     SENT = "sent", _("Sent")

@@ -44,8 +44,12 @@ class SecretIndex:
     number: int  # position of that column in ``EncryptedTable.secrets``
     part: str = ""  # field of an encrypted record; empty: the whole text
 
-    def of(self, text: str, ring: Keyring) -> str:
-        return ring.digest(str(json.loads(text)[self.part]) if self.part else text, self.purpose)
+    def of(self, text: str, ring: Keyring) -> str | None:
+        """None where the record has no such field."""
+        if not self.part:
+            return ring.digest(text, self.purpose)
+        field = json.loads(text).get(self.part)
+        return None if field is None else ring.digest(str(field), self.purpose)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,19 @@
 A rule is a pure function of the facts of one case, the day and the office's settings; it yields a refusal per violation.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import add_years
 from app.core.errors import FixPlace, Refusal
-from app.core.identifiers import age, birth_date, fold_enterprise_name, name_key
+from app.core.identifiers import IDENTITY, age, birth_date, fold_enterprise_name, identity_differences, mask_id, name_key
 from app.core.office import Office
 from app.core.vocabulary import (
     MATTER_PAPERS,
     PERSON_PAPERS,
+    UNDER_WAY,
     Category,
     CertificateStatus,
     MatterKind,
@@ -23,6 +24,7 @@ from app.core.vocabulary import (
     PassSource,
     Position,
     Registration,
+    ReplacementReason,
     reason_of,
 )
 from app.eligibility.facts import Facts
@@ -59,6 +61,92 @@ def names_a_handler(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
             _("Please enter the handler's name and mobile number."),
             place=FixPlace("filing", case.filing_id),
         )
+
+
+def is_one_and_the_same_person(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Who is on record now is who was submitted, who was examined and whom the certificate names (docs/domain.md 4.6).
+
+    A replacement for wrong information may differ from the certificate in what it states to be wrong, and may find the
+    record corrected by it already: two certificates of one person are corrected by two applications.
+    """
+    stated = _stated_corrections(case)
+    if case.snapshot and case.state in UNDER_WAY:
+        then = case.snapshot["person"]
+        settled = {field: text for field, text in stated.items() if name_key(case.person[field]) == name_key(text)}
+        yield from _identity_refusals(case, {**then, **settled}, _("the application as submitted"))
+    if case.matter is MatterKind.NEW and (passed := case.latest_pass):
+        exam = _("the exam passed on %(day)s", day=f"{passed.passed_on:%Y-%m-%d}")
+        if passed.identity is None:
+            yield _unbound(case, exam)
+        else:
+            yield from _identity_refusals(case, passed.identity, exam)
+    if held := case.certificate:
+        said: dict[str, str] = {}  # by its row, or else by its current version: both must name the person
+        for printed in (case.face or {}, {"name": held.holder}):
+            said |= {field: printed[field] for field in identity_differences(case.person, printed)}
+        unstated = {field: text for field, text in said.items() if field not in stated}
+        yield from (_must_be_stated if _corrects_information(case) else _identity_refusals)(case, unstated, held.number)
+    for kind in case.foreign_papers:
+        yield Refusal(
+            "identity-differs",
+            _("%(name)s: the submitted scan “%(paper)s” is not this person's.", name=case.name, paper=kind.label),
+        )
+
+
+def _stated_corrections(case: Facts) -> Mapping[str, str]:
+    """Name and ID number that a replacement for wrong information states to be the right ones."""
+    if not _corrects_information(case):
+        return {}
+    return {field: case.submitted_details[field] for field in IDENTITY if case.submitted_details.get(field)}
+
+
+def _corrects_information(case: Facts) -> bool:
+    return case.matter is MatterKind.REPLACEMENT and case.reason_code == ReplacementReason.WRONG_INFORMATION.value
+
+
+def _must_be_stated(case: Facts, then: Mapping[str, str], where: object) -> Iterator[Refusal]:
+    """The certificate is wrong and the record right: the application says so, so that officers decide on it."""
+    for field in identity_differences(case.person, then):
+        label = _("Full name") if field == "name" else _("ID number")
+        sentence = _(
+            "%(name)s: what %(where)s shows differs from the record in “%(field)s”. Please enter the right one in this "
+            "application, too.",
+            name=case.name,
+            where=where,
+            field=label,
+        )
+        yield Refusal("identity-differs", sentence, field, FixPlace("filing", case.filing_id, field))
+
+
+def _identity_refusals(case: Facts, then: Mapping[str, str], where: object) -> Iterator[Refusal]:
+    for field in identity_differences(case.person, then):
+        if field == "id_number":
+            sentence = _(
+                "%(name)s: the ID number on record is %(now)s, but %(where)s has %(then)s. Nothing can be decided until this "
+                "is cleared up.",
+                name=case.name,
+                now=mask_id(case.person[field]),
+                where=where,
+                then=mask_id(then[field]),
+            )
+        else:
+            sentence = _(
+                "The name on record is %(now)s, but %(where)s has %(then)s. Nothing can be decided until this is cleared up.",
+                now=case.person[field],
+                where=where,
+                then=then[field],
+            )
+        yield Refusal("identity-differs", sentence, place=FixPlace("identity", case.person_id))
+
+
+def _unbound(case: Facts, where: object) -> Refusal:
+    sentence = _(
+        "%(name)s: it is not on record for which name and ID number %(where)s was taken. A correction of the identity, "
+        "approved by the authority, settles it.",
+        name=case.name,
+        where=where,
+    )
+    return Refusal("identity-differs", sentence, place=FixPlace("identity", case.person_id))
 
 
 def is_not_banned(case: Facts, on: date, office: Office) -> Iterator[Refusal]:

@@ -22,6 +22,7 @@ from app.core.identifiers import fold, fold_name
 from app.core.vocabulary import SCORED, AuditAction, PassSource, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
+from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
@@ -443,8 +444,10 @@ def _write_pass_list(session: Session, notice: ExamNotice) -> int:
         sa.literal(PassSource.SYSTEM, Choice(PassSource)),
         ExamSignup.id,
         sa.literal(""),
-    ).where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.PASSED)
-    columns = ["person_id", "category", "passed_on", "source", "signup_id", "originals_verified_by"]
+        ExamSignup.identity,
+    )
+    passed = passed.where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.PASSED).order_by(ExamSignup.id)
+    columns = ["person_id", "category", "passed_on", "source", "signup_id", "originals_verified_by", "identity"]
     session.execute(sa.insert(ExamPass).from_select(columns, passed))
     return session.scalar(sa.select(sa.func.count()).select_from(passed.subquery())) or 0
 
@@ -469,5 +472,8 @@ def _still_open(session: Session, notice: ExamNotice, at: datetime) -> Iterator[
             names=_names(unmarked),
         )
         yield Refusal("scores-missing", sentence)
+    here = (ExamSignup.notice_id == notice.id) & (ExamSignup.state == SignupState.ADMITTED)
+    for refused in identity_refusals(session, here).values():
+        yield from refused
     if not admitted:
         yield Refusal("nobody-admitted", _("Nobody was admitted to this exam, so there are no scores to submit."))

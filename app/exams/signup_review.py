@@ -13,6 +13,7 @@ from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import MeasureGround, SignupState
 from app.eligibility.rules import ban_sentence
+from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, check_batch_size, lock_notices_of, valid_ids
 from app.exams.signups import SignupOutcome, change_state, split_by_state, with_free_places
 from app.models import ExamSignup, Person
@@ -38,8 +39,11 @@ def review(
     outcome, rows = split_by_state(session, ids, reach(clerk, ExamSignup), sources)
     fit, on = [], office_day(at)
     banned = _banned(session, {row.person_id for row in rows}, on) if admit else {}
+    differing = identity_refusals(session, ExamSignup.id.in_([row.id for row in rows])) if admit else {}
     for row in rows:
-        if notices[row.notice_id].scores_submitted_at:
+        if row.id in differing:
+            outcome.refused[row.id] = differing[row.id]
+        elif notices[row.notice_id].scores_submitted_at:
             sentence = _("%(name)s: the scores of this exam are final, so the review can no longer change.", name=row.name)
             outcome.refused[row.id] = (Refusal("scores-final", sentence, place=FixPlace("signup", row.notice_id)),)
         elif row.person_id in banned:

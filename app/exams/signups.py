@@ -14,6 +14,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach, region_prefix
+from app.accounts.identity_binding import lock_people
 from app.core.clock import office_day, office_time
 from app.core.errors import FixPlace, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
@@ -30,6 +31,7 @@ from app.eligibility.rules import (
     position_fits_the_category,
     works_for_the_filing_enterprise,
 )
+from app.exams.identity import bind
 from app.exams.locking import check_batch_size, free_places, lock_notices, lock_notices_of, log_signups, valid_ids
 from app.models import Enterprise, ExamNotice, ExamSignup, Paper, Person
 
@@ -195,6 +197,7 @@ def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, 
     check_batch_size(ids)
     notices = lock_notices_of(session, valid_ids(ids), mine)
     outcome, rows = split_by_state(session, ids, mine, UNSENT)
+    lock_people(session, {row.person_id for row in rows})  # from now on nobody is renamed: see ``registry``
     cases = of_candidates(session, enterprise.id, MatterKind.NEW, [(row.person_id, row.category) for row in rows])
     entered = _entered(session, notices, {row.person_id for row in rows})
     on, fit = office_day(at), []
@@ -207,7 +210,9 @@ def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, 
             fit.append(row)
     fit = with_free_places(session, notices, fit, outcome)
     new = {"state": SignupState.SUBMITTED, "submitted_at": at, "reviewed_at": None, "reviewed_by": "", "reason": ""}
-    return change_state(session, outcome, fit, UNSENT, new, actor, at)
+    done = change_state(session, outcome, fit, UNSENT, new, actor, at)
+    bind(session, done.moved)
+    return done
 
 
 # --- changing the state; also for ``signup_review`` --------------------------------------------------------------------

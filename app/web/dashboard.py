@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from flask import g
 from flask_babel import format_date, gettext
 
-from app.accounts import registration
+from app.accounts import identity_corrections, registration
 from app.accounts.access import Actor
 from app.accounts.business_licence.tickets import name_differs
 from app.accounts.pki import bindings
@@ -99,6 +99,9 @@ def tiles(on: date) -> list[Tile]:
     if may_decide(actor, request_context.current_office()):
         count = dashboard_counts.measures_to_decide(db.session, actor)
         found.append(Tile(gettext("Measures to be decided"), count, optional_url("MeasureScreen.list"), "todo"))
+    if waiting := identity_corrections.pending_count(db.session(), actor, request_context.current_office()):
+        url = optional_url("CorrectionReviewScreen.list", state="pending")
+        found.append(Tile(gettext("Corrected identities to review"), waiting, url, "todo"))
     if Role.EXAM_CLERK in actor.roles:
         url = optional_url("SignupReviewScreen.list", state="submitted")
         count = dashboard_counts.signups_to_review(db.session, actor)

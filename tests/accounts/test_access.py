@@ -12,6 +12,7 @@ from app.models import (
     ExamNotice,
     ExamSignup,
     Filing,
+    IdentityCorrection,
     Paper,
     Person,
     Qualification,
@@ -19,7 +20,18 @@ from app.models import (
 from tests import make
 
 MODELS = (
-    *(Application, Certificate, CertificateMeasure, Enterprise, ExamNotice, ExamSignup, Filing, Paper, Person),
+    *(
+        Application,
+        Certificate,
+        CertificateMeasure,
+        Enterprise,
+        ExamNotice,
+        ExamSignup,
+        Filing,
+        IdentityCorrection,
+        Paper,
+        Person,
+    ),
     Qualification,
 )
 
@@ -40,6 +52,7 @@ def world(session):
             session.add(make.signup(notice, make.person(enterprise), state=state))
         session.add_all([make.qualification(enterprise), make.person(None)])
         session.flush()
+        session.add(make.identity_correction(person))
         session.add(make.paper(PaperKind.PLEDGE, pledging_enterprise_id=enterprise.id, enterprise_id=enterprise.id))
         for state in MeasureState:
             proposer, decider = make.plain_account(session), make.plain_account(session)

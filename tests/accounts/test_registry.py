@@ -1,14 +1,27 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from app.accounts.registry import add_person, remove_person, save_enterprise, save_qualification, update_person
-from app.core.errors import AppError, NotAllowed, NotFound, Unmet
+from app import exams
+from app.accounts.registry import (
+    add_person,
+    identity_is_fixed_by,
+    remove_person,
+    save_enterprise,
+    save_qualification,
+    update_person,
+)
+from app.core.errors import AppError, FixPlace, NotAllowed, NotFound, Unmet
 from app.core.office import Office
-from app.core.vocabulary import Role, SignupState, State
+from app.core.vocabulary import UNDER_WAY, Action, CertificateStatus, MatterKind, Position, Role, SignupState, State
 from app.models import Person
+from app.workflow import carry_out
 from tests import make
+from tests.at_once import at_once
+from tests.workflow_fixture import Firm
 
 TODAY = {"on": make.TODAY, "office": Office()}
 
@@ -111,14 +124,169 @@ def test_only_enterprise_clerks_add_people(session):
         add_person(session, unsaved(), make.officer(Role.ADMIN), **TODAY)
 
 
-def test_name_and_id_number_are_fixed_once_on_a_certificate(session, mine, clerk):
+def signed_up(state):
+    return lambda person: make.signup(make.notice(), person, state=state, **SIGNUP_FACTS.get(state, {}))
+
+
+def applying(state, **facts):
+    return lambda person: make.application(person, state, **facts)
+
+
+def certified(status):
+    return lambda person: make.certificate(person, status=status, status_reason="-")
+
+
+SIGNUP_FACTS = {SignupState.REJECTED: {"reason": "照片不清楚"}}
+SIGNUP_FACTS |= {state: {"score": 60} for state in (SignupState.PASSED, SignupState.FAILED)}
+SIGNUP_FACTS |= {SignupState.ABSENT: {"absent": True}}
+BUSINESS = (
+    ("selected for an exam", signed_up(SignupState.SELECTED), []),
+    *((state.value, signed_up(state), ["settled-by-exam"]) for state in SignupState if state is not SignupState.SELECTED),
+    ("passed", make.exam_pass, ["settled-by-exam"]),
+    *(
+        (
+            f"{matter.value} {state.value}",
+            applying(state, matter=matter, round=1),
+            ["settled-by-application"] if state in UNDER_WAY else [],
+        )
+        for matter in (MatterKind.NEW,)
+        for state in State
+        if state not in (State.APPROVED, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # need a certificate, see below
+    ),
+    *((status.value, certified(status), ["settled-by-certificate"]) for status in CertificateStatus),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["name", "id_number"])
+@pytest.mark.parametrize(("make_it", "codes"), [row[1:] for row in BUSINESS], ids=[row[0] for row in BUSINESS])
+def test_name_and_id_number_are_fixed_by_submitted_business(session, mine, clerk, make_it, codes, field):
+    person = make.person(mine)
+    session.add(person)
+    session.flush()
+    session.add(make_it(person))
+    session.commit()
+    before = (person.name, person.id_number)
+    assert [refusal.code for refusal in identity_is_fixed_by(session, person.id)] == codes
+    setattr(person, field, "改名" if field == "name" else make.id_number())
+    if not codes:
+        update_person(session, person, clerk, **TODAY)
+        return
+    with pytest.raises(Unmet) as error:
+        update_person(session, person, clerk, **TODAY)
+    assert codes_of(error) == codes
+    assert {refusal.field for refusal in error.value.refusals} == {field}
+    session.rollback()
+    assert (person.name, person.id_number) == before
+
+
+def test_everything_else_about_a_fixed_person_can_be_changed(session, mine, clerk):
     person = make.person(mine)
     session.add_all([person, make.certificate(person)])
     session.commit()
-    person.name = "改名"
-    with pytest.raises(AppError) as error:
+    person.major, person.position, person.name = "土木工程", Position.SAFETY_DIRECTOR, f" {person.name} "
+    update_person(session, person, clerk, **TODAY)
+    session.commit()
+    assert (person.major, person.name) == ("土木工程", "李雷")
+
+
+def test_each_way_to_correct_a_fixed_identity_is_told(session, mine):
+    person = make.person(mine)
+    session.add_all([person, make.exam_pass(person), make.application(person, State.AWAITING_REVIEW)])
+    session.commit()
+    withdraw, ask = identity_is_fixed_by(session, person.id)
+    assert (withdraw.code, ask.code) == ("settled-by-application", "settled-by-exam")
+    assert "Withdraw it" in str(withdraw.sentence)
+    assert ask.place == FixPlace("identity", person.id)
+
+
+# --- a rename and a submission at once ----------------------------------------------------------------
+
+
+def committed_at_once(system, *actions):
+    """The codes of what was refused to each action, in a session of its own that it commits."""
+
+    def run(action):
+        with Session(system.engine) as session:
+            try:
+                refused = action(session)
+            except AppError as error:
+                session.rollback()
+                return [refusal.code for refusal in error.refusals]
+            session.commit()
+            return refused
+
+    return at_once(run, actions)
+
+
+def rename(person_id, clerk):
+    def act(session):
+        person = session.get_one(Person, person_id)
+        person.name = "王五"
         update_person(session, person, clerk, **TODAY)
-    assert codes_of(error) == ["settled-by-certificate"]
+        return []
+
+    return act
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_rename_and_a_signup_at_once_agree_on_the_name(system, session, mine, clerk, office, turn):
+    person = make.person(mine)
+    session.add(person)
+    session.flush()
+    signup = make.signup(make.notice(), person)
+    session.add_all([signup, *make.complete_papers(person)])
+    session.commit()
+
+    def submit(session):
+        outcome = exams.submit(session, [signup.id], clerk, at=make.NOON, office=office)
+        return [refusal.code for refusals in outcome.refused.values() for refusal in refusals]
+
+    renamed, submitted = committed_at_once(system, rename(person.id, clerk), submit)
+    session.expire_all()
+    assert submitted == []
+    assert renamed in ([], ["settled-by-exam"])
+    assert signup.identity == {"name": person.name, "id_number": person.id_number}
+    assert person.name == ("李雷" if renamed else "王五")
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_rename_and_a_submission_at_once_agree_on_the_name(system, session, office, turn):
+    firm = Firm(session)
+    application = firm.on_a_certificate_of_another_province()
+    clerk = make.clerk(firm.enterprise)
+
+    def submit(session):
+        planned = carry_out(session, [application.id], Action.SUBMIT, clerk, at=make.NOON, office=office)
+        return [refusal.code for refusals in planned.refused.values() for refusal in refusals]
+
+    renamed, submitted = committed_at_once(system, rename(application.person_id, clerk), submit)
+    session.expire_all()
+    assert submitted == []
+    assert renamed in ([], ["settled-by-application"])
+    assert application.snapshot["person"]["name"] == application.person.name == ("李雷" if renamed else "王五")
+
+
+@pytest.mark.parametrize("system", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_a_rename_waits_for_a_submission_that_is_not_committed_yet(system, session, mine, clerk, office):
+    person = make.person(mine)
+    session.add(person)
+    session.flush()
+    signup = make.signup(make.notice(), person)
+    session.add_all([signup, *make.complete_papers(person)])
+    session.commit()
+    with Session(system.engine) as first, ThreadPoolExecutor(1) as pool:
+        exams.submit(first, [signup.id], clerk, at=make.NOON, office=office)
+
+        def renaming():
+            with Session(system.engine) as second:
+                return rename(person.id, clerk)(second)
+
+        waiting = pool.submit(renaming)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.5)
+        first.commit()
+        with pytest.raises(Unmet):
+            waiting.result(timeout=10)
 
 
 def test_person_of_another_enterprise_is_not_found(session, clerk):

@@ -1,14 +1,18 @@
 """``anguan`` as it is typed: init, demonstration data, and what every command has in common."""
 
 import json
+import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from app.cli import app
 from app.core.vocabulary import Role
 from app.db import migrate
+from tests import make
 from tests.cli.conftest import ANGUAN, rows
 
 
@@ -67,6 +71,19 @@ def test_demonstration_data_is_refused_in_production(home, monkeypatch, capsys):
     assert app.main(["demo"]) == 1
     assert "production" in capsys.readouterr().err
     assert rows("SELECT count(*) FROM ab_user") == [(0,)]
+
+
+def test_init_binds_what_an_older_database_has(home):
+    engine = create_engine(os.environ["DATABASE_URL"])
+    with Session(engine) as session:
+        person = make.person(make.enterprise(region_code="430100"))
+        passed = make.exam_pass(person, identity=None)
+        session.add(passed)
+        session.commit()
+        assert app.main(["init"]) == 0
+        session.expire_all()
+        assert passed.identity == make.identity(person)
+    engine.dispose()
 
 
 def test_deliver_says_what_it_sent(home, capsys):

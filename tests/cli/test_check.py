@@ -1,8 +1,13 @@
 """``anguan check``: what is unsafe is named."""
 
+import os
+
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from app.cli import app
+from tests import make
 
 
 def test_check_finds_nothing_in_a_complete_installation(home, capsys):
@@ -49,3 +54,17 @@ def test_check_names_what_others_can_read(home, capsys, path):
     (home / path).chmod(0o755)
     assert app.main(["check"]) == 1
     assert f"{home / path} can be read by others" in capsys.readouterr().out.replace("/ can", " can")
+
+
+def test_check_lists_who_was_renamed_after_an_exam_masked(home, capsys):
+    engine, number = create_engine(os.environ["DATABASE_URL"]), make.id_number()
+    with Session(engine) as session:
+        person = make.person(make.enterprise(region_code="430100"), name="王小明", id_number=number)
+        session.add(make.exam_pass(person, identity={"name": "李大雷", "id_number": number}))
+        session.commit()
+    engine.dispose()
+    assert app.main(["check"]) == 1
+    said = capsys.readouterr().out
+    assert "王** / 李**" in said
+    assert "apply for a correction" in said
+    assert number not in said

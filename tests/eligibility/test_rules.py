@@ -21,12 +21,14 @@ from app.core.vocabulary import (
 )
 from app.eligibility import rules
 from app.eligibility.facts import CertificateFacts, Facts, OpenCase, PaperRequirement, PassFacts
-from app.matters import MATTERS, can_be_printed
+from app.matters import AT_EVERY_STEP, MATTERS, can_be_printed
 
 A, B, C, C1, C2, C3 = (Category[name] for name in ("A", "B", "C", "C1", "C2", "C3"))
 HERE, ELSEWHERE, THIRD = 1, 2, 3
 NUMBER = "湘建安C1(2024)0000001"
 PERSON = {"name": "李雷", "id_number": "430102198506150019", "position": Position.SAFETY_OFFICER.value}
+WHO = {"name": "李雷", "id_number": "430102198506150019"}
+OTHER_NAME, OTHER_NUMBER = {**WHO, "name": "王五"}, {**WHO, "id_number": "430102199002030018"}
 PERSON |= {"education": "", "major": "", "technical_title": "", "mobile": ""}
 LOST = {"matter": MatterKind.REPLACEMENT, "reason_code": ReplacementReason.LOST.value}
 WRONG = {"matter": MatterKind.REPLACEMENT, "reason_code": ReplacementReason.WRONG_INFORMATION.value}
@@ -47,7 +49,9 @@ def held(valid_to="2027-04-30", **facts) -> CertificateFacts:
 
 
 def passed(on: str, **facts) -> PassFacts:
-    given = {"id": 1, "category": C1, "source": PassSource.SYSTEM, "originals_verified": False, "used_by": None}
+    given = {
+        "id": 1, "category": C1, "source": PassSource.SYSTEM, "originals_verified": False, "used_by": None, "identity": WHO
+    }  # fmt: skip
     return PassFacts(passed_on=day(on), **{**given, **facts})
 
 
@@ -88,7 +92,54 @@ def incoming(valid_to: str, first="2024-05-01") -> Facts:
 
 
 # Rule, case, day, and the code of the refusal ("": none).
+def submitted(who, state=State.AWAITING_APPROVAL, *certificates, **facts) -> Facts:
+    """A case as it stands in a state, submitted for somebody."""
+    snapshot = {"person": who, "details": facts.get("details", {}), "papers": {}}
+    return case(*certificates, state=state, snapshot=snapshot, **facts)
+
+
+SAME = rules.is_one_and_the_same_person
+UNDER_REVIEW = (
+    State.AWAITING_RELEASE, State.RETURNED, State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW, State.AWAITING_APPROVAL
+)  # fmt: skip
+CORRECTED = {"name": "王五"}
 ANSWERS = (
+    # the same person in record, application, exam and certificate; spellings of one name are equal
+    *((SAME, submitted(WHO, state), "2026-03-02", "") for state in UNDER_REVIEW),
+    *(
+        (SAME, submitted(who, state), "2026-03-02", "identity-differs")
+        for who in (OTHER_NAME, OTHER_NUMBER)
+        for state in UNDER_REVIEW
+    ),
+    *(
+        (SAME, submitted(OTHER_NAME, state), "2026-03-02", "")  # will be submitted anew
+        for state in (State.DRAFT, State.RELEASE_REFUSED, State.NOT_ACCEPTED)
+    ),
+    (SAME, submitted({**WHO, "name": " 李 雷 "}), "2026-03-02", ""),
+    (SAME, case(passes=(passed("2026-01-05"),)), "2026-03-02", ""),
+    (SAME, case(passes=(passed("2026-01-05", identity=OTHER_NAME),)), "2026-03-02", "identity-differs"),
+    (SAME, case(passes=(passed("2026-01-05", identity=OTHER_NUMBER),)), "2026-03-02", "identity-differs"),
+    (SAME, case(passes=(passed("2026-01-05", identity=None),)), "2026-03-02", "identity-differs"),
+    (SAME, case(passes=(passed("2026-01-05", identity=OTHER_NAME, category=A),)), "2026-03-02", ""),  # not the one used
+    (SAME, case(passes=(passed("2026-01-05", identity=OTHER_NAME, used_by=4),)), "2026-03-02", ""),
+    (SAME, case(held(), matter=MatterKind.RENEWAL), "2026-03-02", ""),
+    (SAME, case(held(), matter=MatterKind.RENEWAL, face=WHO), "2026-03-02", ""),
+    (SAME, case(held(holder="王五"), matter=MatterKind.RENEWAL), "2026-03-02", "identity-differs"),
+    (SAME, case(held(holder="王五"), matter=MatterKind.RENEWAL, face=WHO), "2026-03-02", "identity-differs"),
+    (SAME, case(held(), matter=MatterKind.TRANSFER, face=OTHER_NAME), "2026-03-02", "identity-differs"),
+    (SAME, case(held(), matter=MatterKind.CANCELLATION, face=OTHER_NUMBER), "2026-03-02", "identity-differs"),
+    (SAME, new(held(holder="王五"), passes=(passed("2026-01-05"),)), "2026-03-02", ""),  # not acted upon
+    # a replacement for wrong information may differ in what it states, and in that only
+    (SAME, case(held(holder="王五"), face=OTHER_NAME, **WRONG), "2026-03-02", "identity-differs"),
+    (SAME, case(held(holder="王五"), face=OTHER_NAME, details={"name": "李雷"}, **WRONG), "2026-03-02", ""),
+    (SAME, case(held(), face=OTHER_NUMBER, details={"name": "李雷"}, **WRONG), "2026-03-02", "identity-differs"),
+    (SAME, case(held(), face=WHO, details=CORRECTED, **WRONG), "2026-03-02", ""),
+    (SAME, case(held(holder="王五"), details={"name": "李雷"}, **LOST), "2026-03-02", "identity-differs"),
+    # two certificates of one person: the first application has corrected the record that the second was submitted with
+    (SAME, submitted(OTHER_NAME, details={"name": "李雷"}, **WRONG), "2026-03-02", ""),
+    (SAME, submitted(OTHER_NAME, details={"name": "李四"}, **WRONG), "2026-03-02", "identity-differs"),
+    (SAME, submitted(OTHER_NUMBER, details={"name": "李雷"}, **WRONG), "2026-03-02", "identity-differs"),
+    (SAME, submitted(WHO, foreign_papers=(PaperKind.ID_CARD,)), "2026-03-02", "identity-differs"),
     (rules.works_for_the_filing_enterprise, case(), "2026-03-02", ""),
     (rules.works_for_the_filing_enterprise, case(employer_id=ELSEWHERE), "2026-03-02", "not-own-person"),
     (rules.works_for_the_filing_enterprise, case(employer_id=None), "2026-03-02", "not-own-person"),
@@ -343,7 +394,7 @@ def test_rule_at_its_boundary(rule, facts, on, answer):
 
 
 def test_every_rule_is_in_the_table():
-    asked = {
+    asked = set(AT_EVERY_STEP) | {
         rule
         for matter in MATTERS.values()
         for group in (matter.rules, matter.on_acceptance, matter.on_approval, matter.warnings, *matter.by_reason.values())
@@ -405,3 +456,12 @@ def test_renewal_is_always_open_without_a_window():
     office = Office(renewal_window_months=0)
     assert not list(rules.asks_within_the_renewal_window(case(held("2029-06-30")), day("2026-03-29"), office))
     assert office.expiring_until(day("2026-03-02")) == day("2026-06-02")
+
+
+def test_what_differs_is_named_and_the_number_masked():
+    refusals = list(SAME(submitted({"name": "王五", "id_number": "430102199002030018"}), day("2026-03-02"), Office()))
+    sentences = [str(refusal.sentence) for refusal in refusals]
+    assert len(sentences) == 2
+    assert all(name in sentences[0] for name in ("李雷", "王五"))
+    assert all(number in sentences[1] for number in ("430102********0019", "430102********0018"))
+    assert not [number for number in ("198506150019", "199002030018") if number in " ".join(sentences)]

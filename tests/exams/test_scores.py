@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from app import exams
 from app.core.errors import NotAllowed, NotFound, Stale, Unmet
@@ -483,6 +483,21 @@ def test_the_exam_day_is_the_offices_day(session, notice, sit):
     assert exams.submit_scores(session, notice.id, CLERK, at=NOON.replace(day=21, hour=16)) == 1
 
 
+def test_nobody_passes_for_somebody_else(session, notice, sit):
+    swapped, honest = sit("李雷", "韩梅梅")
+    bring_in(session, notice, export(session, notice).put(swapped, "Score", 90).put(honest, "Score", 80))
+    session.execute(update(Person).where(Person.id == swapped.person_id).values(name="别人"))
+    session.commit()
+    with pytest.raises(Unmet) as error:
+        exams.submit_scores(session, notice.id, CLERK, at=EXAM_DAY)
+    assert [refusal.code for refusal in error.value.refusals] == ["identity-differs"]
+    session.rollback()
+    session.execute(update(Person).where(Person.id == swapped.person_id).values(name="李雷"))
+    assert exams.submit_scores(session, notice.id, CLERK, at=EXAM_DAY) == 2
+    identities = [passed.identity for passed in session.scalars(select(ExamPass).order_by(ExamPass.person_id))]
+    assert identities == [make.identity(swapped.person), make.identity(honest.person)]
+
+
 def test_an_exam_nobody_was_admitted_to_has_no_scores_to_submit(session, notice, sit):
     sit("李雷", state=REJECTED)
     with pytest.raises(Unmet) as refused:
@@ -553,8 +568,9 @@ def test_ten_thousand_scores_are_imported_at_once(session, notice, enterprise):
     session.execute(insert(Person), people)
     common = {"notice_id": notice.id, "enterprise_id": enterprise.id, "region_code": "430100", "category": Category.A}
     common |= {"state": SUBMITTED, "created_at": NOON, "reviewed_by": "", "reason": "", "absent": False}
-    ids = session.scalars(select(Person.id).order_by(Person.id)).all()
-    session.execute(insert(ExamSignup), [{**common, "person_id": n, "number": f"BM-{n:05d}"} for n in ids])
+    known = session.scalars(select(Person).order_by(Person.id)).all()
+    rows = [{"person_id": one.id, "number": f"BM-{one.id:05d}", "identity": make.identity(one)} for one in known]
+    session.execute(insert(ExamSignup), [common | row for row in rows])
     signup_ids = session.scalars(select(ExamSignup.id)).all()
     session.commit()
     assert len(exams.review(session, signup_ids, True, CLERK, at=NOON).moved) == 10_000

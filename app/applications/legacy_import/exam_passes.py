@@ -76,7 +76,7 @@ class PassMerge(RecordMerge):
         by_pass = {(_person(verdict), verdict.line.values["category"]): verdict for verdict in new}
         rows = [
             {"person_id": person_id, "category": category, "passed_on": verdict.line.values["passed_on"]}
-            | {"source": PassSource.LEGACY, "originals_verified_by": ""}
+            | {"source": PassSource.LEGACY, "originals_verified_by": "", "identity": _identity(verdict)}
             for (person_id, category), verdict in by_pass.items()
         ]
         session.execute(insert(ExamPass), rows)
@@ -93,6 +93,11 @@ class PassMerge(RecordMerge):
             update(ExamPass),
             [{"id": verdict.row_id, "passed_on": date.fromisoformat(verdict.changes["passed_on"])} for verdict in changed],
         )
+
+
+def _identity(verdict: MergeVerdict) -> dict[str, str]:
+    assert verdict.human is not None  # noqa: S101 - set by ``judge``
+    return {"name": verdict.human.name, "id_number": verdict.human.id_number}
 
 
 def _person(verdict: MergeVerdict) -> int:

@@ -341,7 +341,8 @@ class DemoBuilder:
         """Somebody who passed in the old system and must show originals, and a paper certificate that runs out soon."""
         person = people["贺一鸣"]
         passed_on = office_day(self._before(300))
-        self.session.add(ExamPass(person=person, category=A, passed_on=passed_on, source=PassSource.LEGACY))
+        who = {"name": person.name, "id_number": person.id_number}
+        self.session.add(ExamPass(person=person, category=A, passed_on=passed_on, source=PassSource.LEGACY, identity=who))
         self.session.flush()
         self._file(person, A, "awaiting_acceptance")
         certificate = self._imported(people["龙在天"], A, 1234, 45)

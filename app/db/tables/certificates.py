@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import MEASURES, Category, CertificateEventKind, CertificateStatus, MeasureGround, MeasureState
 from app.db.constraints import choice_check, partial_index
-from app.db.session import Choice, EncryptedRecord, UtcDateTime
+from app.db.session import BlindIndex, Choice, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Account, Enterprise, Person
 
 
@@ -83,6 +83,9 @@ class CertificateVersion(Model):
         ForeignKey("application.id", name="fk_certificate_version_application", use_alter=True)
     )
     face: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("certificate_version.face"), comment="all that is printed")
+    id_number: Mapped[str | None] = mapped_column(
+        BlindIndex("certificate_version.id_number"), index=True, comment="of the printed one, for the lookup"
+    )
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     digest: Mapped[str | None] = mapped_column(String(64), index=True, comment="PDF in the store, once rendered")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Numeric, String, Text, UniqueConstraint
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import SCORED, Category, PassSource, SignupState
 from app.db.constraints import choice_check, one_of
-from app.db.session import Choice, Choices, UtcDateTime
+from app.db.session import Choice, Choices, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Enterprise, Person
 
 
@@ -80,6 +81,9 @@ class ExamSignup(Model):
     reason: Mapped[str] = mapped_column(String(500), default="")
     score: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
     absent: Mapped[bool] = mapped_column(default=False)
+    identity: Mapped[dict[str, Any] | None] = mapped_column(
+        EncryptedRecord("person.identity"), deferred=True, comment="name and ID number that it was submitted for"
+    )
 
     notice: Mapped[ExamNotice] = relationship()
     enterprise: Mapped[Enterprise] = relationship()
@@ -112,6 +116,9 @@ class ExamPass(Model):
     originals_verified_by: Mapped[str] = mapped_column(String(64), default="")
     used_by_application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_exam_pass_application", use_alter=True)
+    )
+    identity: Mapped[dict[str, Any] | None] = mapped_column(
+        EncryptedRecord("person.identity"), deferred=True, comment="name and ID number of who was examined"
     )
 
     person: Mapped[Person] = relationship()

@@ -21,7 +21,7 @@ from app.core.vocabulary import (
 
 @dataclass(frozen=True, slots=True)
 class PassFacts:
-    """A passed exam of the person. ``used_by`` is the application that was approved on it."""
+    """A passed exam of the person. ``used_by`` is the application that was approved on it, ``identity`` who was examined."""
 
     id: int
     category: Category
@@ -29,6 +29,7 @@ class PassFacts:
     source: PassSource
     originals_verified: bool
     used_by: int | None
+    identity: Mapping[str, str] | None  # None: not recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ class Facts:
     reason_code: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     id_number_taken: bool = False  # the corrected one belongs to another person
-    face: Mapping[str, Any] | None = None  # what the certificate to be replaced shows today
+    face: Mapping[str, Any] | None = None  # what the certificate acted upon shows today
+    foreign_papers: tuple[PaperKind, ...] = ()  # submitted scans that belong to another person or application
     releasing_enterprise_id: int | None = None
     releasing: Mapping[str, str] | None = None  # name, mobile of the old enterprise
     paper_requirements: tuple[PaperRequirement, ...] = ()

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
+from app.accounts.identity_binding import lock_people
 from app.core.vocabulary import OFFICE_ACTIONS, OPEN, UNDER_WAY, Action, Category, MatterKind, PaperKind, State
 from app.eligibility import corrections
 from app.eligibility.facts.case import CertificateFacts, Facts, OpenCase, PaperRequirement, PassFacts
@@ -83,7 +84,17 @@ _SAME = {column.key for column in (*_CASE, *_PERSON, *_ENTERPRISE)} & {fact.name
 
 
 def of_applications(session: Session, ids: Collection[int], *, lock: bool = False) -> dict[int, Facts]:
-    """Facts by application id; ids that do not exist are left out. ``lock`` holds the rows until the caller commits."""
+    """Facts by application id; ids that do not exist are left out. ``lock`` holds the rows until the caller commits.
+
+    Applications are locked first, then certificates, then people, each by id, as measures lock them: what is read here cannot
+    be changed before the decision, and concurrent batches cannot deadlock.
+    """
+    if lock:
+        asked = select(Application.certificate_id, Application.person_id).where(Application.id.in_(ids))
+        locked = session.execute(asked.order_by(Application.id).with_for_update()).all()
+        held = Certificate.id.in_({row.certificate_id for row in locked} - {None})
+        session.execute(select(Certificate.id).where(held).order_by(Certificate.id).with_for_update())
+        lock_people(session, {row.person_id for row in locked})
     query = (
         select(*_CASE, *_PERSON, *_ENTERPRISE)
         .join(Filing, Filing.id == Application.filing_id)
@@ -93,12 +104,7 @@ def of_applications(session: Session, ids: Collection[int], *, lock: bool = Fals
         .where(Application.id.in_(ids))
         .order_by(Application.id)
     )
-    if lock:  # in id order, so that concurrent batches cannot deadlock
-        query = query.with_for_update(of=Application)
     rows = session.execute(query).all()
-    held = {row.certificate_id for row in rows} - {None}
-    if lock:  # serialises applications and status changes on one certificate
-        session.execute(select(Certificate.id).where(Certificate.id.in_(held)).order_by(Certificate.id).with_for_update())
     context = _Context(session, {row.person_id for row in rows}, {row.enterprise_id for row in rows})
     context.load_cases(session, [row._mapping for row in rows])
     return {row.application_id: _facts(row._mapping, context) for row in rows}
@@ -186,6 +192,7 @@ class _Context:
         self.open: dict[int, list[OpenCase]] = defaultdict(list)
         self.own_papers: dict[int | None, dict[PaperKind, int]] = defaultdict(dict)
         self.faces: dict[int | None, Mapping[str, Any]] = {}
+        self.owners: dict[int, tuple[int | None, int | None]] = {}  # submitted paper -> its person and its application
         self.asked: dict[MatterKind, list[PaperRule]] = defaultdict(list)
         self.fitting: dict[tuple[MatterKind, Category, str], tuple[PaperRequirement, ...]] = {}
         self.taken: dict[str, int] = {}
@@ -207,13 +214,18 @@ class _Context:
             self.own_papers[application_id][kind] = paper_id
         for rule in session.scalars(select(PaperRule).where(PaperRule.matter.in_({row["matter"] for row in rows}))):
             self.asked[rule.matter].append(rule)
-        replaced = {row["certificate_id"] for row in rows if row["matter"] is MatterKind.REPLACEMENT} - {None}
+        held = {row["certificate_id"] for row in rows} - {None}
         for certificate_id, face in session.execute(
             select(CertificateVersion.certificate_id, CertificateVersion.face).where(
-                CertificateVersion.certificate_id.in_(replaced), CertificateVersion.replaced_at.is_(None)
+                CertificateVersion.certificate_id.in_(held), CertificateVersion.replaced_at.is_(None)
             )
         ):
             self.faces[certificate_id] = face
+        submitted = {paper_id for row in rows for paper_id in _submitted_papers(row).values()}
+        for paper_id, *owner in session.execute(
+            select(Paper.id, Paper.person_id, Paper.application_id).where(Paper.id.in_(submitted))
+        ):
+            self.owners[paper_id] = (owner[0], owner[1])
         corrected = {row["details"]["id_number"] for row in rows if row["details"] and "id_number" in row["details"]}
         for person_id, number in session.execute(
             select(Person.id, Person.id_number).where(Person.id_number_key.in_(corrected))
@@ -233,6 +245,15 @@ class _Context:
             by_kind = {rule.paper: PaperRequirement(rule.paper, rule.required, rule.required_from) for rule in applicable}
             self.fitting[key] = tuple(by_kind[kind] for kind in PaperKind if kind in by_kind)
         return self.fitting[key]
+
+    def foreign_papers(self, row: Row) -> tuple[PaperKind, ...]:
+        """The submitted scans that are neither this person's nor this application's."""
+        own = ((row["person_id"], None), (None, row["application_id"]))
+        return tuple(
+            PaperKind(kind)  # type: ignore[call-arg]
+            for kind, paper_id in _submitted_papers(row).items()
+            if self.owners.get(paper_id) not in own
+        )
 
     def excluded_by(self, row: Row) -> tuple[OpenCase, ...]:
         """Other open applications that exclude this one: on the same certificate, or for the same new one.
@@ -277,11 +298,12 @@ class _Context:
                 ExamPass.source,
                 ExamPass.originals_verified_at,
                 ExamPass.used_by_application_id,
+                ExamPass.identity,
             ).where(ExamPass.person_id.in_(people))
         ):
             verified = row.originals_verified_at is not None
             self.passes[row.person_id].append(
-                PassFacts(row.id, row.category, row.passed_on, row.source, verified, row.used_by_application_id)
+                PassFacts(row.id, row.category, row.passed_on, row.source, verified, row.used_by_application_id, row.identity)
             )
 
     def _load_certificates(self, session: Session, people: set[int]) -> None:
@@ -345,12 +367,7 @@ def _facts(row: Row, context: _Context) -> Facts:
     taken_by = context.taken.get(details.get("id_number", ""))
     return Facts(
         **{name: row[name] for name in _SAME},
-        enterprise={
-            "name": row["enterprise_name"],
-            "uscc": row["uscc"],
-            "address": row["address"],
-            "legal_representative": row["legal_representative"],
-        },
+        enterprise=_enterprise(row),
         enterprise_registration=row["registration"],
         person=_person(row),
         person_papers=context.papers.get(row["person_id"], {}),
@@ -364,11 +381,18 @@ def _facts(row: Row, context: _Context) -> Facts:
         details=details,
         id_number_taken=taken_by not in (None, row["person_id"]),
         face=context.faces.get(row["certificate_id"]),
+        foreign_papers=context.foreign_papers(row),
         releasing=_releasing(row),
         paper_requirements=context.paper_requirements(row["matter"], row["category"], row["reason_code"]),
         application_papers=context.own_papers.get(row["application_id"], {}),
         marked=tuple(mark.item for mark in corrections.parse_marks(marks)) if row["state"] is State.RETURNED else (),
     )
+
+
+def _submitted_papers(row: Row) -> Mapping[str, int]:
+    """Kind -> paper id in the snapshot, while it is what officers decide on."""
+    snapshot = row["snapshot"] if row["state"] in UNDER_WAY else None
+    return (snapshot or {}).get("papers") or {}
 
 
 def _person(row: Row) -> dict[str, str]:
@@ -383,6 +407,11 @@ def _person(row: Row) -> dict[str, str]:
         "position": row["position"].value if row["position"] else "",
         "mobile": row["mobile"] or "",
     }
+
+
+def _enterprise(row: Row) -> dict[str, str]:
+    named = {"name": row["enterprise_name"]}
+    return named | {column: row[column] for column in ("uscc", "address", "legal_representative")}
 
 
 def _releasing(row: Row) -> dict[str, str] | None:

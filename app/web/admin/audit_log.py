@@ -46,6 +46,7 @@ TABLES: dict[str, object] = {
     "legacy_import": _("Import from the old system"),
     "message": _("Text message"),
     "paper": _("Scan"),
+    "identity_correction": _("Correction of name or ID number"),
     "paper_rule": _("Required papers"),
     "parameter": _("Parameter"),
     "person": _("Person"),

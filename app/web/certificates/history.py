@@ -11,6 +11,7 @@ from sqlalchemy.orm import selectinload
 
 from app.accounts.access import must_reach, reach, reaches
 from app.core.crypto.seal_provider import Suite
+from app.core.identifiers import mask_id
 from app.core.vocabulary import ENDED, CertificateStatus
 from app.db.session import db
 from app.models import Application, Certificate, CertificateMeasure
@@ -40,7 +41,7 @@ class VersionRow:
 def facts_of(certificate: Certificate) -> list[tuple[object, object]]:
     return [
         (gettext("Full name"), certificate.holder),
-        (gettext("ID number"), certificate.person.masked_id_number),
+        (gettext("ID number"), _printed_number(certificate)),
         (gettext("Personnel category"), certificate.category),
         (gettext("Enterprise"), certificate.enterprise.name),
         (gettext("Enterprise as printed"), certificate.printed_enterprise),
@@ -50,6 +51,13 @@ def facts_of(certificate: Certificate) -> list[tuple[object, object]]:
         (gettext("Form"), gettext("Electronic certificate") if certificate.is_electronic else gettext("Paper certificate")),
         (gettext("Note on the status"), certificate.status_reason),
     ]
+
+
+def _printed_number(certificate: Certificate) -> str:
+    """Masked, as printed on the current version; a paper certificate of the old system has none."""
+    current = next((version for version in certificate.versions if version.replaced_at is None), None)
+    printed = current.face.get("id_number") if current else None
+    return mask_id(printed) if printed else certificate.person.masked_id_number
 
 
 def version_rows(certificate: Certificate, *, open_pdf: bool) -> list[VersionRow]:

@@ -5,12 +5,23 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from app.web.enterprise.enterprise import EnterpriseView
+from app.web.enterprise.identity_requests import CorrectionRequestScreen
+from app.web.enterprise.identity_review import CorrectionReviewScreen
 from app.web.enterprise.people import PersonScreen
 from app.web.enterprise.people_import import RosterView
 from app.web.enterprise.qualifications import QualificationScreen
 from app.web.enterprise.scans import PaperView
 
-__all__ = ["EnterpriseView", "PaperView", "PersonScreen", "QualificationScreen", "RosterView", "register"]
+__all__ = [
+    "CorrectionRequestScreen",
+    "CorrectionReviewScreen",
+    "EnterpriseView",
+    "PaperView",
+    "PersonScreen",
+    "QualificationScreen",
+    "RosterView",
+    "register",
+]
 
 
 def register(appbuilder: Any) -> None:
@@ -20,5 +31,13 @@ def register(appbuilder: Any) -> None:
     add(EnterpriseView, "Own enterprise", label=_("Enterprise basic information"), icon="building", **basics)
     add(QualificationScreen, "Qualifications", label=_("Qualifications"), icon="shield-check", **basics)
     add(PersonScreen, "People", label=_("People"), icon="users", **basics)
+    add(CorrectionRequestScreen, "IdentityRequests", label=_("Corrections of name or ID number"), icon="edit", **basics)
+    add(
+        CorrectionReviewScreen,
+        "IdentityReviews",
+        label=_("Review of corrected identities"),
+        icon="shield-check",
+        category="Casework",
+    )
     appbuilder.add_view_no_menu(RosterView)
     appbuilder.add_view_no_menu(PaperView)

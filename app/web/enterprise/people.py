@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts import registry
 from app.applications.attachments import current
-from app.core.errors import AppError
+from app.core.errors import AppError, Refusal
 from app.core.identifiers import fold, mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, CertificateStatus, Education, PaperKind, Position, State, TechnicalTitle
 from app.db import audit
@@ -236,6 +236,10 @@ class PersonScreen(ModelScreen):
 
     def prepare_form(self, form: Any, item: Person, *, new: bool) -> None:
         fill_cards(form, PERSON_PAPERS, {} if new else current(db.session(), item))
+        if not new and self.fixed(item):
+            for field in (form.name, form.id_number):
+                field.render_kw = {**(field.render_kw or {}), "readonly": True}
+            form.id_number.description = gettext("Fixed, see above.")
         needing = categories_needing(PaperKind.REGISTRATION)
         form.paper_registration.description = gettext("Only for category %(categories)s", categories=needing)
 
@@ -265,9 +269,20 @@ class PersonScreen(ModelScreen):
 
     def show_links(self, item: Person) -> list[Link]:
         """Only the person's own enterprise may edit."""
-        if self.may("edit") and item.enterprise_id == request_context.current_actor().enterprise_id:
-            return [Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True)]
-        return []
+        if not self.may("edit") or item.enterprise_id != request_context.current_actor().enterprise_id:
+            return []
+        return [*self.correction_links(item), Link(gettext("Edit"), self.url("edit", pk=item.id), primary=True)]
+
+    def fixed(self, item: Person | None) -> list[Refusal]:
+        """What fixes name and ID number of a stored person."""
+        return [] if item is None else registry.identity_is_fixed_by(db.session(), item.id)
+
+    def correction_links(self, item: Person) -> list[Link]:
+        """申请更正, where that is the way: signed up or examined, and no certificate yet."""
+        if "settled-by-exam" not in {refusal.code for refusal in self.fixed(item)}:
+            return []
+        url = url_for("CorrectionRequestScreen.ask", person_id=item.id)
+        return [Link(gettext("Apply for a correction of name or ID number"), url, icon="edit")]
 
     def ban(self, item: Person) -> object:
         """Until when the person may not apply, and why; "" if nothing is in the way."""

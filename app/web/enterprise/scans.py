@@ -10,8 +10,10 @@ from werkzeug.wrappers import Response
 
 from app.accounts.access import OFFICERS
 from app.applications import attachments
+from app.core.vocabulary import PaperKind
 from app.db.session import db
 from app.files.images import thumbnail
+from app.models import IdentityCorrection
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, permission_name, route
@@ -44,3 +46,14 @@ class PaperView(BaseView):
         if picture is None:
             abort(404)
         return secured(send_file(BytesIO(picture), "image/jpeg", etag=False))
+
+
+def scan_response(correction: IdentityCorrection) -> Response:
+    """The scan that a correction of name or ID number rests on; an officer's view is logged."""
+    data = request_context.store().read(correction.digest)
+    if not request_context.current_actor().roles.isdisjoint(OFFICERS):
+        request_context.note_reading(correction, person=correction.person_id, kind=PaperKind.ID_CARD.value)
+    as_file = request.args.get("download") == "1" or correction.mime not in SHOWN
+    return secured(
+        send_file(BytesIO(data), correction.mime, as_attachment=as_file, download_name=correction.filename, etag=False)
+    )

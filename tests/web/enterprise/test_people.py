@@ -256,7 +256,7 @@ def test_a_name_on_a_certificate_cannot_be_typed_over(clerk, session, ours):
     person = kept(session, make.person(ours))
     kept(session, make.certificate(person))
     answer = clerk.post(f"/people/edit/{person.id}", data=typed(id_number="", name="李大雷"))
-    assert (answer.status_code, "stand on a certificate" in answer.text) == (422, True)
+    assert (answer.status_code, "can only be corrected by a replacement" in answer.text) == (422, True)
     session.expire_all()
     assert person.name == "李雷"
 

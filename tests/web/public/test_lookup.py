@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.certificates.lookup import certificates_of
+from app.certificates.lookup import certificates_of, index_printed_numbers
 from app.certificates.pdf.seal_and_store import address_of
 from app.certificates.qr import payload
 from app.core.crypto import signing_keys
 from app.core.crypto.signing_keys import CodeKey, ring
+from app.core.identifiers import mask_id_publicly
 from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus
 from app.db.session import db
 from app.models import CertificateEvent, CertificateVersion
@@ -363,3 +364,24 @@ def test_public_pages_need_no_account_in_the_whole_application(app, session, add
     answer = app.test_client().get(address)
     assert answer.status_code == 200
     assert "public.css" in answer.text
+
+
+def test_what_is_printed_finds_the_certificate_whatever_the_record_says(client, holder, session):
+    """Another certificate of the person was corrected; or the record was changed behind the domain's back."""
+    holder.versions[0].face, holder.versions[0].id_number = {"name": "李雷", "id_number": ID_NUMBER}, ID_NUMBER
+    holder.person.name, holder.person.id_number = "王五", make.id_number()
+    session.commit()
+    page = content(look_up(client).text)
+    for shown in (NUMBER, mask_id_publicly(ID_NUMBER), "李雷"):
+        assert shown in page
+        assert shown in client.get(f"/v/{TOKEN}").text
+
+
+def test_older_versions_are_indexed_by_what_they_show(holder, session):
+    holder.versions[0].face = {"name": "李雷", "id_number": ID_NUMBER}
+    session.commit()
+    assert index_printed_numbers(session) == 1
+    assert index_printed_numbers(session) == 0
+    holder.person.id_number = make.id_number()
+    session.commit()
+    assert certificates_of(session, "李雷", ID_NUMBER, on=make.TODAY)

@@ -18,7 +18,7 @@ from app.core.vocabulary import PassSource, Position
 from app.eligibility import rules
 from app.eligibility.facts import CertificateFacts, Facts
 from app.eligibility.rules import Rule
-from app.matters import MATTERS, Matter, can_be_printed, warnings_of
+from app.matters import AT_EVERY_STEP, MATTERS, Matter, can_be_printed, warnings_of
 
 Check = tuple[bool | None, object, object, str]  # for ``ui.checklist``
 Detail = Callable[[Facts, date], object]
@@ -50,6 +50,7 @@ _number, _until = _held_with(lambda held: held.number), _held_with(lambda held: 
 
 # Rules shown when they hold. A rule that fails is always shown, with the sentence of its refusal.
 CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
+    rules.is_one_and_the_same_person: (_("Record, application, exam and certificate name the same person"), None),
     rules.has_passed_the_exam: (_("Exam passed"), _exam),
     rules.originals_were_seen: (_("Originals verified"), _originals),
     rules.has_qualification_scan: (
@@ -131,7 +132,8 @@ def checks_of(case: Facts, blocking: tuple[Refusal, ...], on: date, office: Offi
 def _asked(matter: Matter, case: Facts) -> dict[Rule, None]:
     """Every rule of the matter once, of all stages."""
     by_reason = matter.by_reason.get(case.reason_code, ())
-    return dict.fromkeys((*matter.rules, *by_reason, *matter.on_acceptance, *matter.on_approval, rules.papers_are_complete))
+    stages = (*AT_EVERY_STEP, *matter.rules, *by_reason, *matter.on_acceptance, *matter.on_approval)
+    return dict.fromkeys((*stages, rules.papers_are_complete))
 
 
 def _held(rule: Rule, case: Facts, on: date, *, blocked: bool) -> Iterator[Check]:

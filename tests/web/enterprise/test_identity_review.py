@@ -1,0 +1,62 @@
+"""An officer decides on a correction of a name or ID number, with the scan beside it."""
+
+from sqlalchemy import select
+
+from app.core.vocabulary import AuditAction, IdentityCorrectionState, Role
+from app.models import AuditEntry
+from tests import make
+from tests.web.enterprise.identity_steps import apply, corrections
+
+pytest_plugins = ("tests.web.enterprise.identity_steps",)  # its fixture
+CLERK, OFFICER = Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER
+
+
+def test_from_the_application_to_the_approval(firm):
+    person, number = firm.passer(), make.id_number()
+    assert apply(firm, person, id_number=number).status_code == 302
+    [asked] = corrections(firm)
+    mine = firm.browser(CLERK).get("/identity-requests/").text
+    assert "李蕾" in mine
+    assert number not in mine
+    assert firm.browser(CLERK).get(f"/identity-requests/scan/{asked.id}").mimetype == "image/jpeg"
+    officer, here = firm.browser(OFFICER), f"/identity-reviews/{asked.id}"
+    assert here in officer.get("/identity-reviews/").text
+    assert "/identity-reviews/" in officer.get("/work/").text
+    page = officer.get(here).text
+    assert f"/identity-reviews/scan/{asked.id}" in page
+    assert number not in page
+    answer = officer.post(f"{here}/decide", data={"decision": "yes"}, follow_redirects=True)
+    assert "Correction approved" in answer.text
+    [done] = corrections(firm)
+    assert (done.state, person.name, person.id_number) == (IdentityCorrectionState.APPROVED, "李蕾", number)
+    assert officer.post(f"{here}/decide", data={"decision": "yes"}).status_code == 409
+
+
+def test_full_numbers_are_shown_on_a_reason_that_is_logged(firm, session):
+    person, number = firm.passer(), make.id_number()
+    apply(firm, person, id_number=number)
+    [asked] = corrections(firm)
+    officer, here = firm.browser(OFFICER), f"/identity-reviews/{asked.id}"
+    assert officer.post(f"{here}/numbers", data={"why": ""}).status_code == 422
+    page = officer.post(f"{here}/numbers", data={"why": "核对身份证"}).text
+    assert all(text in page for text in (number, asked.old_id_number))
+    assert number not in officer.get(here).text
+    officer.get(f"/identity-reviews/scan/{asked.id}")
+    session.rollback()
+    read = select(AuditEntry.change).where(AuditEntry.table == "identity_correction", AuditEntry.deed == AuditAction.READ)
+    shown, scan = session.scalars(read.order_by(AuditEntry.id)).all()
+    assert shown == {"shown": "id_number", "why": "核对身份证"}
+    assert scan["kind"] == "id_card"
+
+
+def test_a_rejection_needs_its_reason_and_keeps_the_form(firm):
+    person = firm.passer()
+    apply(firm, person)
+    [asked] = corrections(firm)
+    officer, here = firm.browser(OFFICER), f"/identity-reviews/{asked.id}"
+    answer = officer.post(f"{here}/decide", data={"decision": "no", "reason": " "})
+    assert (answer.status_code, 'value="no" checked' in answer.text) == (422, True)
+    assert officer.post(f"{here}/decide", data={"decision": "no", "reason": "与身份证不一致"}).status_code == 302
+    assert "与身份证不一致" in firm.browser(CLERK).get("/identity-requests/").text
+    assert corrections(firm)[0].state is IdentityCorrectionState.REJECTED
+    assert person.name == "李雷"
