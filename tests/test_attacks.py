@@ -559,7 +559,7 @@ def test_too_many_rows_are_refused_before_the_database_is_asked(everybody, chang
 
 WHO = {
     CLERK: ("/exam/notices/", "/exam/signups/", "/applications", "/filings"), EXAM: ("/exam/review/",),
-    ACCEPTANCE: ("/acceptance/",), REVIEWER: ("/review/",), APPROVER: ("/approval/",),
+    ACCEPTANCE: ("/acceptance/",), REVIEWER: ("/review/",), APPROVER: ("/approval/", "/measures/"),
 }  # fmt: skip
 
 

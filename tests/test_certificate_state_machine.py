@@ -88,7 +88,10 @@ class Life(RuleBasedStateMachine):
         self.session = Session(self.engine, expire_on_commit=False)
         self.session.add_all(make.regions())
         self.firm = [Firm(self.session, name=name) for name in ("甲建设有限公司", "乙建设有限公司")]
-        self.people = [self.firm[0].person(name="李雷").id, self.firm[1].person(name="韩梅梅").id]
+        self.people = [
+            firm.person(name=name, position=make.position_for(Category.A)).id
+            for firm, name in zip(self.firm, ("李雷", "韩梅梅"), strict=True)
+        ]
         self.session.commit()
         self.on = make.TODAY
         self.expected: dict[int, Expected] = {}

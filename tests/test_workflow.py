@@ -212,7 +212,7 @@ def test_one_bad_row_never_spoils_a_batch(firm, session):
 # --- submission -----------------------------------------------------------------------------------------
 def test_submission_names_every_gap_at_once_and_where_to_fix_it(session):
     enterprise = make.enterprise()
-    person = make.person(enterprise)
+    person = make.person(enterprise, position=make.position_for(Category.B))
     application = make.application(person, category=Category.B)
     session.add(application)
     session.commit()

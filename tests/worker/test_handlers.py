@@ -550,7 +550,9 @@ def test_run_twice_nightly__reminds_once_and_reports_the_same_result(session, co
         assert session.scalar(select(func.count(models.Message.id))) == 1
         assert session.scalar(select(func.count(models.CertificateEvent.id))) == 1
         results = session.scalars(select(models.Job.result)).all()
-        assert all(result == {"expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0} for result in results)
+        assert all(
+            result == {"expired": 1, "suspensions": 0, "expiring": 1, "unsent": 0, "deadlines": 0} for result in results
+        )
         session.rollback()
 
 

@@ -191,17 +191,17 @@ def test_without_a_due_second_factor_the_page_redirects(visitor, shop, asked):
 # --- risky actions ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("minutes", [None, 14, 16])
 def test_risky_actions_require_the_second_factor_again_after_a_quarter_of_an_hour(session, signed_in, holder, minutes):
-    admin = signed_in(holder(Role.ADMIN), strong=minutes is not None)
+    officer = signed_in(holder(Role.REVIEWER), strong=minutes is not None)
     if minutes is not None:
         session.execute(update(UserSession).values(strong_at=now() - timedelta(minutes=minutes)))
         session.commit()
-    page = next(rule.rule for rule in admin.application.url_map.iter_rules() if rule.endpoint == "MeasuresView.mass")
-    assert admin.get(page).status_code == 200  # nobody asks for a second factor yet
+    page = next(rule.rule for rule in officer.application.url_map.iter_rules() if rule.endpoint == "MeasuresView.mass")
+    assert officer.get(page).status_code == 200  # nobody asks for a second factor yet
     ask(session, SecondFactor.OPERATING)
-    answer = admin.get(page)
+    answer = officer.get(page)
     assert answer.status_code == (200 if minutes == 14 else 403)
     assert ("/login/second/" in answer.text) is (minutes != 14)
-    confirmed = admin.post(f"{page.rstrip('/')}/confirm", data={"ticket": ""})
+    confirmed = officer.post(f"{page.rstrip('/')}/confirm", data={"ticket": ""})
     assert (confirmed.status_code == 403) is (minutes != 14)
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 from sqlalchemy import select
 
-from app.core.vocabulary import Action, MatterKind, Position, ReplacementReason, Role, State
+from app.core.vocabulary import Action, MatterKind, Position, ReplacementReason, Role, State, TechnicalTitle
 from app.eligibility import corrections
 from app.models import Paper
 from tests import make
@@ -56,12 +56,13 @@ def test_a_later_change_of_the_person_does_not_reach_the_application(firm):
     application = firm.submitted()
     firm.return_marked(application, **{MAJOR: "填错"})
     person = firm.again(application).person
-    typed = {"name": "李雷", "education": "college", "position": "safety_director", "technical_title": "senior"}
+    typed = {"name": "李雷", "education": "college", "position": "safety_officer", "technical_title": "senior"}
     assert firm.clerk.post(f"/people/edit/{person.id}", data=typed).status_code == 302
     firm.correct(application, **{"person-major": "土木工程"})
     stored = firm.again(application)
-    assert stored.person.position is Position.SAFETY_DIRECTOR
-    assert (stored.snapshot["person"]["position"], stored.snapshot["person"]["major"]) == ("safety_officer", "土木工程")
+    assert stored.person.technical_title is TechnicalTitle.SENIOR
+    submitted = stored.snapshot["person"]
+    assert (submitted["technical_title"], submitted["major"]) == ("intermediate", "土木工程")
 
 
 def test_progress_is_shown_item_by_item(firm):

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from app.core.vocabulary import CertificateStatus, Role, State
+from app.core.vocabulary import Role, State
 from app.models import Step
 from tests.web.applications.case_fixture import read_scalar
 from tests.web.applications.matter_steps import TRANSFER, MatterFirm
@@ -39,10 +39,8 @@ def test_the_administrator_reaches_no_transfer_that_waits_for_nobody(firm, admin
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
 def test_nobody_else_opens_the_administrators_screens(firm, role):
-    application, certificate = firm.case(TRANSFER, State.AWAITING_RELEASE), firm.held()
+    application = firm.case(TRANSFER, State.AWAITING_RELEASE)
     browser = firm.browser(role, firm.enterprise if role is Role.ENTERPRISE_CLERK else None)
-    for path in ("/office-releases/", "/standing/", "/required-papers/list/"):
+    for path in ("/office-releases/", "/required-papers/list/"):
         assert browser.get(path).status_code in (302, 403)
     assert browser.post(f"/office-releases/{application.id}/release", data={"reason": "x"}).status_code == 403
-    assert browser.post(f"/standing/{certificate.id}/revoked", data={"reason": "x"}).status_code == 403
-    assert firm.now(certificate).status is CertificateStatus.VALID
