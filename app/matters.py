@@ -25,7 +25,7 @@ from app.core.vocabulary import (
     PaperKind,
     ReplacementReason,
 )
-from app.eligibility import corrections, rules
+from app.eligibility import corrections, incoming_rules, rules
 from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import fields_of
 from app.eligibility.rules import Rule
@@ -178,7 +178,9 @@ _ALL = (
         ),
         by_reason={
             ReplacementReason.FROM_OTHER_PROVINCE.value: (
-                rules.comes_with_a_certificate_in_force,
+                incoming_rules.comes_with_a_certificate_in_force,
+                incoming_rules.comes_from_another_province,
+                incoming_rules.brings_a_number_of_the_national_form,
                 rules.is_not_banned,
                 rules.is_of_age,
                 rules.position_fits_the_category,

@@ -429,10 +429,21 @@ def test_what_comes_from_another_province_gets_a_number_of_ours_and_keeps_its_te
         ("2026-03-02", set()),
         ("2026-03-03", set()),
         ("2024-04-30", {"old-certificate-expired", "days-out-of-order"}),
+        ("2029-03-03", {"term-too-long"}),
     ],
 )
 def test_what_comes_from_another_province_is_in_force(firm, valid_to, refused):
     assert submitted(firm, incoming(firm, valid_to=valid_to)) == refused
+
+
+def test_a_term_that_is_carried_over_is_no_longer_than_one_of_ours(firm):
+    application = incoming(firm, valid_to="2029-03-02")
+    assert str(approved(firm, application).valid_to) == "2029-03-01"  # three years from today, that day included
+
+
+@pytest.mark.parametrize("details", [{"old_province": "湖南省"}, {"old_number": "湘建安C1(2024)0000007"}])
+def test_a_certificate_of_this_province_is_transferred_not_brought_along(firm, details):
+    assert submitted(firm, incoming(firm, **details)) == {"own-province"}
 
 
 def test_nobody_brings_along_what_they_hold_here(firm):

@@ -167,7 +167,8 @@ def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     _correct_people(decision.session, [case for case in cases if case.reason_code == _WRONG])
     issued: dict[int, Issued] = {}
     if incoming:
-        issued |= _issue(decision, incoming, [_carried_over(case) for case in incoming])
+        longest = add_years(decision.on, decision.office.validity_years) - timedelta(days=1)
+        issued |= _issue(decision, incoming, [_carried_over(case, longest) for case in incoming])
     if undivided:
         kept = [{"first_issued_on": _held(case).first_issued_on, "valid_to": _held(case).valid_to} for case in undivided]
         divided = _issue(decision, undivided, kept, CertificateEventKind.REPLACED)
@@ -240,9 +241,10 @@ def _certificate(case: Facts, on: date) -> Row:
     }
 
 
-def _carried_over(case: Facts) -> Row:
-    """A certificate of another province keeps its term (206号 nine)."""
-    return {name: date.fromisoformat(case.submitted_details[name]) for name in ("first_issued_on", "valid_to")}
+def _carried_over(case: Facts, longest: date) -> Row:
+    """A certificate of another province keeps its term (206号 nine), which is never longer than one of ours."""
+    kept = {name: date.fromisoformat(case.submitted_details[name]) for name in ("first_issued_on", "valid_to")}
+    return kept | {"valid_to": min(kept["valid_to"], longest)}
 
 
 def _use_up_passes(session: Session, cases: Sequence[Facts]) -> None:

@@ -208,6 +208,17 @@ def identity_differences(one: Mapping[str, str], other: Mapping[str, str]) -> tu
     return tuple(field for field in both if name_key(one[field]) != name_key(other[field]))
 
 
+_ABBREVIATIONS = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵黔云滇藏陕甘青宁新"
+NATIONAL_NUMBER = "粤建安C1(2024)0000001"  # an example
+_NATIONAL_NUMBER = re.compile(rf"[{_ABBREVIATIONS}]建安(A|B|C[123]?)\([12]\d{{3}}\)\d{{7}}")
+
+
+def category_in(certificate_number: str) -> str:
+    """``A``, ``B``, ``C`` or ``C1`` to ``C3`` by a folded number of the national form (建质〔2015〕206号 six), else ""."""
+    found = _NATIONAL_NUMBER.fullmatch(certificate_number)
+    return found[1] if found else ""
+
+
 def mask_id_publicly(id_number: str) -> str:
     """The public form: first 3 and last 2 characters (domain.md 4.5)."""
     return f"{id_number[:3]}{'*' * (len(id_number) - 5)}{id_number[-2:]}" if len(id_number) > 5 else "*" * len(id_number)

@@ -3,6 +3,8 @@
 Codes are never reused, and abolished regions stay in the database because old records refer to them.
 """
 
+import re
+
 PREFECTURES: dict[str, dict[str, str]] = {
     "430000": {
         "430100": "长沙市",
@@ -26,3 +28,8 @@ PREFECTURES: dict[str, dict[str, str]] = {
 def regions_of(code: str, name: str) -> dict[str, str]:
     """Code and name of a province and of its prefectures, if they are known here."""
     return {code: name, **PREFECTURES.get(code, {})}
+
+
+def plain_name(province: str) -> str:
+    """``湖南省`` as ``湖南``: a province without what kind of region it is."""
+    return re.sub("(省|市|(壮族|回族|维吾尔)?自治区)$", "", province)

@@ -25,6 +25,7 @@ PERSON: Mapping[str, object] = {
 }
 _DETAILS: Mapping[str, object] = {
     "old_number": _("Old certificate number"),
+    "number_note": _("Why the number has another form"),
     "old_province": _("Province it was issued in"),
     "first_issued_on": _("First issued on"),
     "valid_to": _("Valid until"),

@@ -53,6 +53,7 @@ def _divided(text: str) -> str:
 _FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
     (MatterKind.REPLACEMENT, ReplacementReason.FROM_OTHER_PROVINCE.value): (
         MatterField("old_number", _("Old certificate number"), _text(40)),
+        MatterField("number_note", _("Why the number has another form"), _text(200), required=False),
         MatterField("old_province", _("Province it was issued in"), _text(30)),
         MatterField("first_issued_on", _("First issued on"), _day),
         MatterField("valid_to", _("Valid until"), _day),

@@ -466,22 +466,6 @@ def matter_fields_are_given(case: Facts, on: date, office: Office) -> Iterator[R
             )
 
 
-def comes_with_a_certificate_in_force(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Reason 1: the other province's certificate is valid on the day of submission, its last day included."""
-    if case.details.get("valid_to", "9999") < f"{on:%Y-%m-%d}":
-        yield Refusal(
-            "old-certificate-expired",
-            _(
-                "%(name)s: the certificate of the other province ran out on %(day)s.",
-                name=case.name,
-                day=case.details["valid_to"],
-            ),
-            "valid_to",
-        )
-    if case.details.get("first_issued_on", "") > case.details.get("valid_to", "9999"):
-        yield Refusal("days-out-of-order", _("The certificate cannot run out before it was issued."), "valid_to")
-
-
 def divided_category_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """An undivided C becomes C1, C2 or C3 only if the person does not hold that category."""
     if case.certificate and case.category is Category.C:

@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from app.core.regions import PREFECTURES, regions_of
+from app.core.regions import PREFECTURES, plain_name, regions_of
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("湖南省", "湖南"), ("北京市", "北京"), ("广西壮族自治区", "广西"), ("内蒙古自治区", "内蒙古"), ("湘", "湘")],
+)
+def test_a_province_has_a_plain_name(name, plain):
+    assert plain_name(name) == plain
 
 
 @pytest.mark.parametrize("province", PREFECTURES)

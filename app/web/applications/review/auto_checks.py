@@ -15,7 +15,7 @@ from app.core.errors import Refusal
 from app.core.identifiers import age
 from app.core.office import Office
 from app.core.vocabulary import PassSource, Position
-from app.eligibility import rules
+from app.eligibility import incoming_rules, rules
 from app.eligibility.facts import CertificateFacts, Facts
 from app.eligibility.rules import Rule
 from app.matters import AT_EVERY_STEP, MATTERS, Matter, can_be_printed, warnings_of
@@ -89,7 +89,9 @@ CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
     rules.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), None),
     rules.shows_another_enterprise_name: (_("Enterprise name on the certificate is out of date"), None),
     rules.is_still_on_paper: (_("Certificate still on paper"), None),
-    rules.comes_with_a_certificate_in_force: (_("Certificate of the other province in force"), None),
+    incoming_rules.comes_from_another_province: (_("Certificate of another province"), None),
+    incoming_rules.brings_a_number_of_the_national_form: (_("Old number of the national form, or explained"), None),
+    incoming_rules.comes_with_a_certificate_in_force: (_("Certificate of the other province in force"), None),
 }
 
 
