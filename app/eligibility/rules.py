@@ -515,6 +515,23 @@ def corrected_number_is_of_age(case: Facts, on: date, office: Office) -> Iterato
         yield Refusal("too-young", _("%(name)s is under %(limit)s.", name=case.name, limit=office.least_age))
 
 
+def loss_is_declared(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Reason 3 (R119): the loss was declared before the application, not after it."""
+    declared = case.details.get("declared_on", "")
+    if declared > f"{on:%Y-%m-%d}":
+        sentence = _(
+            "%(name)s: the declaration of the loss is dated %(day)s, which is yet to come.", name=case.name, day=declared
+        )
+        yield Refusal("declared-in-future", sentence, "declared_on", FixPlace("filing", case.filing_id, "declared_on"))
+
+
+def principal_has_a_position(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """An A certificate shows the position of the holder (建质〔2015〕206号 one)."""
+    if case.category is Category.A and not case.submitted["person"].get("position"):
+        sentence = _("%(name)s has no position, and an A certificate shows it. Add the position.", name=case.name)
+        yield Refusal("no-position-to-print", sentence, place=FixPlace("person", case.person_id, "position"))
+
+
 def shows_another_enterprise_name(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """Reason 4 (R120): the certificate shows another name; full-width and half-width brackets are equal."""
     held = case.certificate

@@ -353,6 +353,13 @@ ANSWERS = (
         (rules.corrected_number_is_of_age, case(details={"id_number": "430102200803310013"}), on, answer)
         for on, answer in (("2026-03-30", "too-young"), ("2026-03-31", ""), ("2026-04-01", ""))
     ),
+    *(
+        (rules.loss_is_declared, case(held(), details={"declared_on": day_}, **LOST), "2026-03-02", answer)
+        for day_, answer in (("2026-03-01", ""), ("2026-03-02", ""), ("2026-03-03", "declared-in-future"))
+    ),
+    (rules.principal_has_a_position, case(category=A), "2026-03-02", ""),
+    (rules.principal_has_a_position, case(category=A, person={"position": ""}), "2026-03-02", "no-position-to-print"),
+    (rules.principal_has_a_position, case(category=C1, person={"position": ""}), "2026-03-02", ""),
     (rules.shows_another_enterprise_name, case(held()), "2026-03-02", "name-not-changed"),
     (rules.shows_another_enterprise_name, case(held(printed_enterprise="湘江（集团）")), "2026-03-02", ""),
     (

@@ -85,6 +85,8 @@ CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
         _("Category after the replacement is free"),
         lambda case, _on: case.target_category.label if case.target_category is not case.category else "",
     ),
+    rules.loss_is_declared: (_("Loss declared"), None),
+    rules.principal_has_a_position: (_("Position to be shown on the certificate"), None),
     rules.corrects_something: (_("Something is corrected"), None),
     rules.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), None),
     rules.shows_another_enterprise_name: (_("Enterprise name on the certificate is out of date"), None),
