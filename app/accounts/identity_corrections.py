@@ -1,4 +1,4 @@
-"""更正: name or ID number of somebody who was signed up or examined, and holds no certificate yet.
+"""更正: name or ID number of somebody who was signed up or examined, and holds no certificate in force.
 
 The employer asks with a scan of the ID card; an acceptance officer compares and decides. An approval changes the person and
 their sign-ups and passes in one transaction. With a certificate it is a replacement instead (domain.md 3.5, 4.6).
@@ -6,7 +6,8 @@ their sign-ups and passes in one transaction. With a certificate it is a replace
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import exists, func, select, update
@@ -16,11 +17,13 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, decides, must_reach, reach
 from app.accounts.identity_binding import lock_people, rebind
 from app.accounts.registry import identity_is_fixed_by
+from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
-from app.core.identifiers import BadNumber, identity_differences, mask_id, parse_id_number, parse_name
+from app.core.identifiers import BadNumber, identity_differences, mask_id, parse_id_number
 from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import IdentityCorrectionState, PaperKind, Role, SignupState
+from app.files.fonts import parse_printable_name
 from app.files.inspect import LIMITS, FileRefused, InspectedFile, inspect
 from app.files.storage import Store
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, IdentityCorrection, Paper, Person
@@ -53,11 +56,11 @@ def ask(
     """Apply for a correction. Raises ``Unmet`` with everything that stands in the way, ``NotFound`` for others' people."""
     actor.demand(Role.ENTERPRISE_CLERK)
     person = _own_person(session, person_id, actor)
-    new, wrong = _parsed(asked, person)
+    new, wrong = _parsed(asked, person, office_day(at), office.least_age)
     reason = " ".join(mask_numbers(asked.reason).split())
     if not 2 <= len(reason) <= LONGEST_REASON:
         wrong.append(Refusal("reason-missing", _("Please give the reason in detail."), "reason"))
-    wrong += _stands_in_the_way(session, person, new)
+    wrong += _stands_in_the_way(session, person, new, office_day(at))
     pending = (IdentityCorrection.person_id == person.id, IdentityCorrection.state == PENDING)
     if session.scalar(select(exists().where(*pending))):
         wrong.append(
@@ -110,7 +113,7 @@ def approve(session: Session, correction_id: int, actor: Actor, *, at: datetime,
     lock_people(session, [correction.person_id])
     person = session.get_one(Person, correction.person_id, populate_existing=True)
     new = {"name": correction.new_name, "id_number": correction.new_id_number}
-    if refused := [*_has_moved_on(person, correction), *_stands_in_the_way(session, person, new)]:
+    if refused := [*_has_moved_on(person, correction), *_stands_in_the_way(session, person, new, office_day(at))]:
         raise Unmet(refused)
     person.name = new["name"]
     if person.id_number != new["id_number"]:
@@ -169,16 +172,17 @@ def bindings_of(session: Session, person_id: int) -> list[tuple[str, dict[str, s
 # --- what stands in the way ---------------------------------------------------------------------------
 
 
-def _stands_in_the_way(session: Session, person: Person, new: dict[str, str]) -> Iterator[Refusal]:
+def _stands_in_the_way(session: Session, person: Person, new: dict[str, str], on: date) -> Iterator[Refusal]:
     """On asking and on approval: what else corrects this identity, and whose number it is."""
-    fixed = {refusal.code: refusal for refusal in identity_is_fixed_by(session, person.id)}
+    fixed = {refusal.code: refusal for refusal in identity_is_fixed_by(session, person.id, on)}
     if not fixed:
         sentence = _("Nothing fixes name and ID number of %(name)s yet: they can simply be edited.", name=person.name)
         yield Refusal("identity-not-fixed", sentence)
+    only_binds = not identity_differences(_on_record(person), new) and _is_bound_otherwise(session, person)
     for code in ("settled-by-certificate", "settled-by-application"):
-        if code in fixed:
+        if code in fixed and not only_binds:
             yield fixed[code]
-    if not identity_differences(_on_record(person), new) and not _is_bound_otherwise(session, person):
+    if not identity_differences(_on_record(person), new) and not only_binds:
         yield Refusal("nothing-corrected", _("Name and ID number are on record like this already."), "name")
     twin = select(Person.id).where(Person.id_number_key == new["id_number"], Person.id != person.id)
     if session.scalar(twin) is not None:
@@ -222,11 +226,11 @@ def _own_person(session: Session, person_id: int, actor: Actor) -> Person:
     return person
 
 
-def _parsed(asked: CorrectionRequest, person: Person) -> tuple[dict[str, str], list[Refusal]]:
+def _parsed(asked: CorrectionRequest, person: Person, on: date, least_age: int) -> tuple[dict[str, str], list[Refusal]]:
     new, wrong = _on_record(person), []
     for field, typed, parse in (
-        ("name", asked.name, parse_name),
-        ("id_number", asked.id_number or person.id_number, parse_id_number),
+        ("name", asked.name, parse_printable_name),
+        ("id_number", asked.id_number or person.id_number, partial(parse_id_number, on=on, least_age=least_age)),
     ):
         try:
             new[field] = parse(typed)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, must_reach
 from app.core.clock import office_day
 from app.core.errors import AppError, FixPlace, NotFound, Refusal, Unmet
-from app.core.identifiers import BadNumber, parse_id_number, parse_mobile
+from app.core.identifiers import BadNumber, name_key, parse_id_number, parse_mobile
 from app.core.office import Office
 from app.core.vocabulary import OPEN, UNDER_WAY, CertificateStatus, ReplacementReason, Role, SignupState
 from app.files.fonts import parse_printable_name
@@ -61,7 +61,6 @@ def update_person(session: Session, person: Person, actor: Actor, *, on: date, o
     """Check a changed person of the actor's enterprise. Name and ID number may be fixed: see ``identity_is_fixed_by``."""
     actor.demand(Role.ENTERPRISE_CLERK)
     with session.no_autoflush:
-        _check_fields(person, on, office)
         known = session.execute(
             select(Person.id, Person.enterprise_id, Person.name, Person.id_number)
             .where(Person.id == person.id)
@@ -69,8 +68,11 @@ def update_person(session: Session, person: Person, actor: Actor, *, on: date, o
         ).one()
         if known.enterprise_id != actor.enterprise_id:
             raise NotFound
+        if name_key(person.name or "") == name_key(known.name):  # in whatever spelling it was stored
+            person.name = known.name
+        _check_fields(person, on, office, known.name)
         renamed = (person.name, person.id_number) != (known.name, known.id_number)
-        if renamed and (fixed := identity_is_fixed_by(session, person.id)):
+        if renamed and (fixed := identity_is_fixed_by(session, person.id, on)):
             field = "name" if person.name != known.name else "id_number"
             raise Unmet([replace(refusal, field=field) for refusal in fixed])
         twin = session.scalar(select(Person.id).where(Person.id_number_key == person.id_number, Person.id != person.id))
@@ -80,16 +82,20 @@ def update_person(session: Session, person: Person, actor: Actor, *, on: date, o
     return person
 
 
-def identity_is_fixed_by(session: Session, person_id: int) -> list[Refusal]:
+def identity_is_fixed_by(session: Session, person_id: int, on: date) -> list[Refusal]:
     """What fixes name and ID number of a person, each with the way to correct them; empty while they can simply be edited.
 
-    Fixed by a certificate of any status, a passed exam, a submitted sign-up, and an application under way.
+    Fixed by a certificate, a passed exam, a submitted sign-up, and an application under way. Only a certificate in force is
+    corrected by a replacement; one that has ended keeps what it shows, and the person is corrected by an officer's approval.
     """
-    number = session.scalar(
-        select(Certificate.number).where(Certificate.person_id == person_id).order_by(Certificate.id.desc()).limit(1)
-    )
-    if number is not None:
-        return [_fixed_by_certificate(number)]
+    held = session.execute(
+        select(Certificate.number, Certificate.status, Certificate.valid_to)
+        .where(Certificate.person_id == person_id)
+        .order_by(Certificate.id.desc())
+    ).all()
+    standing = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
+    if in_force := [row.number for row in held if row.status.on(on, row.valid_to) in standing]:
+        return [_fixed_by_certificate(in_force[0])]
     examined = session.scalar(select(exists().where(ExamPass.person_id == person_id)))
     signup = session.scalar(
         select(ExamSignup.number)
@@ -112,7 +118,7 @@ def identity_is_fixed_by(session: Session, person_id: int) -> list[Refusal]:
             number=application,
         )
         reasons.append(Refusal("settled-by-application", sentence))
-    if examined or signup is not None:
+    if examined or signup is not None or held:
         passed = _(
             "An exam was passed under this name and ID number: apply for a correction, on which the authority decides by the "
             "scan of the ID card."
@@ -122,7 +128,12 @@ def identity_is_fixed_by(session: Session, person_id: int) -> list[Refusal]:
             "decides by the scan of the ID card.",
             number=signup,
         )
-        reasons.append(Refusal("settled-by-exam", passed if examined else signed_up, place=place))
+        ended = _(
+            "A certificate that has ended shows this name and ID number: apply for a correction, on which the authority "
+            "decides by the scan of the ID card."
+        )
+        sentence = passed if examined else signed_up if signup is not None else ended
+        reasons.append(Refusal("settled-by-exam", sentence, place=place))
     return reasons
 
 
@@ -181,12 +192,14 @@ def _open_business(session: Session, person: Person, at: datetime) -> list[Refus
     return reasons
 
 
-def _check_fields(person: Person, on: date, office: Office) -> None:
-    """Normalise and check the fields; raises ``Unmet`` with all faults."""
+def _check_fields(person: Person, on: date, office: Office, stored_name: str = "") -> None:
+    """Normalise and check the fields, the name unless it is the stored one; raises ``Unmet`` with all faults."""
     wrong: list[Refusal] = []
     parse_number = partial(parse_id_number, on=on, least_age=office.least_age)
     for field, parse in (("name", parse_printable_name), ("id_number", parse_number), ("mobile", parse_mobile)):
         typed = getattr(person, field) or ""
+        if field == "name" and typed and typed == stored_name:
+            continue
         if field == "mobile" and not typed:
             person.mobile = None
             continue

@@ -515,6 +515,23 @@ def corrected_number_is_of_age(case: Facts, on: date, office: Office) -> Iterato
         yield Refusal("too-young", _("%(name)s is under %(limit)s.", name=case.name, limit=office.least_age))
 
 
+def no_measure_is_proposed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """No certificate is ended on application while a measure against it awaits its decision: the measure comes first."""
+    ended = [case.certificate] if case.certificate else []
+    if case.matter is MatterKind.NEW and case.category is Category.C3:
+        ended = [held for held in case.certificates if held.category in (Category.C1, Category.C2)]
+    for held in ended:
+        if held.measure_proposed:
+            sentence = _("%(number)s: a measure is proposed and has to be decided first.", number=held.number)
+            yield Refusal("measure-proposed", sentence)
+
+
+def newcomer_is_not_banned(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """A ban that came after submission stops a new certificate at every step; one that is held is another matter."""
+    if case.certificate is None:
+        yield from is_not_banned(case, on, office)
+
+
 def loss_is_declared(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """Reason 3 (R119): the loss was declared before the application, not after it."""
     declared = case.details.get("declared_on", "")

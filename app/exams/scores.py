@@ -22,6 +22,7 @@ from app.core.identifiers import fold, fold_name
 from app.core.vocabulary import SCORED, AuditAction, PassSource, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
+from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
@@ -475,5 +476,13 @@ def _still_open(session: Session, notice: ExamNotice, at: datetime) -> Iterator[
     here = (ExamSignup.notice_id == notice.id) & (ExamSignup.state == SignupState.ADMITTED)
     for refused in identity_refusals(session, here).values():
         yield from refused
+    barred = here & ~ExamSignup.absent & (Person.banned_until > notice.exam_on)
+    asked = sa.select(Person.name, Person.banned_until, Person.banned_for).join(ExamSignup, ExamSignup.person_id == Person.id)
+    for row in session.execute(asked.where(barred).order_by(ExamSignup.id)):
+        sentence = _(
+            "%(sentence)s Reject the sign-up in the review, or enter 缺考 (absent).",
+            sentence=ban_sentence(row.name, row.banned_until, row.banned_for),
+        )
+        yield Refusal("banned", sentence)
     if not admitted:
         yield Refusal("nobody-admitted", _("Nobody was admitted to this exam, so there are no scores to submit."))

@@ -139,6 +139,7 @@ def certified(status):
 SIGNUP_FACTS = {SignupState.REJECTED: {"reason": "照片不清楚"}}
 SIGNUP_FACTS |= {state: {"score": 60} for state in (SignupState.PASSED, SignupState.FAILED)}
 SIGNUP_FACTS |= {SignupState.ABSENT: {"absent": True}}
+STANDING = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
 BUSINESS = (
     ("selected for an exam", signed_up(SignupState.SELECTED), []),
     *((state.value, signed_up(state), ["settled-by-exam"]) for state in SignupState if state is not SignupState.SELECTED),
@@ -153,7 +154,10 @@ BUSINESS = (
         for state in State
         if state not in (State.APPROVED, State.AWAITING_RELEASE, State.RELEASE_REFUSED)  # need a certificate, see below
     ),
-    *((status.value, certified(status), ["settled-by-certificate"]) for status in CertificateStatus),
+    *(
+        (status.value, certified(status), ["settled-by-certificate" if status in STANDING else "settled-by-exam"])
+        for status in CertificateStatus
+    ),
 )  # fmt: skip
 
 
@@ -166,7 +170,7 @@ def test_name_and_id_number_are_fixed_by_submitted_business(session, mine, clerk
     session.add(make_it(person))
     session.commit()
     before = (person.name, person.id_number)
-    assert [refusal.code for refusal in identity_is_fixed_by(session, person.id)] == codes
+    assert [refusal.code for refusal in identity_is_fixed_by(session, person.id, make.TODAY)] == codes
     setattr(person, field, "改名" if field == "name" else make.id_number())
     if not codes:
         update_person(session, person, clerk, **TODAY)
@@ -193,7 +197,7 @@ def test_each_way_to_correct_a_fixed_identity_is_told(session, mine):
     person = make.person(mine)
     session.add_all([person, make.exam_pass(person), make.application(person, State.AWAITING_REVIEW)])
     session.commit()
-    withdraw, ask = identity_is_fixed_by(session, person.id)
+    withdraw, ask = identity_is_fixed_by(session, person.id, make.TODAY)
     assert (withdraw.code, ask.code) == ("settled-by-application", "settled-by-exam")
     assert "Withdraw it" in str(withdraw.sentence)
     assert ask.place == FixPlace("identity", person.id)

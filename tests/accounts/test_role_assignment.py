@@ -97,7 +97,8 @@ def test_role_is_assigned_with_region_and_removed(session, roles, role):
     role_assignment.assign_role(session, made.id, None, SECURITY)
     session.commit()
     assert (role_assignment.roles_of(made), made.region_code) == (frozenset(), None)
-    change = session.scalars(select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.row == str(made.id)))
+    mine = select(AuditEntry.change).where(AuditEntry.table == "ab_user", AuditEntry.row == str(made.id))
+    change = session.scalars(mine.order_by(AuditEntry.id))
     assert [line["roles"] for line in change if "roles" in line][-2:] == [[[], [role.value]], [[role.value], []]]
 
 

@@ -357,6 +357,12 @@ ANSWERS = (
         (rules.loss_is_declared, case(held(), details={"declared_on": day_}, **LOST), "2026-03-02", answer)
         for day_, answer in (("2026-03-01", ""), ("2026-03-02", ""), ("2026-03-03", "declared-in-future"))
     ),
+    (rules.no_measure_is_proposed, case(held()), "2026-03-02", ""),
+    (rules.no_measure_is_proposed, case(held(measure_proposed=True)), "2026-03-02", "measure-proposed"),
+    (rules.no_measure_is_proposed, new(held(measure_proposed=True), category=C3), "2026-03-02", "measure-proposed"),
+    (rules.no_measure_is_proposed, new(held(measure_proposed=True), category=A), "2026-03-02", ""),
+    (rules.newcomer_is_not_banned, new(banned_until=day("2026-03-03")), "2026-03-02", "banned"),
+    (rules.newcomer_is_not_banned, case(held(), banned_until=day("2026-03-03")), "2026-03-02", ""),
     (rules.principal_has_a_position, case(category=A), "2026-03-02", ""),
     (rules.principal_has_a_position, case(category=A, person={"position": ""}), "2026-03-02", "no-position-to-print"),
     (rules.principal_has_a_position, case(category=C1, person={"position": ""}), "2026-03-02", ""),

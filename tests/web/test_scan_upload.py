@@ -104,9 +104,11 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     filing = Path("applications/filing")
     scans = {Path("scan_upload.py"), filing / "certificate_form.py", filing / "correction_form.py"}
     legacy = Path("admin/legacy_import/imports.py")  # ``legacy_import.receive`` checks with its store
-    assert read == scans | {Path("request_context.py"), legacy}
+    correction = Path("enterprise/identity_requests.py")  # so does ``identity_corrections.ask``
+    assert read == scans | {Path("request_context.py"), legacy, correction}
     assert all("attach(" in (web / path).read_text() for path in scans)
     assert "store.screen(" in (root / "app/applications/attachments.py").read_text()
+    assert "store.screen(" in (root / "app/accounts/identity_corrections.py").read_text()
     assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
 
 

@@ -59,9 +59,12 @@ class PassMerge(RecordMerge):
         passed_on: date = line.values["passed_on"]
         if passed_on > self.on:
             raise RowRefused(_("The exam was passed on a day that is still to come. Please check the date."))
+        sheet, known = {"passed_on": passed_on.isoformat()}, self.existing.get(key)
+        if known is None and key in self.records:
+            sentence = _("This was taken over before, and name or ID number of the person have been corrected here since.")
+            raise RowRefused(sentence)
         firm = self.parties.firm_of(line)
         human = self.parties.human_of(line, firm)
-        sheet, known = {"passed_on": passed_on.isoformat()}, self.existing.get(key)
         if known is None:
             verdict = MergeVerdict(line, ADDED, key=key, taken=sheet)
         else:

@@ -49,6 +49,7 @@ class CertificateFacts:
     issued_on: date
     valid_from: date
     is_electronic: bool
+    measure_proposed: bool = False  # one against it awaits its decision
 
     def in_force(self, on: date) -> bool:
         """Valid or suspended, and not past its last day: excludes a second one."""

@@ -5,16 +5,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.identity_binding import lock_people
-from app.core.vocabulary import OFFICE_ACTIONS, OPEN, UNDER_WAY, Action, Category, MatterKind, PaperKind, State
+from app.core.vocabulary import OFFICE_ACTIONS, OPEN, UNDER_WAY, Action, Category, MatterKind, MeasureState, PaperKind, State
 from app.eligibility import corrections
 from app.eligibility.facts.case import CertificateFacts, Facts, OpenCase, PaperRequirement, PassFacts
 from app.models import (
     Application,
     Certificate,
+    CertificateMeasure,
     CertificateVersion,
     Enterprise,
     ExamPass,
@@ -92,8 +93,10 @@ def of_applications(session: Session, ids: Collection[int], *, lock: bool = Fals
     if lock:
         asked = select(Application.certificate_id, Application.person_id).where(Application.id.in_(ids))
         locked = session.execute(asked.order_by(Application.id).with_for_update()).all()
+        # Also those that are not acted upon: a C3 ends the C1 and C2 of the person.
         held = Certificate.id.in_({row.certificate_id for row in locked} - {None})
-        session.execute(select(Certificate.id).where(held).order_by(Certificate.id).with_for_update())
+        theirs = held | Certificate.person_id.in_({row.person_id for row in locked})
+        session.execute(select(Certificate.id).where(theirs).order_by(Certificate.id).with_for_update())
         lock_people(session, {row.person_id for row in locked})
     query = (
         select(*_CASE, *_PERSON, *_ENTERPRISE)
@@ -323,6 +326,9 @@ class _Context:
                 Certificate.issued_on,
                 Certificate.valid_from,
                 Certificate.is_electronic,
+                exists()
+                .where(CertificateMeasure.certificate_id == Certificate.id, CertificateMeasure.state == MeasureState.PROPOSED)
+                .label("measure_proposed"),
             )
             .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
             .where(Certificate.person_id.in_(people))

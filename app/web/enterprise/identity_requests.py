@@ -108,7 +108,7 @@ class CorrectionRequestScreen(ModelScreen):
 
     def obstacles(self) -> builtins.list[object]:
         """What has to be done instead, or before."""
-        fixed = identity_is_fixed_by(db.session(), g.asked_for.id)
+        fixed = identity_is_fixed_by(db.session(), g.asked_for.id, request_context.today())
         return [refusal.sentence for refusal in fixed if refusal.code != "settled-by-exam"]
 
     def prepare_form(self, form: Any, item: IdentityCorrection, *, new: bool) -> None:  # noqa: ARG002

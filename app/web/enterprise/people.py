@@ -275,7 +275,7 @@ class PersonScreen(ModelScreen):
 
     def fixed(self, item: Person | None) -> list[Refusal]:
         """What fixes name and ID number of a stored person."""
-        return [] if item is None else registry.identity_is_fixed_by(db.session(), item.id)
+        return [] if item is None else registry.identity_is_fixed_by(db.session(), item.id, request_context.today())
 
     def correction_links(self, item: Person) -> list[Link]:
         """申请更正, where that is the way: signed up or examined, and no certificate yet."""

@@ -85,6 +85,7 @@ CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
         _("Category after the replacement is free"),
         lambda case, _on: case.target_category.label if case.target_category is not case.category else "",
     ),
+    rules.no_measure_is_proposed: (_("No measure is proposed"), None),
     rules.loss_is_declared: (_("Loss declared"), None),
     rules.principal_has_a_position: (_("Position to be shown on the certificate"), None),
     rules.corrects_something: (_("Something is corrected"), None),

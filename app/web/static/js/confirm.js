@@ -22,12 +22,16 @@ function putReason(form, reason) {
   field.value = reason;
 }
 
+const selects = (button) =>
+  findAll('[name=rowid]:checked', button.form)
+    .map((box) => find(`[name="${button.dataset.tally}${box.value}"]`, button.form))
+    .filter(Boolean);
+
 /* How many of the ticked rows have which choice: the name of a row's select is data-tally and the row's id. */
 function tally(button) {
   const counts = new Map();
-  findAll('[name=rowid]:checked', button.form).forEach((box) => {
-    const select = find(`[name="${button.dataset.tally}${box.value}"]`, button.form);
-    const choice = select ? select.selectedOptions[0].textContent.trim() : '';
+  selects(button).forEach((select) => {
+    const choice = select.selectedOptions[0].textContent.trim();
     counts.set(choice, (counts.get(choice) || 0) + 1);
   });
   return Array.from(counts, ([choice, n]) => `${choice} × ${n}`).join('\n');
@@ -82,6 +86,14 @@ on('click', 'button[data-confirm], button[data-reasons], button[data-batch]', (e
   if (!n) {
     e.preventDefault();
     toast(word('none'));
+    return;
+  }
+  const missing = button.dataset.tally ? selects(button).filter((select) => !select.value) : [];
+  missing.forEach((select) => select.setAttribute('aria-invalid', 'true'));
+  if (missing.length) {
+    e.preventDefault();
+    missing[0].focus();
+    toast(word('choose'));
     return;
   }
   if (!button.dataset.confirm && !button.dataset.reasons) return;
