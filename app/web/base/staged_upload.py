@@ -8,7 +8,9 @@ from flask import request
 from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from app.applications import scan_retention
 from app.core.errors import Stale
+from app.db.session import db
 from app.web import request_context
 
 
@@ -72,4 +74,9 @@ def _holder() -> list[object]:
 
 def remove(file: StagedFile) -> None:
     """After the confirmation: the sheet names people, so it does not wait for the sweep."""
-    request_context.store().remove(file.digest, request_context.now() + timedelta(days=1))
+    remove_object(file.digest)
+
+
+def remove_object(digest: str) -> None:
+    """Remove an object at once, unless some row names it: equal bytes are one object, whoever stored them."""
+    scan_retention.delete_objects(db.session(), request_context.store(), [digest], request_context.now() + timedelta(days=1))

@@ -5,6 +5,7 @@ from flask import g
 
 from app.core.errors import Stale
 from app.core.vocabulary import Role
+from app.web import request_context
 from app.web.base.staged_upload import StagedUpload, remove
 from tests import make
 
@@ -68,3 +69,15 @@ def test_a_file_that_is_gone_is_stale(posted):
     remove(file)
     with pytest.raises(Stale):
         SHEET.staged()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_confirmed_sheet_is_removed_unless_a_row_names_the_same_bytes(posted, session, named):
+    """Equal bytes are one object: the sheet may also be an enterprise's licence, or the document of a measure."""
+    posted()
+    posted(SHEET.stage(b"content"))
+    file = SHEET.staged()
+    session.add(make.enterprise(licence_digest=file.digest if named else ""))
+    session.commit()
+    remove(file)
+    assert request_context.store().has(file.digest) is named

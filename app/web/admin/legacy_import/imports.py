@@ -4,7 +4,6 @@ Jobs check and import. Downloads with ID numbers or passwords are by POST and ar
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from flask import flash, redirect, request, url_for
 from flask_babel import get_locale, gettext
@@ -21,6 +20,7 @@ from app.outbox import jobs
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
+from app.web.base.staged_upload import remove_object
 from app.web.base.workbook import send_workbook
 from app.web.forms import MEGABYTE, AppForm, UploadField
 
@@ -124,7 +124,7 @@ class LegacyView(BaseView):
         except Stale as error:
             _roll_back(error)
             return redirect(url_for("LegacyView.course", import_id=import_id))
-        store.remove(gone, at + timedelta(days=1))
+        remove_object(gone)
         title = gettext("First passwords")
         return send_workbook(data, f"{title}-{import_id}")
 
