@@ -16,7 +16,7 @@ from app.models import Account, Region
 from app.web import request_context
 from app.web.admin.accounts import AccountScreen, role_cell
 from app.web.auth.account_actions import action_links, end_sessions, hand_out_password, reset_password, unlock
-from app.web.base import Link, ModelScreen, SelInterface, safe_next
+from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseFilter, route
 from app.web.forms import AppForm, ChoiceField, MobileField, WordField
@@ -124,6 +124,11 @@ class AwaitingScreen(AppointmentScreen):
     list_title = _("Accounts that await a role")
     list_columns = ["first_name", "active", "created_on"]
     label_columns = AppointmentScreen.label_columns | {"created_on": _("Made at")}
+
+    def cell(self, column: str, item: Account) -> object | None:
+        if column == "created_on" and item.created_on is not None:  # FAB's column: naive, in the time zone of the server
+            return shown(item.created_on.astimezone())
+        return super().cell(column, item)
 
     def row_links(self, item: Account) -> list[Link]:
         here = url_for("AwaitingScreen.list")

@@ -1,6 +1,6 @@
 """任命 in the pages: who is queued, what the form shows, and what nobody does to oneself."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -79,3 +79,9 @@ def test_own_account_cannot_be_changed(security, session):
     page = security.post(f"/appointments/edit/{own}", data={"role": "approver", "region_code": "430000"})
     assert (page.status_code, "不能给自己授予角色" in page.text) == (422, True)
     assert security.post(f"/appointments/reset/{own}").status_code == 403
+
+
+def test_the_moment_an_account_was_made_is_shown_in_office_time(security, newcomer, session):
+    newcomer.created_on = datetime(2026, 2, 28, 16, 30, tzinfo=UTC).astimezone().replace(tzinfo=None)  # as FAB stores it
+    session.commit()
+    assert "2026-03-01 00:30" in security.get("/appointments/awaiting/list/").text
