@@ -136,7 +136,13 @@ class AuditLogScreen(ModelScreen):
     def head_links(self) -> builtins.list[Link]:
         return [
             Link(gettext("Verify"), url_for("AuditLogScreen.verify"), icon="shield-check", post=True),
-            Link(gettext("Export"), url_for("AuditLogScreen.export", **self.asked().args()), icon="download", post=True),
+            Link(
+                gettext("Export"),
+                url_for("AuditLogScreen.export", **self.asked().args()),
+                icon="download",
+                post=True,
+                download=True,
+            ),
         ]
 
     def empty(self) -> tuple[object, Link | None]:

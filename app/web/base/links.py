@@ -28,6 +28,7 @@ class Link:
     confirm: object = ""  # the sentence asked before it is done
     reason: Sequence[object] = ()  # not empty: a reason is required; these are offered. Travels as "reason"
     external: bool = False  # opens in a new tab (a PDF)
+    download: bool = False  # answered with a file: the page and its other buttons stay
 
 
 # The tone only repeats the word (never colour alone): todo = somebody must act, run = under way.

@@ -172,7 +172,9 @@ class NoticeScreen(OpenList):
             state = None if waiting else "all"
             links.append(Link(label, url_for("SignupReviewScreen.list", notice=item.id, state=state)))
         if self.may("export"):
-            links.append(Link(gettext("Export sign-up details"), self.url("export", notice_id=item.id), post=True))
+            links.append(
+                Link(gettext("Export sign-up details"), self.url("export", notice_id=item.id), post=True, download=True)
+            )
         if has_access("can_scores", "Scores"):
             links += self._score_links(item)
         return links

@@ -152,7 +152,7 @@ class DueScreen(CaseList):
     def head_links(self) -> list[Link]:
         url = url_for("DueScreen.export", **self.asked().args())
         board = Link(gettext("Who holds it up"), url_for("DueBoardView.show"), icon="search")
-        return [board, Link(gettext("Export"), url, icon="download", post=True)]
+        return [board, Link(gettext("Export"), url, icon="download", post=True, download=True)]
 
     def row_links(self, item: Application) -> list[Link]:
         mine = any(move.stage for move in open_moves(item))

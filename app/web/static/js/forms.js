@@ -1,7 +1,7 @@
 /* Forms: no double submit, and a warning before typed words are lost. */
 import { findAll, on } from './dom.js';
 
-const DOWNLOADED = 8000; // after this long a form may be sent again: a download leaves the page as it is
+const DOWNLOADED = 8000; // after this long the same may be sent again: a download leaves the page as it is
 let isDirty = false;
 
 const markDirty = () => {
@@ -12,20 +12,24 @@ on('change', '[data-dirty]', markDirty);
 
 on('submit', 'form', (e, form) => {
   if (form.method === 'dialog') return;
-  if (form.dataset.sent) {
+  // A download changes nothing and leaves the page: only its own button waits, not the others of the form.
+  const isDownload = e.submitter && e.submitter.hasAttribute('data-download');
+  const sent = isDownload ? e.submitter : form;
+  if (form.dataset.sent || sent.dataset.sent) {
     e.preventDefault();
     return;
   }
   isDirty = false;
   if (form.method !== 'post') return;
-  form.dataset.sent = '1';
+  sent.dataset.sent = '1';
+  setTimeout(() => delete sent.dataset.sent, DOWNLOADED);
+  if (isDownload) return;
   // Later: a button that is disabled at once would not be sent.
   setTimeout(() => findAll('[data-once]', form).forEach((button) => button.setAttribute('aria-disabled', 'true')), 0);
-  setTimeout(() => delete form.dataset.sent, DOWNLOADED);
 });
 
 window.addEventListener('pageshow', () => {
-  findAll('form[data-sent]').forEach((form) => delete form.dataset.sent);
+  findAll('[data-sent]').forEach((sent) => delete sent.dataset.sent);
   findAll('[data-once]').forEach((button) => button.removeAttribute('aria-disabled'));
 });
 
