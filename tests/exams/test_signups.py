@@ -455,3 +455,11 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_people(sessio
             return len(statements)
 
     assert walk(1) == walk(300)
+
+
+@pytest.mark.parametrize(("months", "possible"), [(3, False), (0, True)])
+def test_a_holder_may_sign_up_at_any_time_where_renewal_is_always_open(session, notice, clerk, people, months, possible):
+    [person] = people()
+    session.add(make.certificate(person, category=C1, valid_to=TODAY + timedelta(days=900)))
+    session.flush()
+    assert (C1 in only(session, notice, clerk, Office(renewal_window_months=months)).open_categories) is possible

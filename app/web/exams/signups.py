@@ -65,16 +65,17 @@ class SignupScreen(OpenList):
     def row_links(self, item: ExamSignup) -> list[Link]:
         links = []
         if item.state in UNSENT:
-            links = [
-                Link(gettext("Submit"), self.url("submit", only=item.id), post=True),
+            if is_open(item):
+                links.append(Link(gettext("Submit"), self.url("submit", only=item.id), post=True))
+            links.append(
                 Link(
                     gettext("Take off"),
                     self.url("cancel", only=item.id),
                     danger=True,
                     post=True,
                     confirm=gettext("Take %(name)s off the list of this exam?", name=item.person.name),
-                ),
-            ]
+                )
+            )
         return [*links, Link(gettext("View the notice"), url_for("NoticeScreen.show", pk=item.notice_id))]
 
     def batch_links(self) -> list[Link]:
@@ -108,9 +109,16 @@ class SignupScreen(OpenList):
         )
 
 
+def is_open(item: ExamSignup) -> bool:
+    """Whether the time for signing up for this exam has not ended."""
+    return bool(request_context.now() <= item.notice.signup_end)
+
+
 def result(item: ExamSignup) -> object | None:
-    """What is shown besides the state: not submitted yet, the reason of a rejection, or the score."""
+    """What is shown besides the state: not submitted yet or too late, the reason of a rejection, or the score."""
     if item.state is SignupState.SELECTED:
+        if not is_open(item):
+            return Markup('<span class="err">{}</span>').format(gettext("Not submitted before sign-up ended"))
         return Markup('<span class="err">{}</span>').format(gettext("Not signed up until you submit"))
     if item.state is SignupState.REJECTED:
         return str(gettext("Reason: %(reason)s", reason=item.reason))

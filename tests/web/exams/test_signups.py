@@ -1,5 +1,6 @@
 """The enterprise's list of its own sign-ups."""
 
+import re
 from decimal import Decimal
 
 from sqlalchemy import select, update
@@ -7,7 +8,7 @@ from sqlalchemy import select, update
 from app.core.vocabulary import PaperKind
 from app.models import ExamSignup
 from tests import make
-from tests.web.exams.exam_steps import ADMITTED, PASSED, REJECTED, SELECTED, SUBMITTED, row_of, states
+from tests.web.exams.exam_steps import ADMITTED, PASSED, REJECTED, SELECTED, SUBMITTED, end_sign_up, row_of, states
 
 
 def test_what_cannot_be_submitted_is_named_with_a_link_to_fix_it(session, own, sign, hire, notice):
@@ -47,3 +48,13 @@ def test_a_score_is_hidden_until_it_is_final(session, own, sign):
 def test_the_reason_of_a_rejection_is_shown(own, sign):
     sign(REJECTED)
     assert "Reason: 照片不清楚" in own.get("/exam/signups/").text
+
+
+def test_after_the_end_of_sign_up_nothing_offers_to_submit(session, own, sign, notice):
+    sign(SELECTED, names=["误期人"])
+    for path in ("/exam/signups/", f"/exam/notices/{notice.id}/signup"):
+        assert re.search(r"/exam/signups/submit(\?only=|\")", own.get(path).text.partition("<main")[2]), path
+    end_sign_up(session, notice)
+    assert "/exam/signups/submit?only=" not in own.get("/exam/signups/").text
+    assert "Not submitted before sign-up ended" in row_of(own.get("/exam/signups/").text, "误期人")
+    assert "/exam/signups/submit" not in own.get(f"/exam/notices/{notice.id}/signup").text
