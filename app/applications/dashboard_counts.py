@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, extract, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts import identity_corrections, registration, role_assignment
@@ -15,7 +15,6 @@ from app.core.clock import OFFICE_ZONE, add_months, office_day
 from app.core.office import Office
 from app.core.vocabulary import (
     OPEN,
-    UNDER_WAY,
     CertificateStatus,
     MatterKind,
     MeasureState,
@@ -111,15 +110,10 @@ def _expires_soon(on: date, office: Office) -> tuple[ColumnElement[bool], ...]:
     return Certificate.status == CertificateStatus.VALID, near
 
 
-def next_expiring(session: Session, actor: Actor, on: date, office: Office) -> Sequence[Row[Certificate, bool]]:
-    """The enterprise's certificates that expire next, each with whether its renewal is under way."""
-    renewal = exists().where(
-        Application.certificate_id == Certificate.id,
-        Application.matter == MatterKind.RENEWAL,
-        Application.state.in_(UNDER_WAY),
-    )
-    return session.execute(
-        select(Certificate, renewal)
+def next_expiring(session: Session, actor: Actor, on: date, office: Office) -> Sequence[Certificate]:
+    """The enterprise's certificates that expire next."""
+    return session.scalars(
+        select(Certificate)
         .where(*_expires_soon(on, office), Certificate.enterprise_id == actor.enterprise_id)
         .order_by(Certificate.valid_to, Certificate.id)
         .limit(6)
@@ -197,19 +191,20 @@ class MonthlySubmissions:
 
 
 def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> MonthlySubmissions:
-    """The last months' submissions by matter, for a chart; months are those of UTC."""
+    """The last months' submissions by matter, for a chart; months are those of the office, not of UTC."""
     first = add_months(office_day(at).replace(day=1), 1 - months)
     days = [add_months(first, n) for n in range(months)]
-    year, month = extract("year", Application.submitted_at), extract("month", Application.submitted_at)
+    ends = [datetime.combine(add_months(day, 1), time(), OFFICE_ZONE) for day in days[:-1]]
+    month = case(*((Application.submitted_at < end, n) for n, end in enumerate(ends)), else_=months - 1).label("month")
     rows = session.execute(
-        select(year, month, Application.matter, func.count())
-        .where(Application.submitted_at >= datetime(first.year, first.month, 1, tzinfo=at.tzinfo), in_region(actor))
-        .group_by(year, month, Application.matter)
+        select(month, Application.matter, func.count())
+        .where(Application.submitted_at >= datetime.combine(first, time(), OFFICE_ZONE), in_region(actor))
+        .group_by(month, Application.matter)
     )
-    counts = {(int(y), int(m), matter): count for y, m, matter, count in rows}
+    counts = {(n, matter): count for n, matter, count in rows}
     return MonthlySubmissions(
         tuple(f"{day:%Y-%m}" for day in days),
-        {kind: tuple(counts.get((day.year, day.month, kind), 0) for day in days) for kind in MATTERS},
+        {kind: tuple(counts.get((n, kind), 0) for n in range(months)) for kind in MATTERS},
     )
 
 

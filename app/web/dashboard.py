@@ -20,6 +20,7 @@ from app.web import request_context
 from app.web.base import bars, due, stacked_columns
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url
+from app.web.certificates.filing_links import open_link, open_on
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
@@ -58,6 +59,8 @@ class WorkView(BaseView):
         actor, on, office = request_context.current_actor(), request_context.today(), request_context.current_office()
         ours = g.user.enterprise if Role.ENTERPRISE_CLERK in actor.roles else None
         queues = [*dashboard_counts.queues_of(actor, office).values()]
+        expiring = dashboard_counts.next_expiring(db.session, actor, on, office) if ours else ()
+        in_the_way = open_on([certificate.id for certificate in expiring])
         return self.render_template(
             "dashboard.html",
             title=gettext("Workbench"),
@@ -66,7 +69,8 @@ class WorkView(BaseView):
             tiles=tiles(on),
             due=dashboard_counts.next_due(db.session, actor, queues) if queues else (),
             limit=due,
-            expiring=dashboard_counts.next_expiring(db.session, actor, on, office) if ours else (),
+            expiring=expiring,
+            open_links={key: open_link(application) for key, application in in_the_way.items()},
             days_left=lambda day: (day - on).days,
             charts=charts(),
             key_ends=bindings.expires_soon(db.session(), g.user.id, on),

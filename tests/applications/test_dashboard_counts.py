@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -79,6 +79,23 @@ def test_months_are_filled_also_where_nothing_was_submitted(world, session):
     assert sum(months.series[MatterKind.NEW]) == 13
 
 
+@pytest.mark.parametrize(
+    ("moment", "month"),
+    [
+        (datetime(2026, 2, 28, 15, 59, 59, tzinfo=UTC), "2026-02"),  # 23:59:59 in the office
+        (datetime(2026, 2, 28, 16, 0, tzinfo=UTC), "2026-03"),  # midnight of 1 March
+        (datetime(2025, 9, 30, 16, 0, tzinfo=UTC), "2025-10"),  # the first moment of the chart
+        (datetime(2025, 9, 30, 15, 59, 59, tzinfo=UTC), None),
+    ],
+)
+def test_months_are_those_of_the_office(session, moment, month):
+    session.add(make.application(make.person(make.enterprise()), State.AWAITING_ACCEPTANCE, submitted_at=moment))
+    session.commit()
+    months = dashboard_counts.by_month(session, make.officer(Role.REVIEWER), make.NOON)
+    counts = dict(zip(months.labels, months.series[MatterKind.NEW], strict=True))
+    assert {label: n for label, n in counts.items() if n} == ({month: 1} if month else {})
+
+
 def test_the_menu_asks_two_questions_at_most(world, session, system):
     session.add(make.signup(make.notice(), make.person(world), state=SignupState.SELECTED))
     session.commit()
@@ -99,16 +116,9 @@ def test_the_limits_of_a_region_are_counted_as_the_list_asks_for_them_and_no_fur
     assert dashboard_counts.due_counts(session, make.officer(role, region="430200")) == []
 
 
-def test_an_enterprise_is_shown_what_expires_next_and_whether_its_renewal_is_under_way(world, session):
-    for days, state in ((40, None), (20, State.AWAITING_REVIEW), (30, State.DRAFT), (93, None)):
-        held = make.certificate(make.person(world), valid_to=make.TODAY + timedelta(days=days))
-        session.add(held)
-        if state:
-            session.add(make.application(held.person, state, matter=MatterKind.RENEWAL, certificate=held))
+def test_an_enterprise_is_shown_what_expires_next(world, session):
+    for days in (40, 20, 30, 93):
+        session.add(make.certificate(make.person(world), valid_to=make.TODAY + timedelta(days=days)))
     session.commit()
     rows = dashboard_counts.next_expiring(session, make.clerk(world), make.TODAY, Office())
-    assert [((held.valid_to - make.TODAY).days, bool(renewal)) for held, renewal in rows] == [
-        (20, True),
-        (30, False),
-        (40, False),
-    ]
+    assert [(held.valid_to - make.TODAY).days for held in rows] == [20, 30, 40]

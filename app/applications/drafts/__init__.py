@@ -12,6 +12,7 @@ from app.applications.drafts.correct import to_correct as to_correct
 from app.applications.drafts.for_certificates import amend_claims as amend_claims
 from app.applications.drafts.for_certificates import draft_on_certificates as draft_on_certificates
 from app.applications.drafts.for_certificates import holdings as holdings
+from app.applications.drafts.for_certificates import open_on as open_on
 from app.applications.drafts.for_people import Pick as Pick
 from app.applications.drafts.for_people import amend as amend
 from app.applications.drafts.for_people import amend_incoming as amend_incoming

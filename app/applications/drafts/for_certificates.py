@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
@@ -25,7 +25,7 @@ from app.applications.drafts.for_people import INCOMING
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.office import Office
-from app.core.vocabulary import CHANGEABLE, ENDED, REASONS, Category, MatterKind, State, reason_of
+from app.core.vocabulary import CHANGEABLE, ENDED, OPEN, REASONS, UNDER_WAY, Category, MatterKind, State, reason_of
 from app.eligibility.facts import Facts, of_certificates
 from app.eligibility.matter_fields import parse_matter_fields
 from app.models import Application, Certificate, Filing
@@ -44,6 +44,15 @@ def holdings(
     ).all()
     found = of_certificates(session, enterprise_id, matter, mine, reason_code=reason_code)
     return sorted((checked(case, office_day(at), office) for case in found.values()), key=order)
+
+
+def open_on(session: Session, certificate_ids: Collection[int], actor: Actor) -> dict[int, Application]:
+    """By certificate: the open application that excludes another one by this enterprise (as ``Facts.excluded_by``)."""
+    mine = and_(Application.enterprise_id == filer(actor), Application.state.in_(OPEN))
+    excluding = select(Application).where(
+        Application.certificate_id.in_(certificate_ids), or_(mine, Application.state.in_(UNDER_WAY))
+    )
+    return {one.certificate_id or 0: one for one in session.scalars(excluding.order_by(Application.id.desc()))}
 
 
 def draft_on_certificates(

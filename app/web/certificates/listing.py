@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import request, url_for
+from flask import g, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
@@ -18,7 +18,7 @@ from app.web.base.access_filter import asked_ids
 from app.web.base.fab import route
 from app.web.base.query import contains
 from app.web.certificates import bulk_download
-from app.web.certificates.filing_links import certificate_links
+from app.web.certificates.filing_links import certificate_links, open_on
 
 
 class CertificateScreen(OpenList):
@@ -46,6 +46,10 @@ class CertificateScreen(OpenList):
         "status": _("Certificate status"),
     }
 
+    def render_template(self, template: str, **context: Any) -> str:
+        g.open_matters = open_on([certificate.id for certificate in context.get("rows", ())])
+        return str(super().render_template(template, **context))
+
     @route("/pack", "POST")
     def pack(self) -> Response:
         """The selected certificates as a zip, or all that match the query (``?every=1``)."""
@@ -60,7 +64,11 @@ class CertificateScreen(OpenList):
 
     def batch_links(self) -> list[Link]:
         pack = url_for("CertificateScreen.pack")
-        return [Link(gettext("Download the ticked as zip"), pack, icon="download", post=True)] if self.may("pack") else []
+        return (
+            [Link(gettext("Download the ticked as zip"), pack, icon="download", post=True, download=True)]
+            if self.may("pack")
+            else []
+        )
 
     def head_links(self) -> list[Link]:
         if not self.may("pack"):
@@ -68,7 +76,7 @@ class CertificateScreen(OpenList):
         asked = {name: value for name, value in self.asked().args().items() if name not in ("page", "size", "sort")}
         every = url_for("CertificateScreen.pack", every=1, **asked)
         word = gettext("Download what matches as zip") if asked else gettext("Download all as zip")
-        return [Link(word, every, icon="download", post=True)]
+        return [Link(word, every, icon="download", post=True, download=True)]
 
     def cell(self, column: str, item: Certificate) -> object | None:
         if column == "status":
@@ -77,7 +85,7 @@ class CertificateScreen(OpenList):
         return _until(item) if column == "valid_to" else None
 
     def row_links(self, item: Certificate) -> list[Link]:
-        claims = certificate_links(item)
+        claims = certificate_links(item, g.open_matters)
         past = Link(gettext("Certificate history"), url_for("CertificateHistoryView.show", certificate_id=item.id))
         version = item.versions[-1] if item.versions else None
         if version is None:

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from werkzeug.datastructures import CombinedMultiDict
+from werkzeug.datastructures import CombinedMultiDict, FileStorage
 from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
@@ -171,6 +171,7 @@ class ClaimView(BaseView):
         screen = LISTS[asked.matter]
         candidates, refused = _candidates(asked)
         refusals = [*refusals, *(refusal for refusal in refused if refusal.code not in {one.code for one in refusals})]
+        barred = _without_barred(asked, candidates)
         parts = _parts(asked)
         form = _drawn(asked, parts, refusals)
         lines = [_line(one, asked) for one in candidates]
@@ -190,7 +191,7 @@ class ClaimView(BaseView):
             categories=CURRENT_CATEGORIES,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             behind=[line for line in lines if not line.ticked] if asked.matter is TRANSFER else [],
-            loose=[_linked(refusal) for refusal in refusals if _field_of(refusal, form, parts) is None],
+            loose=[*map(_linked, barred), *(_linked(refusal) for refusal in refusals if not _field_of(refusal, form, parts))],
             left=skipped_in(asked.filing) if asked.filing and request.method == "GET" and "tried" in request.args else [],
             back=safe_next(url_for(f"{screen.__name__}.list")),
         )
@@ -275,6 +276,15 @@ def _candidates(asked: CertificateRequest) -> tuple[list[FilingCandidate], Seque
     asked.ticked = [key for key in asked.ticked if key in bars]
     facts = of_certificates(db.session, acting["actor"].enterprise_id or 0, TRANSFER, list(bars))
     return [FilingCandidate(facts[key], (), against) for key, against in bars.items()], ()
+
+
+def _without_barred(asked: CertificateRequest, candidates: Sequence[FilingCandidate]) -> list[Refusal]:
+    """Unticks what cannot be filed for, and returns why: cards for it would take scans that nobody keeps."""
+    if asked.filing is not None or asked.matter is TRANSFER:
+        return []
+    barred = {one.certificate_id: one.bars for one in candidates if one.bars and one.certificate_id in asked.ticked}
+    asked.ticked = [key for key in asked.ticked if key not in barred]
+    return [bar for bars in barred.values() for bar in bars] if request.method == "GET" else []
 
 
 def _line(candidate: FilingCandidate, asked: CertificateRequest) -> CandidateLine:
@@ -452,6 +462,18 @@ def _typed_details(key: str) -> dict[str, str]:
     return {name.removesuffix(end): text for name, text in request.form.items() if name.endswith(end)}
 
 
+def _chosen_file(kind: PaperKind, key: str) -> FileStorage | None:
+    """The file sent for a card. Ticking may have turned cards of one certificate into shared ones since, or the reverse."""
+    same = [_card_name(kind, SHARED)]
+    if key == SHARED:
+        same = [name for name in request.files if name.startswith(_card_name(kind, ""))]
+    sent = (request.files.get(name) for name in (_card_name(kind, key), *same))
+    chosen = next((file for file in sent if file is not None and file.filename), None)
+    if chosen is not None:
+        chosen.stream.seek(0)
+    return chosen
+
+
 def _take_in(filing: Filing, parts: list[Part]) -> None:
     """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
     store, acting = request_context.store(), request_context.acting()
@@ -460,7 +482,7 @@ def _take_in(filing: Filing, parts: list[Part]) -> None:
     for part in parts:
         owners = own if part.key == SHARED else [part.application] if part.application else []
         for kind, name in zip(part.kinds, part.card_names, strict=True):
-            chosen, removed = request.files.get(name), bool(request.form.get(f"{name}-remove"))
+            chosen, removed = _chosen_file(kind, part.key), bool(request.form.get(f"{name}-remove"))
             data = chosen.stream.read() if chosen and chosen.filename else None
             for owner in owners:
                 if data is None:

@@ -80,6 +80,8 @@ class FilingList(CaseList):
             days = (request_context.today() - office_day(item.created_at)).days
             word = gettext("Not submitted for %(n)s days", n=days) if days else gettext("Not submitted yet")
             return Markup('<span class="tag bad">{}</span>').format(word)
+        if column == "filing.handler_name" and item.state is not State.DRAFT:  # a filing's handler can change for its drafts
+            return str((item.snapshot or {}).get("handler", {}).get("name") or item.filing.handler_name)
         return super().cell(column, item)
 
     def waiting(self) -> dict[State, int]:

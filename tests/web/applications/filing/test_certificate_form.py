@@ -247,6 +247,19 @@ def test_two_certificates_of_one_person_share_their_scans(holder, other):
     assert holder.states() == [State.AWAITING_RELEASE] * 2, holder.clerk.get(answer.location).text
 
 
+@pytest.mark.parametrize("unticked", [True, False])
+def test_scans_survive_a_tick_that_was_changed_after_the_cards_were_shown(holder, other, unticked):
+    """Two certificates share their cards, one has cards of its own: the browser sends what was on the page."""
+    certificate = other.held()
+    second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
+    other.session.add(second)
+    other.session.commit()
+    filed, keys = ([certificate], ["all"]) if unticked else ([certificate, second], [certificate.id])
+    answer = holder.file("transfer", *filed, papers=TRANSFER, keys=keys, **person_fields(certificate))
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE] * len(filed), holder.clerk.get(answer.location).text
+
+
 def test_a_draft_may_change_its_reason_and_is_asked_for_other_papers(holder):
     certificate = holder.held()
     key = certificate.id
