@@ -39,8 +39,14 @@ class Office:
     issuer_code: str = "11430000006122244L"  # unified social credit code of the issuer
     system_name: str = "安管人员网上审批系统"
     seal_text: str = "电子证照专用章"
+    letter_seal_text: str = "行政审批专用章"  # on slips, notices and decisions
     support: str = ""  # telephone shown under the menu
-    legal_paths: str = "自收到本决定之日起六十日内可以依法申请行政复议，或者六个月内依法提起行政诉讼。"
+    # {文书} is 本决定 or 本通知; the two bodies are parameters of their own.
+    legal_paths: str = (
+        "如不服{文书}，可自收到{文书}之日起六十日内向{复议机关}申请行政复议，或者六个月内向{法院}提起行政诉讼。"
+    )
+    appeal_authority: str = "湖南省人民政府"  # 行政复议法 art. 24: the government above a department
+    appeal_court: str = "有管辖权的人民法院"
     public_url: str = "http://127.0.0.1:8000"  # what QR codes point at
 
     validity_years: int = 3  # 令17号 art. 9
@@ -110,6 +116,15 @@ class Office:
     def renewal_opens_on(self, valid_to: date) -> date:
         """The first day for filing a renewal (令17号 art. 10); ``date.min`` where it is always open (0 months)."""
         return add_months(valid_to, -self.renewal_window_months) if self.renewal_window_months else date.min
+
+    def ways_to_appeal(self, *, decision: bool = True) -> str:
+        """The closing sentence of a decision, or of a notice, which calls itself otherwise."""
+        letter = "本决定" if decision else "本通知"
+        words = {"{文书}": letter, "本决定": letter, "{复议机关}": self.appeal_authority, "{法院}": self.appeal_court}
+        sentence = self.legal_paths
+        for placeholder, word in words.items():
+            sentence = sentence.replace(placeholder, word)
+        return sentence
 
     @property
     def expiring_months(self) -> int:
@@ -195,7 +210,7 @@ ADJUSTABLE = (
     Adjustable("draft_reminder_days", Section.DEADLINES, _("Handlers are reminded of what was never submitted after (0: never)"), _OWN, 0, 90, _("days")),
     Adjustable("deadline_messages", Section.DEADLINES, _("Officers are told each working day by text message what is due"), _OWN),
     Adjustable("calendar_month", Section.DEADLINES, _("Next year's holidays are asked for from this month on"), _OWN, 1, 12, _("month")),
-    Adjustable("pass_valid_years", Section.ELIGIBILITY, _("A passed exam counts for"), _("Manual, R66 and R67"), 1, 10, _YEARS),
+    Adjustable("pass_valid_years", Section.ELIGIBILITY, _("A passed exam counts for"), _OWN, 1, 10, _YEARS),
     Adjustable("renewal_window_months", Section.ELIGIBILITY, _("Renewal opens so long before the last day (0: at any time)"), _("Order 17, article 10"), 0, 36, _MONTHS),
     Adjustable("least_age", Section.ELIGIBILITY, _("Least age"), _("Document 206 of 2015, three (3)"), 16, 30, _("years of age")),
     Adjustable("age_limit_c", Section.ELIGIBILITY, _("Full-time safety officers (C) must be under"), _("Document 206 of 2015, three (3)"), 40, 80, _("years of age")),
@@ -205,8 +220,8 @@ ADJUSTABLE = (
     Adjustable("ban_years_deceit", Section.ELIGIBILITY, _("No exam and no application after a certificate obtained by deceit, for"), _("Order 17, article 27; Administrative Licensing Law, article 79"), 1, 10, _YEARS),
     Adjustable("ban_years_concealment", Section.ELIGIBILITY, _("No exam and no application after concealing facts, for"), _("Order 17, article 27; Administrative Licensing Law, article 78"), 1, 10, _YEARS),
     Adjustable("pass_mark", Section.ELIGIBILITY, _("Pass mark proposed for a new exam notice"), _OWN, 1, 100, _("of 100 points")),
-    Adjustable("acceptance_level", Section.DECISIONS, _("Acceptance is decided by"), _("Manual, R78 (open which level)")),
-    Adjustable("review_level", Section.DECISIONS, _("First review is decided by"), _("Manual, R82 (open which level)")),
+    Adjustable("acceptance_level", Section.DECISIONS, _("Acceptance is decided by"), _OWN),
+    Adjustable("review_level", Section.DECISIONS, _("First review is decided by"), _OWN),
     Adjustable("approval_level", Section.DECISIONS, _("Issuing approval is decided by"), _("Order 17, article 9")),
     Adjustable("two_pairs_of_eyes", Section.DECISIONS, _("Nobody decides two consecutive stages of one application"), _OWN),
     Adjustable("suspension_months", Section.DECISIONS, _("A suspension lasts at most"), _("Document 206 of 2015, eleven"), 1, 36, _MONTHS),
@@ -214,8 +229,11 @@ ADJUSTABLE = (
     Adjustable("publish_suspensions", Section.DECISIONS, _("Suspensions are published, as revocations and withdrawals always are"), _("Administrative Penalty Law, article 48")),
     Adjustable("validity_years", Section.CERTIFICATES, _("A certificate is valid for"), _("Order 17, article 9"), 1, 10, _YEARS),
     Adjustable("issuer", Section.CERTIFICATES, _("Issuing authority, as printed"), _OWN, 2, 60),
-    Adjustable("seal_text", Section.CERTIFICATES, _("Text in the seal"), _OWN, 2, 20),
+    Adjustable("seal_text", Section.CERTIFICATES, _("Text in the seal of certificates"), _OWN, 2, 20),
+    Adjustable("letter_seal_text", Section.CERTIFICATES, _("Text in the seal of slips, notices and decisions"), _OWN, 2, 20),
     Adjustable("legal_paths", Section.CERTIFICATES, _("Ways to appeal, in notices of refusal"), _("Administrative Licensing Law, article 38"), 10, 300),
+    Adjustable("appeal_authority", Section.CERTIFICATES, _("Authority for administrative reconsideration"), _("Administrative Reconsideration Law, article 24"), 4, 60),
+    Adjustable("appeal_court", Section.CERTIFICATES, _("Court for administrative litigation"), _("Administrative Litigation Law, articles 14 and 18"), 4, 60),
     Adjustable("publicity_days", Section.PUBLIC, _("A result stays on the board for"), _OWN, 1, 365, _("days")),
     Adjustable("lookups_per_minute", Section.PUBLIC, _("Lookups from one address"), _OWN, 1, 10_000, _("per minute")),
     Adjustable("status_list_hours", Section.PUBLIC, _("Whoever checks codes off line may rely on one status list for"), _OWN, 1, 720, _("hours")),

@@ -69,13 +69,13 @@ def letter_of(measure: CertificateMeasure) -> paper.LetterText:
         until = format_date(measure.banned_until, "long")
         closing.append(gettext("%(name)s may not apply again before %(until)s.", name=measure.holder, until=until))
     if measure.kind is not CertificateEventKind.REINSTATED:
-        closing.append(office.legal_paths)
+        closing.append(office.ways_to_appeal())
     foot = ((gettext("Proposed by"), measure.proposed_by), (gettext("Decided by"), measure.decided_by))
     return paper.LetterText(
         issuer=office.issuer,
         title=str(TITLES[measure.kind]),
         number=measure.document_number,
-        seal_text=office.seal_text,
+        seal_text=office.letter_seal_text,
         addressee=measure.enterprise_name,
         sentences=tuple(map(str, sentences)),
         reasons=tuple(measure.facts.splitlines()),

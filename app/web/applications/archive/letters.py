@@ -17,7 +17,7 @@ from app.core.office import Office
 from app.core.vocabulary import Action, MatterKind, Role
 from app.eligibility.facts import Facts
 from app.matters import MATTERS
-from app.models import Application, Step
+from app.models import Application, CertificateVersion, Step
 from app.web import request_context
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person
@@ -31,6 +31,40 @@ FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
     MatterKind.TRANSFER: _("Application form for the transfer of the work safety assessment certificate"),
     MatterKind.REPLACEMENT: _("Application form for the replacement of the work safety assessment certificate"),
     MatterKind.CANCELLATION: _("Application form for the cancellation of the work safety assessment certificate"),
+}
+DECISIONS: Mapping[MatterKind, object] = {  # the heading of a favourable decision
+    MatterKind.NEW: _("Decision granting the administrative licence"),
+    MatterKind.RENEWAL: _("Decision granting the renewal of the administrative licence"),
+    MatterKind.TRANSFER: _("Decision granting the transfer of the administrative licence"),
+    MatterKind.REPLACEMENT: _("Decision granting the replacement of the certificate"),
+    MatterKind.CANCELLATION: _("Decision of cancellation"),
+}
+REFUSALS: Mapping[MatterKind, object] = {
+    MatterKind.NEW: _("Decision refusing the administrative licence"),
+    MatterKind.RENEWAL: _("Decision refusing the renewal of the administrative licence"),
+    MatterKind.TRANSFER: _("Decision refusing the transfer of the administrative licence"),
+    MatterKind.REPLACEMENT: _("Decision refusing the replacement of the certificate"),
+    MatterKind.CANCELLATION: _("Decision refusing the cancellation"),
+}
+BASES: Mapping[MatterKind, object] = {  # the articles relied on
+    MatterKind.NEW: _("article 38 of the Administrative Licensing Law and articles 8 and 9 of Order 17 of 2014"),
+    MatterKind.RENEWAL: _("articles 38 and 50 of the Administrative Licensing Law and article 10 of Order 17 of 2014"),
+    MatterKind.TRANSFER: _("articles 38 and 49 of the Administrative Licensing Law and article 11 of Order 17 of 2014"),
+    MatterKind.REPLACEMENT: _("articles 38 and 49 of the Administrative Licensing Law and article 12 of Order 17 of 2014"),
+    MatterKind.CANCELLATION: _("articles 38 and 70 of the Administrative Licensing Law"),
+}
+RECEIVED: Mapping[MatterKind, object] = {
+    MatterKind.NEW: _("On %(day)s we received your application for a certificate of %(name)s, %(category)s."),
+    MatterKind.RENEWAL: _("On %(day)s we received your application for the renewal of %(name)s's certificate, %(category)s."),
+    MatterKind.TRANSFER: _(
+        "On %(day)s we received your application for the transfer of %(name)s's certificate, %(category)s."
+    ),
+    MatterKind.REPLACEMENT: _(
+        "On %(day)s we received your application for the replacement of %(name)s's certificate, %(category)s."
+    ),
+    MatterKind.CANCELLATION: _(
+        "On %(day)s we received your application for the cancellation of %(name)s's certificate, %(category)s."
+    ),
 }
 GRANTED: Mapping[MatterKind, object] = {
     MatterKind.NEW: _("After review the conditions are met. The certificate is granted."),
@@ -60,7 +94,12 @@ class CaseLetter:
     officer: str
     at: datetime
     office: Office  # as it stood that day
-    legal_paths: bool = False
+    decision: bool | None = None  # of what can be contested: whether it is a decision or a notice
+
+    @property
+    def closing(self) -> str:
+        """The ways to contest it."""
+        return "" if self.decision is None else self.office.ways_to_appeal(decision=self.decision)
 
 
 def letters_of(case: Application) -> list[CaseLetter]:
@@ -69,10 +108,10 @@ def letters_of(case: Application) -> list[CaseLetter]:
 
 
 def _letter(
-    case: Application, step: Step, title: str, *sentences: object, number: str = "", legal_paths: bool = False
+    case: Application, step: Step, title: str, *sentences: object, number: str = "", decision: bool | None = None
 ) -> CaseLetter:
     part, then = f"letter-{step.id}", request_context.office_then(step.at)
-    return CaseLetter(part, title, number or case.number, sentences, step.reason, step.actor, step.at, then, legal_paths)
+    return CaseLetter(part, title, number or case.number, sentences, step.reason, step.actor, step.at, then, decision)
 
 
 def _slip(case: Application, step: Step) -> CaseLetter:
@@ -103,7 +142,7 @@ def _returned(case: Application, step: Step) -> CaseLetter:
 
 def _declined(case: Application, step: Step) -> CaseLetter:
     sentence = gettext("After examination your application is not accepted, for the following reason.")
-    return _letter(case, step, gettext("Notice of non-acceptance"), sentence, legal_paths=True)
+    return _letter(case, step, gettext("Notice of non-acceptance"), sentence, decision=False)
 
 
 def _extended(case: Application, step: Step) -> CaseLetter:
@@ -116,13 +155,41 @@ def _extended(case: Application, step: Step) -> CaseLetter:
 
 
 def _refused(case: Application, step: Step) -> CaseLetter:
-    return _letter(case, step, gettext("Decision of refusal"), REFUSED[case.matter], legal_paths=True)
+    return _letter(case, step, str(REFUSALS[case.matter]), _basis(case), REFUSED[case.matter], decision=True)
 
 
 def _approved(case: Application, step: Step) -> CaseLetter:
     number = [case.certificate.number] if case.certificate else []
     numbered = (gettext("Certificate number: %(number)s", number=certificate_number) for certificate_number in number)
-    return _letter(case, step, gettext("Decision of approval"), GRANTED[case.matter], *numbered)
+    return _letter(
+        case, step, str(DECISIONS[case.matter]), _basis(case), GRANTED[case.matter], *_particulars(case), *numbered
+    )
+
+
+def _basis(case: Application) -> str:
+    sentence: str = gettext("It is decided by %(articles)s.", articles=BASES[case.matter])
+    return sentence
+
+
+def _particulars(case: Application) -> list[str]:
+    """Of a renewal the new term, as printed then; of a transfer both enterprises."""
+    if case.matter is MatterKind.RENEWAL and case.certificate:
+        return [
+            gettext("New period of validity: %(first)s to %(last)s.", first=first, last=last)
+            for version in case.certificate.versions
+            if version.application_id == case.id
+            for first, last in [(_day_of(version, "valid_from"), _day_of(version, "valid_to"))]
+        ]
+    if case.matter is MatterKind.TRANSFER and case.releasing_enterprise:
+        submitted = case.snapshot or {}
+        old = (submitted.get("releasing") or {}).get("name") or case.releasing_enterprise.name
+        new = (submitted.get("enterprise") or {}).get("name") or case.enterprise.name
+        return [gettext("Enterprise before: %(old)s. Enterprise now: %(new)s.", old=old, new=new)]
+    return []
+
+
+def _day_of(version: CertificateVersion, name: str) -> str:
+    return long_day(date.fromisoformat(version.face[name]))
 
 
 LETTERS = {
@@ -139,14 +206,11 @@ LETTERS = {
 def opening(case: Application, submitted: Mapping[str, Any]) -> str:
     """The first sentence of every letter: day of receipt, matter, category and name."""
     assert case.submitted_at is not None or case.steps  # noqa: S101 - drafts have no letters
-    sentence: str = gettext(
-        "On %(day)s we received your application: %(matter)s, %(category)s, for %(name)s.",
-        day=long_day(office_day(case.submitted_at or case.steps[0].at)),
-        matter=case.matter,
-        category=case.category,
-        name=submitted["person"]["name"],
-    )
-    return sentence
+    return str(RECEIVED[case.matter]) % {
+        "day": long_day(office_day(case.submitted_at or case.steps[0].at)),
+        "category": case.category,
+        "name": submitted["person"]["name"],
+    }
 
 
 def may_see_numbers(case: Application) -> bool:
@@ -165,7 +229,7 @@ def printed(case: Application, facts: Facts, part: str | None = None) -> list[tu
 
 
 def _head(title: object, number: str, office: Office) -> dict[str, Any]:
-    return {"issuer": office.issuer, "title": str(title), "number": number, "seal_text": office.seal_text}
+    return {"issuer": office.issuer, "title": str(title), "number": number, "seal_text": office.letter_seal_text}
 
 
 def _on_paper(letter: CaseLetter, case: Application, facts: Facts) -> paper.Page:
@@ -177,7 +241,7 @@ def _on_paper(letter: CaseLetter, case: Application, facts: Facts) -> paper.Page
         addressee=submitted["enterprise"]["name"],
         sentences=(opening(case, submitted), *map(str, letter.sentences)),
         reasons=tuple(letter.reason.splitlines()),
-        closing=(letter.office.legal_paths,) if letter.legal_paths else (),
+        closing=(letter.closing,) if letter.closing else (),
         signed_on=long_day(office_day(letter.at)),
         foot="；".join(f"{label}：{value}" for label, value in foot),
     )

@@ -35,7 +35,10 @@ def test_a_letter_is_in_chinese_with_its_reason_and_the_legal_remedies(firm, cle
     text = PdfReader(io.BytesIO(clerk.get(f"/archive/{application.id}/{part}.pdf").data)).pages[0].extract_text()
     for expected in (title, "照片不符合要求", "学历证不清晰", firm.enterprise.name):
         assert expected in text
-    assert ("行政复议" in text) is (action is Action.DECLINE)
+    text = "".join(text.split())
+    assert ("如不服本通知，可自收到本通知之日起六十日内向湖南省人民政府申请行政复议" in text) is (action is Action.DECLINE)
+    assert "行政审批专用章" in text
+    assert "电子证照" not in text
 
 
 def test_a_letter_bears_the_office_of_its_own_day_whatever_was_set_since(firm, clerk, acceptance, session):

@@ -93,7 +93,14 @@ def test_the_archive_has_the_form_of_the_matter_and_its_decision(firm, matter):
     page = firm.browser(Role.VIEWER).get(f"/archive/{application.id}").text
     assert f"Application form for the {matter.value}" in page
     assert "Acceptance slip" in page
-    assert "Decision of approval" in page
+    granted = {RENEWAL: "granting the renewal", TRANSFER: "granting the transfer", REPLACEMENT: "granting the replacement"}
+    assert f"Decision {granted.get(matter, 'of cancellation')}" in page
+    assert "Administrative Licensing Law" in page
+    assert f"application for the {matter.value} of" in page
+    assert ("New period of validity" in page) == (matter is RENEWAL)
+    assert (f"Enterprise before: {firm.old.enterprise.name}. Enterprise now: {firm.enterprise.name}." in page) == (
+        matter is TRANSFER
+    )
     assert ("p-cert" in page) == (matter is not CANCELLATION)
 
 
