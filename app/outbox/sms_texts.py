@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _
 from app.core.i18n import FOLDER
 from app.core.identifiers import fold, mask_id_publicly
 from app.core.office import Office
-from app.core.vocabulary import Action, CertificateEventKind, ChallengeKind, MatterKind
+from app.core.vocabulary import Action, Category, CertificateEventKind, ChallengeKind, MatterKind
 
 LONGEST_REASON = 60
 LONGEST_TEXT = 500  # limit of the column
@@ -23,43 +23,43 @@ CODE_MARK = "〔验证码〕"  # placeholder of the code in a stored text
 
 TEXTS: dict[Action, object] = {
     Action.RELEASE: _(
-        "%(enterprise)s: the old enterprise has agreed to the %(matter)s of %(person)s. The authority will now examine it."
+        "The old enterprise has agreed to your %(matter)s of %(person)s (%(category)s). The authority will now examine it."
     ),
     Action.REFUSE_RELEASE: _(
-        "%(enterprise)s: the old enterprise does not agree to the %(matter)s of %(person)s. Reason: %(reason)s. "
+        "The old enterprise does not agree to your %(matter)s of %(person)s (%(category)s). Reason: %(reason)s. "
         "Please sign in for the details."
     ),
     Action.RELEASE_BY_OFFICE: _(
-        "%(enterprise)s: the authority has agreed to the %(matter)s of %(person)s in place of the old enterprise. "
+        "The authority has agreed to your %(matter)s of %(person)s (%(category)s) in place of the old enterprise. "
         "It will now examine it."
     ),
-    Action.ACCEPT: _("%(enterprise)s: the %(matter)s for %(person)s was accepted under the acceptance number %(number)s."),
+    Action.ACCEPT: _("Your %(matter)s for %(person)s (%(category)s) was accepted under the acceptance number %(number)s."),
     Action.RETURN: _(
-        "%(enterprise)s: the %(matter)s for %(person)s needs correction: %(reason)s. "
+        "Your %(matter)s for %(person)s (%(category)s) needs correction: %(reason)s. "
         "Please sign in, correct it and submit it again."
     ),
     Action.DECLINE: _(
-        "%(enterprise)s: the %(matter)s for %(person)s was not accepted. Reason: %(reason)s. Please sign in for the details."
+        "Your %(matter)s for %(person)s (%(category)s) was not accepted. Reason: %(reason)s. Please sign in for the details."
     ),
-    Action.ENDORSE: _("%(enterprise)s: the %(matter)s for %(person)s passed the first review and goes to the second review."),
+    Action.ENDORSE: _("Your %(matter)s for %(person)s (%(category)s) passed the first review and goes to the second review."),
     Action.REFUSE_REVIEW: _(
-        "%(enterprise)s: the %(matter)s for %(person)s was refused in the first review. Reason: %(reason)s. "
+        "Your %(matter)s for %(person)s (%(category)s) was refused in the first review. Reason: %(reason)s. "
         "Please sign in for the details."
     ),
     Action.APPROVE: _(
-        "%(enterprise)s: the %(matter)s for %(person)s is closed. Certificate number %(certificate_number)s; "
+        "Your %(matter)s for %(person)s (%(category)s) is closed. Certificate number %(certificate_number)s; "
         "the electronic certificate can be downloaded in the system."
     ),
     Action.REFUSE_APPROVAL: _(
-        "%(enterprise)s: the %(matter)s for %(person)s was refused in the second review. Reason: %(reason)s. "
+        "Your %(matter)s for %(person)s (%(category)s) was refused in the second review. Reason: %(reason)s. "
         "Please sign in for the details."
     ),
     Action.EXTEND: _(
-        "%(enterprise)s: the head of the authority has extended the time limit for the %(matter)s of %(person)s by %(days)s "
+        "The head of the authority has extended the time limit for your %(matter)s for %(person)s (%(category)s) by %(days)s "
         "working days, to %(due_on)s. Reason: %(reason)s."
     ),
 }
-CANCELLED = _("%(enterprise)s: the %(matter)s for %(person)s is closed. The certificate %(certificate_number)s is cancelled.")
+CANCELLED = _("Your %(matter)s for %(person)s (%(category)s) is closed. The certificate %(certificate_number)s is cancelled.")
 OLD_ENTERPRISE_TEXTS: dict[Action, object] = {
     Action.SUBMIT: _(
         "%(old_enterprise)s: %(enterprise)s asks to take over %(person)s with the certificate %(certificate_number)s. "
@@ -153,9 +153,9 @@ def decision_message(
     *,
     mobile: str,
     application_id: int,
-    enterprise: str,
     person: str,
     matter: MatterKind,
+    category: Category,
     office: Office,
     reason: str = "",
     acceptance_number: str = "",
@@ -170,9 +170,9 @@ def decision_message(
     translations = translations or province_translations()
     cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
     text = _translated(CANCELLED if cancelled else TEXTS[action], translations) % {
-        "enterprise": enterprise,
         "person": person,
         "matter": _translated(matter.label, translations),
+        "category": category.value,
         "number": acceptance_number,
         "certificate_number": certificate_number,
         "days": office.extend_days,

@@ -17,7 +17,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.office import Office
-from app.core.vocabulary import Action, MatterKind, MessageState
+from app.core.vocabulary import Action, Category, MatterKind, MessageState
 from app.models import Message
 from app.outbox.sms import MAX_TRIES, ConsoleGateway, DeliveryCounts, FileGateway, deliver, queue_messages
 from app.outbox.sms_texts import CANCELLED, OLD_ENTERPRISE_TEXTS, TEXTS, OutgoingMessage, decision_message, release_message
@@ -61,9 +61,9 @@ def text_of(action: Action, translations=ENGLISH, **facts) -> str:
     given = {
         "mobile": MOBILE,
         "application_id": 1,
-        "enterprise": "湘江建设",
         "person": "李雷",
         "matter": MatterKind.NEW,
+        "category": Category.A,
         "office": Office(),
     }
     return decision_message(action, translations=translations, **{**given, **facts}).text
@@ -87,10 +87,10 @@ def test_the_message_to_the_old_enterprise_names_both_enterprises_and_the_person
 
 
 @pytest.mark.parametrize("action", list(TEXTS))
-def test_a_text_is_signed_and_names_the_enterprise_the_person_and_the_matter(action):
+def test_a_text_is_signed_and_names_the_person_the_matter_and_the_category(action):
     text = text_of(action)
     assert text.startswith("【湖南住建厅】")
-    assert all(part in text for part in ("湘江建设", "李雷", "New application"))
+    assert all(part in text for part in ("李雷", "New application", "(A)"))
 
 
 def test_given_numbers_are_in_the_text():
@@ -127,13 +127,15 @@ def test_an_id_number_in_a_reason_is_never_sent(typed, before):
 
 
 def test_percent_signs_in_user_input_are_literal():
-    assert "100%(x)s" in text_of(Action.DECLINE, reason="100%(x)s", enterprise="50%建设")
+    assert "100%(x)s" in text_of(Action.DECLINE, reason="100%(x)s", person="50%建设")
 
 
 @pytest.fixture
 def chinese(tmp_path):
     catalogue = Catalog(locale="zh")
-    catalogue.add(TEXTS[Action.ACCEPT]._args[0], "%(enterprise)s申报的%(person)s%(matter)s已受理，受理编号%(number)s。")
+    catalogue.add(
+        TEXTS[Action.ACCEPT]._args[0], "贵企业为%(person)s申报的%(category)s类证书%(matter)s已受理，受理编号%(number)s。"
+    )
     catalogue.add("New application", "新申请")
     folder = tmp_path / "zh" / "LC_MESSAGES"
     folder.mkdir(parents=True)
@@ -147,12 +149,12 @@ def test_a_text_is_chinese_even_while_an_officer_reads_english(chinese):
     Babel(app, default_locale="en")
     with app.test_request_context(), force_locale("en"):
         text = text_of(Action.ACCEPT, chinese, acceptance_number="SL-7")
-    assert text == "【湖南住建厅】湘江建设申报的李雷新申请已受理，受理编号SL-7。"
+    assert text == "【湖南住建厅】贵企业为李雷申报的A类证书新申请已受理，受理编号SL-7。"
     assert text_of(Action.ACCEPT, chinese, acceptance_number="SL-7") == text
 
 
 def test_every_placeholder_of_a_text_is_given():
-    given = {"enterprise", "person", "matter", "number", "certificate_number", "reason", "days", "due_on"}
+    given = {"person", "matter", "category", "number", "certificate_number", "reason", "days", "due_on"}
     for sentence in (*TEXTS.values(), CANCELLED):
         assert set(re.findall(r"%\((\w+)\)s", str(sentence))) <= given
 
