@@ -21,6 +21,7 @@ from app.models import AuditEntry, AuditInspection
 from app.models import AuditLink as ChainLink
 from app.outbox.jobs import enqueue
 from app.web import request_context
+from app.web.admin.audit_log_fields import FIELDS
 from app.web.base import Link, ModelScreen, SelInterface, shown
 from app.web.base.fab import route
 from app.web.base.query import Box
@@ -192,7 +193,7 @@ class AuditLogScreen(ModelScreen):
 def _displayed(table: str, change: Mapping[str, Any]) -> Iterator[tuple[object, object, object]]:
     types, labels = _types(table), field_labels(table)
     for name, value in change.items():
-        label = labels.get(name) or DETAILS.get(name) or name
+        label = labels.get(name) or DETAILS.get(name) or FIELDS.get(name) or name
         kind = types.get(name)
         if kind is not None or name == "roles":
             before, after = value if isinstance(value, list) and len(value) == 2 else (None, value)
@@ -215,7 +216,7 @@ def _value(kind: Any, value: Any) -> object:
         except ValueError:
             return value
     if isinstance(value, Mapping):
-        return shown([f"{name}: {part}" for name, part in value.items()])
+        return shown([f"{DETAILS.get(name) or FIELDS.get(name) or name}: {part}" for name, part in value.items()])
     return shown(value)
 
 

@@ -10,9 +10,11 @@ from app.core import clock
 from app.core.vocabulary import AuditAction, ChainFault, Education, Role
 from app.db import audit
 from app.db.audit import checkpoints
-from app.db.session import db
+from app.db.audit.log import IGNORED_COLUMNS
+from app.db.session import BlindIndex, db
 from app.models import AuditEntry, Job
-from app.web.admin.audit_log import TABLES
+from app.web.admin.audit_log import DETAILS, TABLES, field_labels
+from app.web.admin.audit_log_fields import FIELDS
 from tests import make
 from tests.query_counter import queries, tables_read_whole
 
@@ -148,3 +150,20 @@ def test_the_log_is_searched_by_indexes(auditor, session, system, question):
     listed = [statement for statement in asked if "FROM entry" in statement]
     assert listed
     assert not [statement for statement in listed if tables_read_whole(session, statement)]
+
+
+def test_every_column_that_can_be_logged_has_a_label(auditor):
+    """A technical name says nothing to an auditor."""
+    with auditor.application.test_request_context():
+        unnamed = [
+            f"{kind.__tablename__}.{column.key}"
+            for kind in audit.AUDITED
+            for column in kind.__mapper__.columns
+            if not isinstance(column.type, BlindIndex)
+            if column.key
+            not in field_labels(kind.__tablename__).keys()
+            | DETAILS.keys()
+            | FIELDS.keys()
+            | IGNORED_COLUMNS.get(kind.__tablename__, set())
+        ]
+    assert not unnamed, " ".join(unnamed)
