@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
-from app.core.identifiers import mask_id, parse_id_number, parse_mobile
+from app.core.identifiers import SHORT_ID_TITLES, mask_id, parse_id_number, parse_mobile
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, Education, Position, Role, TechnicalTitle, Term
 from app.db import audit
@@ -86,7 +86,7 @@ _POSITIONS = {
 
 ROSTER_COLUMNS = (
     Column("name", _("Full name"), parse=parse_printable_name, width=14),
-    Column("id_number", _("Resident ID no."), parse=parse_id_number, width=24),
+    Column("id_number", _("ID number"), parse=parse_id_number, width=24, also=SHORT_ID_TITLES),
     Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, width=16),
     Column("education", _("Education"), parse=term_parser(Education, _EDUCATION), width=14),
     Column("major", _("Major"), parse=parse_major, required=False, width=20),

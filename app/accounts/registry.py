@@ -177,11 +177,19 @@ def _open_business(session: Session, person: Person, at: datetime) -> list[Refus
         reasons.append(
             Refusal(
                 "open-application",
-                _("%(name)s has an open application; it must be closed or deleted first.", name=person.name),
+                _(
+                    "%(name)s has an open application. Please wait until it is closed, or withdraw and delete it.",
+                    name=person.name,
+                ),
             )
         )
     if signup:
-        reasons.append(Refusal("open-signup", _("%(name)s is signed up for an exam that is not over.", name=person.name)))
+        reasons.append(
+            Refusal(
+                "open-signup",
+                _("%(name)s is signed up for an exam that is not over, and cannot be removed.", name=person.name),
+            )
+        )
     if certificate:
         reasons.append(
             Refusal(

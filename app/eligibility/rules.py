@@ -295,11 +295,14 @@ def has_passed_the_exam(case: Facts, on: date, office: Office) -> Iterator[Refus
 
 def still_has_the_pass(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """A passed exam supports one certificate: another application may have used it since submission."""
-    if case.latest_pass is None:
+    named = {"name": case.name, "category": case.category.value}
+    if case.latest_pass is None and any(one.category is case.category for one in case.passes):
         yield Refusal(
             "no-exam-pass",
-            _("%(name)s has no passed exam for category %(category)s.", name=case.name, category=case.category.value),
+            _("The exam that %(name)s passed for category %(category)s has already been used for a certificate.", **named),
         )
+    elif case.latest_pass is None:
+        yield Refusal("no-exam-pass", _("%(name)s has no passed exam for category %(category)s.", **named))
 
 
 def originals_were_seen(case: Facts, on: date, office: Office) -> Iterator[Refusal]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, reach
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
-from app.core.identifiers import fold, fold_name
+from app.core.identifiers import SHORT_ID_TITLES, fold, fold_name
 from app.core.vocabulary import SCORED, AuditAction, PassSource, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
@@ -69,7 +69,7 @@ SCORE_COLUMNS = (
     Column("number", _("Sign-up number"), parse=fold, width=26),
     Column("name", _("Full name"), parse=fold_name, width=12),
     Column("sex", _("Sex"), required=False, width=6),
-    Column("id_number", _("Resident ID number"), parse=fold, width=22),
+    Column("id_number", _("ID number"), parse=fold, width=22, also=SHORT_ID_TITLES),
     Column("enterprise", _("Enterprise name"), required=False, width=32),
     Column("uscc", _("Unified social credit code"), required=False, width=22),
     Column("category", _("Category"), required=False, width=8),

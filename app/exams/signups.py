@@ -435,6 +435,8 @@ def _is_one_first_c(case: Facts, chosen: Iterable[Category], on: date) -> Iterat
 
 
 def _too_many(free: int | None, wanted: int) -> Iterator[Refusal]:
-    if free is not None and wanted > free:
+    if free == 0:
+        yield Refusal("no-places", _("This exam has no places left."))
+    elif free is not None and wanted > free:
         sentence = _("This exam has %(free)s places left; you chose %(n)s people. Please choose fewer.", free=free, n=wanted)
         yield Refusal("no-places", sentence)

@@ -467,3 +467,10 @@ def test_what_differs_is_named_and_the_number_masked():
     assert all(name in sentences[0] for name in ("李雷", "王五"))
     assert all(number in sentences[1] for number in ("430102********0019", "430102********0018"))
     assert not [number for number in ("198506150019", "199002030018") if number in " ".join(sentences)]
+
+
+@pytest.mark.parametrize(("used_by", "word"), [(6, "already been used"), (None, "no passed exam")])
+def test_a_pass_that_was_used_is_not_called_missing(used_by, word):
+    passes = (passed("2025-03-31", used_by=used_by),) if used_by else ()
+    [refusal] = rules.has_passed_the_exam(case(passes=passes), day("2026-03-02"), Office())
+    assert word in str(refusal.sentence)

@@ -237,8 +237,8 @@ def test_looking_writes_nothing(session, notice, sit):
         ("Sign-up number", None, "Sign-up number"),
         ("Full name", "韩梅梅", "Full name"),
         ("Full name", None, "Full name"),
-        ("Resident ID number", "11010519491231002X", "Resident ID number"),
-        ("Resident ID number", 430102198506150000, "Resident ID number"),  # ruined by Excel
+        ("ID number", "11010519491231002X", "ID number"),
+        ("ID number", 430102198506150000, "ID number"),  # ruined by Excel
         ("Score", 100.5, "Score"),
         ("Score", -1, "Score"),
         ("Score", 80.123, "Score"),
@@ -266,15 +266,15 @@ def test_a_slipped_row_names_every_cell_that_does_not_fit(session, notice, sit):
     first, second = sit("李雷", "韩梅梅")
     sheet = export(session, notice).put(first, "Score", 70)
     row = sheet.row(first)
-    sheet.put(first, "Full name", second.person.name).put(first, "Resident ID number", second.person.id_number)
-    assert cells(look(session, notice, sheet)) == [(row, "Full name"), (row, "Resident ID number")]
+    sheet.put(first, "Full name", second.person.name).put(first, "ID number", second.person.id_number)
+    assert cells(look(session, notice, sheet)) == [(row, "Full name"), (row, "ID number")]
 
 
 def test_names_and_numbers_are_compared_as_people_mean_them(session, notice, sit):
     [signup] = sit("买买提·艾力")
     wide = signup.person.id_number.translate({ord(c): ord(c) + 0xFEE0 for c in "0123456789X"})
     sheet = export(session, notice).put(signup, "Score", "８５").put(signup, "Full name", " 买买提•艾力 ")
-    sheet.put(signup, "Resident ID number", wide.lower())
+    sheet.put(signup, "ID number", wide.lower())
     assert [change.new for change in look(session, notice, sheet).changes] == [Decimal(85)]
 
 
@@ -365,12 +365,12 @@ def test_a_sheet_without_its_columns_names_each_that_is_missing(session, notice)
     out = BytesIO()
     book.save(out)
     preview = exams.read_scores(session, notice.id, out.getvalue(), CLERK, at=EXAM_DAY)
-    assert {title for _row, title in cells(preview)} == {"Sign-up number", "Resident ID number", "Passed or not"}
+    assert {title for _row, title in cells(preview)} == {"Sign-up number", "ID number", "Passed or not"}
 
 
 def test_more_errors_than_anybody_reads_end_in_a_count(session, notice):
     book = Workbook()
-    book.active.append(["Sign-up number", "Full name", "Resident ID number", "Score", "Passed or not"])
+    book.active.append(["Sign-up number", "Full name", "ID number", "Score", "Passed or not"])
     for n in range(MOST_ERRORS + 20):
         book.active.append([f"X{n}", "李雷", "11010519491231002X", 70, None])
     out = BytesIO()

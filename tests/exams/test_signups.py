@@ -463,3 +463,12 @@ def test_a_holder_may_sign_up_at_any_time_where_renewal_is_always_open(session, 
     session.add(make.certificate(person, category=C1, valid_to=TODAY + timedelta(days=900)))
     session.flush()
     assert (C1 in only(session, notice, clerk, Office(renewal_window_months=months)).open_categories) is possible
+
+
+def test_a_full_exam_says_so_and_asks_for_nobody_less(session, notice, clerk, people, signups, office):
+    notice.quota = 1
+    signups(SUBMITTED)
+    [late] = people()
+    with pytest.raises(Unmet) as full:
+        pick(session, notice, [(late, C1)], clerk, office)
+    assert [str(refusal.sentence) for refusal in full.value.refusals] == ["This exam has no places left."]

@@ -36,7 +36,7 @@ class EnterpriseAdminScreen(ModelScreen):
     route_base = "/enterprises"
     class_permission_name = "EnterpriseAdmin"
     base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide"]
-    list_title, show_title = _("Enterprises"), _("Enterprise")
+    list_title, show_title = _("Enterprises"), _("Information on the enterprise")
     add_title, edit_title = _("Add enterprise"), _("Edit enterprise")
     list_columns = ["name", "uscc", "region", "registration", "registered_at", "source"]
     show_columns = [

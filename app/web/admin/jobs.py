@@ -36,7 +36,7 @@ class JobScreen(ModelScreen):
         "state": _("Status"),
         "progress": _("Done so far"),
         "result": _("What came of it"),
-        "due_at": _("Due"),
+        "due_at": _("To run at"),
         "finished_at": _("Finished at"),
         "attempts": _("Attempts"),
         "fault": _("Fault"),
@@ -45,7 +45,12 @@ class JobScreen(ModelScreen):
     def cell(self, column: str, item: Job) -> object | None:
         if column == "result":
             return "、".join(f"{handlers.RESULT_LABELS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
-        return handlers.KIND_LABELS.get(item.kind) if column == "kind" else None
+        if column == "key":  # without the technical name of the kind, which the line above says
+            return item.key.removeprefix(f"{item.kind}:").lstrip(":") or "—"
+        if column == "kind":
+            word = handlers.KIND_LABELS.get(item.kind, item.kind)
+            return gettext("%(job)s (%(n)s in all)", job=word, n=item.total) if item.total else word
+        return None
 
     def row_links(self, item: Job) -> list[Link]:
         if item.state is not JobState.DEAD:

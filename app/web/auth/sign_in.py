@@ -177,7 +177,7 @@ def objections_of(enterprise: Enterprise | None) -> Iterator[Refusal]:
             _(
                 "Your enterprise's registration%(since)s is still being reviewed. You are told the result by text message "
                 "and can sign in once it is approved.",
-                since=f" ({office_day(enterprise.registered_at)})" if enterprise.registered_at else "",
+                since=_(" (sent on %(day)s)", day=office_day(enterprise.registered_at)) if enterprise.registered_at else "",
             ),
         )
     elif enterprise.registration is not Registration.APPROVED:

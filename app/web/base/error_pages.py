@@ -38,7 +38,10 @@ ERROR_TEXTS: dict[int, tuple[object, object]] = {
     400: (_("The request could not be understood"), _("Please go back, check what you entered, and try again.")),
     403: (
         _("You may not open this page"),
-        _("Your account lacks the permission. If your work needs it, ask the system administrator to grant it."),
+        _(
+            "Your account lacks the permission. If your work needs it, officers ask the security administrator, "
+            "enterprises the system administrator."
+        ),
     ),
     404: (
         _("There is nothing here"),

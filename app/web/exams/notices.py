@@ -1,5 +1,6 @@
 """培训考试通知: the list, form and page of exam notices, with links to the sign-ups and scores. Saving publishes (R47)."""
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -103,6 +104,17 @@ class NoticeScreen(OpenList):
     def counts(self, item: ExamNotice) -> SignupCounts:
         found: dict[int, SignupCounts] = g.signup_counts
         return found[item.id]
+
+    def _init_properties(self) -> None:
+        """No notice can be for the undivided category of old certificates."""
+        super()._init_properties()
+        current = {category.value for category in CURRENT_CATEGORIES}
+        self.boxes = [
+            replace(box, options=tuple(option for option in box.options if option[0] in current))
+            if box.name == "categories"
+            else box
+            for box in self.boxes
+        ]
 
     def walk(self, item: ExamNotice, column: str) -> Any:
         return item.title if column in ("window", "signups") else super().walk(item, column)

@@ -9,10 +9,11 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.core.identifiers import INVISIBLE
-from app.core.vocabulary import Action, MatterKind, Stage, Term
+from app.core.vocabulary import Action, MatterKind, Stage
 from app.db.session import reading
 from app.models import ExamNotice, PublicNotice
 from app.web import request_context
+from app.web.base import tone
 from app.workflow import MOVES, publish_result
 
 CodeList = TypeVar("CodeList", MatterKind, Stage)
@@ -37,12 +38,13 @@ def not_indexed(page: str, status: int = 200) -> Response:
     return response
 
 
-def result_label(notice: PublicNotice) -> Term:
-    """The officer's decision, or the measure."""
+def result_label(notice: PublicNotice) -> tuple[object, str]:
+    """The officer's decision, or the measure: its word and its tone. A button says 受理, a result 予以受理."""
     if notice.measure is not None:
-        return notice.measure
+        return notice.measure, ""
     assert notice.stage is not None  # noqa: S101 - a constraint: a notice is of a decision or of a measure
-    return RESULTS[notice.stage, notice.agreed]
+    action = RESULTS[notice.stage, notice.agreed]
+    return (_("Accepted") if action is Action.ACCEPT else action), tone(action)
 
 
 def signup_label(notice: ExamNotice, at: datetime) -> tuple[str, object]:

@@ -1,11 +1,13 @@
 """The page of background jobs: what is dead, why, and its retry."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
 from app.core.vocabulary import JobState, Role
 from app.models import Job
-from app.outbox.jobs import enqueue
+from app.outbox.jobs import JobRequest, enqueue, enqueue_all
 from tests import make
 
 
@@ -48,3 +50,11 @@ def test_nobody_else_sees_jobs(session, signed_in, dead, stored_job):
         assert client.get("/jobs/list/").status_code == 403
         assert client.post(f"/jobs/again/{dead}").status_code == 403
     assert stored_job().state is JobState.DEAD
+
+
+def test_a_job_says_what_it_does_and_how_much(admin, session):
+    enqueue_all(session, [JobRequest("papers", "papers::4", {"versions": [4, 5, 6, 7]}, total=4)], at=make.NOON)
+    session.commit()
+    page = admin.get("/jobs/list/").text
+    assert "papers:" not in page.partition("<main")[2]
+    assert re.search(r"Draw e-certificates \(4 in all\)|生成电子证照（共 4 份）", page)

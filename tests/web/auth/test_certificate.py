@@ -37,7 +37,7 @@ def test_a_signature_opens_the_account_the_certificate_is_bound_to(client, sessi
 def test_the_page_offers_both_buttons_and_may_reach_the_agent_and_nothing_else(client, officer):
     page = client.get(PAGE)
     assert page.text.count("data-ukey-start") == 2
-    assert "主管部门--使用数字证登录" in page.text
+    assert "主管部门数字证书登录" in page.text
     assert page.headers["Content-Security-Policy"].endswith("connect-src 'self' http://127.0.0.1:18765")
     assert "connect-src" not in client.get("/login/").headers["Content-Security-Policy"]
     assert client.get(f"{PAGE}driver").status_code == 200

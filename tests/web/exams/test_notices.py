@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.core.clock import now
+from app.core.vocabulary import CURRENT_CATEGORIES
 from app.models import ExamNotice
 from tests.web.exams.exam_steps import C1, DAY, A, count, end_sign_up, typed
 
@@ -92,3 +93,8 @@ def test_a_notice_reads_as_an_official_paper(own, notice, session):
     assert 'class="redhead"' in text
     assert "湘建培〔2026〕1号" in text
     assert "<script>alert" not in text
+
+
+def test_the_filter_offers_no_category_that_a_notice_cannot_have(own, notice):
+    options = re.search(r'<select[^>]*name="categories".*?</select>', own.get("/exam/notices/").text, re.DOTALL)[0]
+    assert re.findall(r'value="(\w+)"', options) == [category.value for category in CURRENT_CATEGORIES]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.core.vocabulary import MatterKind
+from app.core.vocabulary import MatterKind, Stage
 from tests import make
 from tests.web.public.conftest import published
 
@@ -16,6 +16,12 @@ def test_notices_are_masked_and_can_be_searched(visitor, session):
     page = visitor.get("/notices", query_string={"q": "株洲", "matter": "renewal"}).text
     assert "韩梅梅" in page
     assert "李雷" not in page
+
+
+@pytest.mark.parametrize("path", ["/notices", "/"])
+def test_an_acceptance_is_published_as_a_result_not_as_a_button(visitor, session, path):
+    published(session, stage=Stage.ACCEPTANCE, agreed=True, certificate_number="")
+    assert re.search('<span class="tag [a-z]+">Accepted</span>', visitor.get(path).text)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,10 @@ from app.web.scan_upload import card, scan_field
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing
 TRANSFER = MatterKind.TRANSFER
+REASON_TITLES = {
+    MatterKind.REPLACEMENT: _("Reason of the replacement"),
+    MatterKind.CANCELLATION: _("Reason of the cancellation"),
+}
 
 
 @dataclass(slots=True)
@@ -186,6 +190,7 @@ class ClaimView(BaseView):
             parts=parts,
             returned=[a for a in asked.filing.applications if a.marks] if asked.filing else [],
             items=ITEMS,
+            reason_title=REASON_TITLES.get(asked.matter, ""),
             reasons=list(REASONS.get(asked.matter, ())),
             people=_people() if asked.is_incoming and not asked.filing else [],
             categories=CURRENT_CATEGORIES,

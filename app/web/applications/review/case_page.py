@@ -49,6 +49,7 @@ class PageState:
 
     status: int = 200
     refusals: Sequence[Refusal] = ()
+    failed: object = _("The decision was not recorded")  # what was refused
     stale: bool = False
     revealed: bool = False
     unexplained: object = ""  # why the ID number is not shown, e.g. no reason was given
@@ -109,7 +110,10 @@ class CaseView(BaseView):
             db.session.commit()
         except Unmet as error:
             db.session.rollback()
-            return self._page(case_of(application_id), PageState(status=422, refusals=error.refusals))
+            return self._page(
+                case_of(application_id),
+                PageState(status=422, refusals=error.refusals, failed=_("The originals were not noted")),
+            )
         flash(gettext("The originals of %(name)s are noted as verified.", name=case.person.name), "success")
         return redirect(url_for("CaseView.show", application_id=application_id, next=request.form.get("next") or None))
 

@@ -38,10 +38,10 @@ BATCH_VERBS: Mapping[Action, object] = {
 }
 
 _UNFIT = (
-    _("What was stated differs from what was found when checking."),
+    _("What was stated differs from what was found when checking (Administrative Licensing Law, article 31)."),
     _("The person is registered with another enterprise."),
-    _("The conditions for the safety assessment are not met."),
-    _("The papers handed in are not genuine."),
+    _("The position does not belong to the category applied for (Document 206 of 2015, one)."),
+    _("Papers handed in are not genuine (Administrative Licensing Law, article 31)."),
 )
 REASONS: Mapping[Action, tuple[object, ...]] = {
     Action.RETURN: (

@@ -1,5 +1,5 @@
 /* Forms: no double submit, and a warning before typed words are lost. */
-import { findAll, on } from './dom.js';
+import { find, findAll, on } from './dom.js';
 
 const DOWNLOADED = 8000; // after this long the same may be sent again: a download leaves the page as it is
 let isDirty = false;
@@ -26,6 +26,18 @@ on('submit', 'form', (e, form) => {
   if (isDownload) return;
   // Later: a button that is disabled at once would not be sent.
   setTimeout(() => findAll('[data-once]', form).forEach((button) => button.setAttribute('aria-disabled', 'true')), 0);
+});
+
+/* A choice that decides which fields follow shows them at once, unless chosen files would be lost. */
+on('change', '[data-reveals]', (_e, choices) => {
+  const form = choices.closest('form');
+  const button = find(`[data-reveal="${choices.dataset.reveals}"]`, form);
+  if (!button) return;
+  if (findAll('input[type=file]', form).some((file) => file.files.length)) button.hidden = false;
+  else form.requestSubmit(button);
+});
+findAll('[data-reveal]').forEach((button) => {
+  button.hidden = true;
 });
 
 window.addEventListener('pageshow', () => {

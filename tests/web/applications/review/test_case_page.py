@@ -127,7 +127,8 @@ def test_the_full_number_is_shown_on_demand_and_audited(firm, acceptance, sessio
 def test_originals_are_noted_and_then_the_case_can_be_accepted(firm, acceptance, session):
     application = firm.case(exam=UNSEEN)
     assert decide(acceptance, application, Action.ACCEPT).status_code == 422
-    assert acceptance.post(f"/cases/{application.id}/originals", data={"original": ALL_THREE[:2]}).status_code == 422
+    answer = acceptance.post(f"/cases/{application.id}/originals", data={"original": ALL_THREE[:2]})
+    assert (answer.status_code, "The originals were not noted" in answer.text) == (422, True)
     acceptance.post(f"/cases/{application.id}/originals", data={"original": ALL_THREE})
     assert read_scalar(session, select(ExamPass.originals_verified_at)) is not None
     decide(acceptance, application, Action.ACCEPT)
