@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from app.core.vocabulary import PaperKind
+from tests import make
 from tests.web.applications.filing.conftest import TODAY, TRANSFER, Holder, certificate_to_transfer
 
 
@@ -36,3 +38,16 @@ def test_the_expiring_tile_links_to_exactly_what_it_counts(holder):
     assert soon in page
     assert late not in page
     assert "/claims/renewal/add" in page
+
+
+def test_the_tile_of_missing_scans_counts_what_its_list_shows(holder, session):
+    holder.held()  # complete
+    lacking = make.person(holder.enterprise, name="缺件人")
+    session.add(lacking)
+    session.flush()
+    session.add_all(make.complete_papers(lacking, without=(PaperKind.PHOTO,)))
+    session.commit()
+    work = holder.clerk.get("/work/").text
+    tile = re.search(r'href="(/people/list/\?scans=incomplete)"><span>[^<]+</span>\s*<b>(\d+)</b>', work)
+    rows = holder.clerk.get(tile[1]).text.partition("<tbody")[2].count("<tr ")
+    assert (int(tile[2]), rows) == (1, 1)
