@@ -13,7 +13,7 @@ on('change', '[data-dirty]', markDirty);
 on('submit', 'form', (e, form) => {
   if (form.method === 'dialog') return;
   // A download changes nothing and leaves the page: only its own button waits, not the others of the form.
-  const isDownload = e.submitter && e.submitter.hasAttribute('data-download');
+  const isDownload = e.submitter?.hasAttribute('data-download');
   const sent = isDownload ? e.submitter : form;
   if (form.dataset.sent || sent.dataset.sent) {
     e.preventDefault();
