@@ -96,21 +96,13 @@ def identity_is_fixed_by(session: Session, person_id: int, on: date) -> list[Ref
     standing = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
     if in_force := [row.number for row in held if row.status.on(on, row.valid_to) in standing]:
         return [_fixed_by_certificate(in_force[0])]
-    examined = session.scalar(select(exists().where(ExamPass.person_id == person_id)))
-    signup = session.scalar(
-        select(ExamSignup.number)
-        .where(ExamSignup.person_id == person_id, ExamSignup.state != SignupState.SELECTED)
-        .order_by(ExamSignup.id.desc())
-        .limit(1)
-    )
+    reasons = []
     application = session.scalar(
         select(Application.number)
         .where(Application.person_id == person_id, Application.state.in_(UNDER_WAY))
         .order_by(Application.id.desc())
         .limit(1)
     )
-    place = FixPlace("identity", person_id)
-    reasons = []
     if application is not None:
         sentence = _(
             "Application %(number)s is under way under this name and ID number. Withdraw it before they are corrected; once "
@@ -118,23 +110,39 @@ def identity_is_fixed_by(session: Session, person_id: int, on: date) -> list[Ref
             number=application,
         )
         reasons.append(Refusal("settled-by-application", sentence))
-    if examined or signup is not None or held:
-        passed = _(
+    if (examined := _fixed_by_exams(session, person_id)) is not None:
+        reasons.append(examined)
+    elif held:
+        sentence = _(
+            "A certificate that has ended shows this name and ID number: apply for a correction, on which the authority "
+            "decides by the scan of the ID card."
+        )
+        reasons.append(Refusal("settled-by-exam", sentence, place=FixPlace("identity", person_id)))
+    return reasons
+
+
+def _fixed_by_exams(session: Session, person_id: int) -> Refusal | None:
+    """An exam that was passed, or else a submitted sign-up."""
+    signup = session.scalar(
+        select(ExamSignup.number)
+        .where(ExamSignup.person_id == person_id, ExamSignup.state != SignupState.SELECTED)
+        .order_by(ExamSignup.id.desc())
+        .limit(1)
+    )
+    if session.scalar(select(exists().where(ExamPass.person_id == person_id))):
+        sentence = _(
             "An exam was passed under this name and ID number: apply for a correction, on which the authority decides by the "
             "scan of the ID card."
         )
-        signed_up = _(
+    elif signup is not None:
+        sentence = _(
             "Sign-up %(number)s was submitted under this name and ID number: apply for a correction, on which the authority "
             "decides by the scan of the ID card.",
             number=signup,
         )
-        ended = _(
-            "A certificate that has ended shows this name and ID number: apply for a correction, on which the authority "
-            "decides by the scan of the ID card."
-        )
-        sentence = passed if examined else signed_up if signup is not None else ended
-        reasons.append(Refusal("settled-by-exam", sentence, place=place))
-    return reasons
+    else:
+        return None
+    return Refusal("settled-by-exam", sentence, place=FixPlace("identity", person_id))
 
 
 def _fixed_by_certificate(number: str) -> Refusal:

@@ -90,7 +90,10 @@ STOCK: Mapping[str, tuple[object, ...]] = {
     "pledge": (_("The signature of the legal representative is missing."), _NO_SEAL, *_ANY_SCAN),
     "qualifications": (_("The qualification certificate has expired."), *_ANY_SCAN),
     **{f"papers.{kind.value}": (*_ANY_SCAN, _NO_SEAL) for kind in MATTER_PAPERS},
-    **{f"details.{name}": (_AS_IN["old"],) for name in ("old_number", "old_province", "first_issued_on", "valid_to")},
+    **{
+        f"details.{name}": (_AS_IN["old"],)
+        for name in ("old_number", "number_note", "old_province", "first_issued_on", "valid_to")
+    },
     "details.name": (_AS_IN["id_card"],),
     "details.id_number": (_AS_IN["id_card"],),
     "details.declared_on": (_("Differs from the published statement."),),

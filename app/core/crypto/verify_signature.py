@@ -98,19 +98,23 @@ def verify(paper: bytes, trust: TrustedRoots, *, at: datetime) -> SignatureVerdi
     return (_of_ofd if paper.startswith(b"PK") else _of_pdf)(paper, trust, at)
 
 
+# Parts of a certificate are parsed only when they are read: a damaged one raises these then.
+UNREADABLE = (cms.UnsupportedSignature, ValueError, x509.InvalidVersion)
+
+
 # --- OFD --------------------------------------------------------------------------------------------------------
 
 
 def _of_ofd(paper: bytes, trust: TrustedRoots, at: datetime) -> SignatureVerdict:
     try:
         claim = ses.read(paper)
-    except cms.UnsupportedSignature:
+        if claim is None:
+            return SignatureVerdict(Finding.NO_SEAL)
+        maker = (claim.maker,) if claim.maker in trust.roots or _issuer(claim.maker, trust.roots) else ()
+        known = replace(trust, roots=trust.roots if maker else ())  # a seal by an unknown maker is an unknown seal
+        return judge(cms.CmsClaims(claim.certificate, maker, claim.fits), known, at, whole=claim.whole, signed_at=claim.at)
+    except UNREADABLE:
         return SignatureVerdict(Finding.UNKNOWN)
-    if claim is None:
-        return SignatureVerdict(Finding.NO_SEAL)
-    maker = (claim.maker,) if claim.maker in trust.roots or _issuer(claim.maker, trust.roots) else ()
-    known = replace(trust, roots=trust.roots if maker else ())  # a seal by an unknown maker is an unknown seal
-    return judge(cms.CmsClaims(claim.certificate, maker, claim.fits), known, at, whole=claim.whole, signed_at=claim.at)
 
 
 # --- PDF --------------------------------------------------------------------------------------------------------
@@ -146,10 +150,10 @@ def _of_signature(pdf: bytes, found: re.Match[bytes], trust: TrustedRoots, at: d
     digest.update(memoryview(pdf)[after:end])
     try:
         claim = cms.read(_first(bytes.fromhex(written[1:-1].decode())), digest.digest())
-    except cms.UnsupportedSignature:
+        moment = MOMENT.search(pdf, max(0, found.start() - 2000), hole)
+        return judge(claim, trust, at, whole=end == len(pdf), signed_at=_moment(moment))
+    except UNREADABLE:
         return SignatureVerdict(Finding.UNKNOWN, whole=end == len(pdf))
-    moment = MOMENT.search(pdf, max(0, found.start() - 2000), hole)
-    return judge(claim, trust, at, whole=end == len(pdf), signed_at=_moment(moment))
 
 
 def _first(data: bytes) -> bytes:
