@@ -42,6 +42,7 @@ def upgrade() -> None:
     with op.batch_alter_table('identity_correction', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_identity_correction_digest'), ['digest'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_correction_enterprise_id'), ['enterprise_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_identity_correction_asked_at'), ['asked_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_correction_new_name'), ['new_name'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_correction_person_id'), ['person_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_identity_correction_region_code'), ['region_code'], unique=False)
@@ -57,6 +58,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_identity_correction_person_id'))
         batch_op.drop_index(batch_op.f('ix_identity_correction_new_name'))
         batch_op.drop_index(batch_op.f('ix_identity_correction_enterprise_id'))
+        batch_op.drop_index(batch_op.f('ix_identity_correction_asked_at'))
         batch_op.drop_index(batch_op.f('ix_identity_correction_digest'))
 
     op.drop_table('identity_correction')

@@ -59,7 +59,7 @@ class IdentityCorrection(Model):
     state: Mapped[IdentityCorrectionState] = mapped_column(
         Choice(IdentityCorrectionState), default=IdentityCorrectionState.PENDING, index=True
     )
-    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     asked_by: Mapped[str] = mapped_column(String(130))
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     decided_by: Mapped[str] = mapped_column(String(130), default="")

@@ -172,19 +172,14 @@ class MeasureScreen(ModelScreen):
     @route("/decide/<code>", "POST")
     def decide(self, code: str) -> Response:
         """Confirm or refuse the ticked proposals, or the one whose button was pressed."""
-        ids, reason, actor = asked_ids(), asked_reason(), request_context.current_actor()
-        at, office = request_context.now(), request_context.current_office()
+        ids, reason, acting = asked_ids(), asked_reason(), request_context.acting()
         ways = {
             CONFIRM: (status_changes.confirm, gettext("Confirm the measure")),
             REFUSE: (status_changes.refuse, gettext("Refuse the proposal")),
         }
         decide, verb = ways.get(code) or abort(404)
         request_context.require_second_factor()
-        return run_batch(
-            lambda: decide(db.session(), ids, actor, reason=reason, at=at, office=office),
-            verb,
-            url_for(f"{self.endpoint}.list"),
-        )
+        return run_batch(lambda: decide(db.session(), ids, reason=reason, **acting), verb, url_for(f"{self.endpoint}.list"))
 
     @route(f"/{ROW}measure_id>/retract", "POST")
     def retract(self, measure_id: int) -> Response:

@@ -126,15 +126,7 @@ class CorrectionRequestScreen(ModelScreen):
             file.stream.read() if file else b"",
             str(file.filename) if file else "",
         )
-        identity_corrections.ask(
-            db.session(),
-            request_context.store(),
-            item.person_id,
-            asked,
-            request_context.current_actor(),
-            at=request_context.now(),
-            office=request_context.current_office(),
-        )
+        identity_corrections.ask(db.session(), request_context.store(), item.person_id, asked, **request_context.acting())
 
     def redirect_after(self, item: IdentityCorrection, *, new: bool) -> str | None:  # noqa: ARG002
         flash(gettext("The authority now compares it with the scan; you are told by text message."), "success")

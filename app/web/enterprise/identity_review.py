@@ -6,13 +6,10 @@ ID numbers are masked until ``reveal``, which is logged with its reason.
 import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app.accounts import identity_corrections
@@ -25,9 +22,8 @@ from app.models import IdentityCorrection
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW, WithinReach, asked_reason
-from app.web.base.datamodel import COUNT_CAP
 from app.web.base.fab import route
-from app.web.base.review_queue import QueuePosition, Scan
+from app.web.base.review_queue import QueuePosition, Scan, position_in
 from app.web.enterprise.identity_requests import LABELS
 from app.web.enterprise.scans import scan_response
 
@@ -92,14 +88,13 @@ class CorrectionReviewScreen(ModelScreen):
     def decide(self, pk: int) -> Response:
         """核准 or 不予核准; then the next one."""
         follow = self._place(self.get_or_404(pk)).following
-        common: dict[str, Any] = {"at": request_context.now(), "office": request_context.current_office()}
-        session, actor = db.session(), request_context.current_actor()
+        session, acting = db.session(), request_context.acting()
         try:
             answer = request.form.get("decision", "")
             if answer == "yes":
-                done = identity_corrections.approve(session, pk, actor, **common)
+                done = identity_corrections.approve(session, pk, **acting)
             elif answer == "no":
-                done = identity_corrections.reject(session, pk, asked_reason(), actor, **common)
+                done = identity_corrections.reject(session, pk, asked_reason(), **acting)
             else:
                 abort(400)
             session.commit()
@@ -150,22 +145,7 @@ class CorrectionReviewScreen(ModelScreen):
 
     def _place(self, correction: IdentityCorrection) -> QueuePosition:
         """The position in the list that it was opened from."""
-        home = url_for(f"{self.endpoint}.list")
-        address = safe_next(home)
-        parts = urlsplit(address)
-        query = MultiDict(parse_qsl(parts.query)) if parts.path == home else MultiDict()
-        return QueuePosition(
-            self.list_title, address if parts.path == home else home, tuple(self._ids(query)), correction.id, _page_of
-        )
-
-    def _ids(self, source: MultiDict[str, str]) -> builtins.list[int]:
-        asked = self.asked(source)
-        column = getattr(IdentityCorrection, asked.sort)
-        pk = IdentityCorrection.id
-        order = (column.desc(), pk.desc()) if asked.descending else (column.asc(), pk.asc())
-        query = self.datamodel.within_reach(*asked.conditions.values())
-        rows: Sequence[Any] = query.with_entities(pk).order_by(*order).limit(COUNT_CAP).all()
-        return [row[0] for row in rows]
+        return position_in(self, safe_next(""), correction.id, _page_of)
 
 
 def _page_of(pk: int, address: str) -> str:
