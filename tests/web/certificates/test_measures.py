@@ -7,8 +7,10 @@ from sqlalchemy import select
 
 from app.core.clock import now, office_day
 from app.core.vocabulary import CertificateStatus, MeasureGround, MeasureState, Role
+from app.db.session import db
 from app.models import AuditEntry, CertificateMeasure, Message, Person, PublicNotice
 from tests import make, measures
+from tests.query_counter import queries, tables_read_whole
 from tests.web.certificates.bureau import DECISION
 
 
@@ -163,3 +165,14 @@ def test_the_ban_is_named_on_the_persons_page_in_the_picker_and_when_filing(bure
         page = clerk.get(address).text
         assert until in page, address
         assert ground in page, address
+
+
+@pytest.mark.parametrize("question", ["", "?state=proposed", "?state=confirmed", "?proposed_at=2026-03"])
+def test_the_list_is_read_by_indexes(bureau, session, question):
+    bureau.propose()
+    approver = bureau.browser(Role.APPROVER)
+    with approver.application.app_context(), queries(db.engine) as asked:
+        assert approver.get(f"/measures/{question}").status_code == 200
+    listed = [statement for statement in asked if "certificate_measure" in statement]
+    assert listed
+    assert not [statement for statement in listed if "certificate_measure" in tables_read_whole(session, statement)]

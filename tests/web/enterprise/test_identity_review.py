@@ -3,8 +3,10 @@
 from sqlalchemy import select
 
 from app.core.vocabulary import AuditAction, IdentityCorrectionState, Role
+from app.db.session import db
 from app.models import AuditEntry
 from tests import make
+from tests.query_counter import queries, tables_read_whole
 from tests.web.enterprise.identity_steps import apply, corrections
 
 pytest_plugins = ("tests.web.enterprise.identity_steps",)  # its fixture
@@ -60,3 +62,14 @@ def test_a_rejection_needs_its_reason_and_keeps_the_form(firm):
     assert "与身份证不一致" in firm.browser(CLERK).get("/identity-requests/").text
     assert corrections(firm)[0].state is IdentityCorrectionState.REJECTED
     assert person.name == "李雷"
+
+
+def test_the_list_is_read_by_indexes(firm, session):
+    apply(firm, firm.passer())
+    officer = firm.browser(OFFICER)
+    for question in ("", "?state=pending", "?state=approved"):
+        with officer.application.app_context(), queries(db.engine) as asked:
+            assert officer.get(f"/identity-reviews/{question}").status_code == 200
+        listed = [statement for statement in asked if "identity_correction" in statement]
+        assert listed
+        assert not [statement for statement in listed if "identity_correction" in tables_read_whole(session, statement)]
