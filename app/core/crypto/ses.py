@@ -33,6 +33,7 @@ LISTED = (
 SM3 = "1.2.156.10197.1.401"
 VERSION = 4  # of both structures, in the standard of 2020
 MOST_PARTS, LARGEST_PART, LARGEST = 64, 16 * 1024 * 1024, 32 * 1024 * 1024
+PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others raise errors of their own and use more memory
 Parts = dict[str, bytes]
 
 # --- structures -----------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def unzip_parts(data: bytes) -> Parts:
             sizes = [entry.file_size for entry in entries]
             if len(entries) > MOST_PARTS or len(names) < len(entries) or max(sizes, default=0) > LARGEST_PART:
                 raise UnsupportedSignature
-            if sum(sizes) > LARGEST:
+            if sum(sizes) > LARGEST or any(entry.compress_type not in PACKING for entry in entries):
                 raise UnsupportedSignature
             return {entry.filename: _part(file, entry) for entry in entries}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as fault:

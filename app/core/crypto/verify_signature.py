@@ -25,6 +25,7 @@ from app.core.vocabulary import Term
 
 MOST_SEALS = 8  # of one file; more are ignored
 LONGEST_CHAIN = 4
+LONGEST_SIGNATURE = 2 * 64 * 1024 * 2  # hex digits with their padding: one DER element with two bytes of length, twice
 
 
 class Finding(Term):
@@ -141,7 +142,7 @@ def _of_signature(pdf: bytes, found: re.Match[bytes], trust: TrustedRoots, at: d
     """The verdict on one signature; None if it is not a signature."""
     hole, after, rest = map(int, found.groups())
     end = after + rest
-    if not hole + 2 < after <= end <= len(pdf):
+    if not hole + 2 < after <= end <= len(pdf) or after - hole > LONGEST_SIGNATURE:
         return None
     written = pdf[hole:after]
     if not re.fullmatch(rb"<(?:[0-9A-Fa-f]{2})+>", written):

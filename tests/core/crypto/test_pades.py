@@ -26,7 +26,7 @@ from app.core import atomic_file
 from app.core.crypto import cms, demo_ca, pades
 from app.core.crypto.demo_ca import EmbeddedSeal, SealFolder, establish, renew, revoke, seal_statuses
 from app.core.crypto.seal_provider import SealUnavailable, Suite
-from app.core.crypto.verify_signature import Finding, TrustedRoots, describe, trusted_roots, verify
+from app.core.crypto.verify_signature import LONGEST_SIGNATURE, Finding, TrustedRoots, describe, trusted_roots, verify
 from tests import make
 from tests.certificates.pdf.conftest import FACE
 from tests.seals import SITE, embedded
@@ -271,6 +271,13 @@ def test_no_bytes_crash_the_signature_reader(data):
     for head in (b"", b"\x30\x82\x01\x00", b"\x30\x80"):
         with pytest.raises(cms.UnsupportedSignature):
             cms.read(head + data, b"d" * 32)
+
+
+def test_a_signature_longer_than_any_is_not_read(folder):
+    digits = LONGEST_SIGNATURE
+    pdf = b"%PDF-1.7\n<" + b"30" * (digits // 2) + b">"
+    ranges = b"/ByteRange[0 %010d %010d %010d]" % (9, len(pdf), 0)
+    assert verify(pdf + ranges, trusted_roots(folder), at=AT).finding is Finding.NO_SEAL
 
 
 @settings(max_examples=100, deadline=None)

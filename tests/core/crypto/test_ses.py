@@ -180,6 +180,20 @@ def test_a_zip_with_duplicate_names_is_refused(parts):
         ses.unzip_parts(output.getvalue())
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "lzma"])
+@pytest.mark.parametrize("damaged", [False, True], ids=["sound", "damaged"])
+def test_a_part_packed_as_no_ofd_is_has_an_unknown_seal(folder, parts, packing, damaged):
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", packing) as file:
+        for name, part in parts.items():
+            file.writestr(name, part)
+    data = output.getvalue()
+    if damaged:
+        start = data.index(name := next(iter(parts)).encode()) + len(name)
+        data = data[: start + 2] + bytes(40) + data[start + 42 :]
+    assert verify(data, trusted_roots(folder), at=AT).finding is Finding.UNKNOWN
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0, 0.999999), st.integers(1, 255))
 def test_changing_any_byte_of_the_file_raises_nothing_unexpected(folder_and_file, where, flip):
