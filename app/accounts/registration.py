@@ -50,16 +50,13 @@ def enterprise_by_code(session: Session, uscc: str) -> Enterprise | None:
     return session.scalars(select(Enterprise).where(Enterprise.uscc == uscc)).one_or_none()
 
 
-def registration_refusals(session: Session, data: RegistrationRequest, username: str) -> Iterator[Refusal]:
-    """Everything that stands against a first registration. A rejected one is corrected with ``resubmit``."""
+def faults(data: RegistrationRequest, username: str) -> Iterator[Refusal]:
+    """What is wrong with the form by itself. Tells nothing of what is registered."""
     for field, parse in (("uscc", parse_credit_code), ("legal_representative", parse_name), ("contact", parse_name)):
         try:
             parse(getattr(data, field))
         except BadNumber as error:
             yield Refusal(error.code, error.sentence, field)
-    existing = enterprise_by_code(session, data.uscc)
-    if existing is not None:
-        yield _already_registered(existing)
     name = fold_user_name(username)
     if not SHORTEST <= len(name) <= LONGEST or "@" in name or any(mark.isspace() for mark in name):
         yield Refusal(
@@ -71,7 +68,13 @@ def registration_refusals(session: Session, data: RegistrationRequest, username:
             ),
             "username",
         )
-    elif session.scalar(select(Account.id).where(Account.username == name)) is not None:
+
+
+def _conflicts(session: Session, data: RegistrationRequest, username: str) -> Iterator[Refusal]:
+    existing = enterprise_by_code(session, data.uscc)
+    if existing is not None:
+        yield _already_registered(existing)
+    if session.scalar(select(Account.id).where(Account.username == fold_user_name(username))) is not None:
         yield Refusal("username-taken", _("This user name is taken."), "username")
 
 
@@ -88,8 +91,11 @@ def _already_registered(enterprise: Enterprise) -> Refusal:
 
 
 def register(session: Session, data: RegistrationRequest, licence: InspectedFile, *, username: str, at: datetime) -> Account:
-    """Create the enterprise, pending approval, and its clerk's account without a password. Raises ``Unmet``."""
-    if refusals := list(registration_refusals(session, data, username)):
+    """Create the enterprise, pending approval, and its clerk's account without a password. Raises ``Unmet``.
+
+    Its refusals tell whether the enterprise and the user name are known: the caller has proved the mobile.
+    """
+    if refusals := [*faults(data, username), *_conflicts(session, data, username)]:
         raise Unmet(refusals)
     name, row = fold_user_name(username), Account.roles.property.mapper.class_
     enterprise = Enterprise(uscc=data.uscc, source=AccountSource.CLOUD)
@@ -105,7 +111,7 @@ def register(session: Session, data: RegistrationRequest, licence: InspectedFile
             account.roles = list(roles)  # after the account is in the session, else SQLAlchemy warns
     except IntegrityError:  # a concurrent registration committed first
         overtaken = Refusal("overtaken", _("Somebody registered the same at this moment. Please check and send once more."))
-        raise Unmet(list(registration_refusals(session, data, username)) or [overtaken]) from None
+        raise Unmet(list(_conflicts(session, data, username)) or [overtaken]) from None
     return account
 
 

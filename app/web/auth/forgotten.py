@@ -30,7 +30,6 @@ from app.web.base.fab import BaseView, expose, no_cache
 from app.web.forms import AppForm, Required, SecretTextField, TextField, TextLength, place_refusals
 
 PURPOSE = ChallengeKind.SMS_RESET
-CONFIRMED, CONSUMED = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
 
 
 class ForgottenForm(SmsForm):
@@ -60,12 +59,6 @@ def account_for(session: Session, username: str, mobile: str) -> Account | None:
     return account if account is not None and may_reset(account) else None
 
 
-def confirmed(session: Session, browser: str) -> Challenge | None:
-    """The unused challenge for which this browser has entered the code."""
-    wanted = select(Challenge).where(Challenge.kind == PURPOSE, Challenge.state == CONFIRMED, Challenge.browser == browser)
-    return session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
-
-
 class ForgottenView(BaseView):
     route_base = "/login/forgotten"
     default_view = "form"
@@ -86,7 +79,7 @@ class ForgottenView(BaseView):
                 return self._page(form, sent=True)
             sms_codes.right(
                 db.session(), db.engine, PURPOSE, form.mobile.data or "", pre_login_cookie.browser(), form.code.data,
-                at=request_context.now(), to=CONFIRMED, lasts=2 * sms_codes.LASTS,
+                at=request_context.now(), to=ChallengeState.CONFIRMED, lasts=2 * sms_codes.LASTS,
             )  # fmt: skip
         except AppError as error:
             db.session().rollback()
@@ -110,7 +103,7 @@ class ForgottenView(BaseView):
     @no_cache
     def renew(self) -> Response:
         """The second step: once, within ten minutes, for the browser that entered the code."""
-        asked = confirmed(db.session(), pre_login_cookie.browser())
+        asked = sms_codes.confirmed(db.session(), PURPOSE, pre_login_cookie.browser())
         if asked is None or not challenges.is_alive(asked, request_context.now()):
             flash(gettext("Please show first that the account is yours."), "warning")
             return redirect(url_for("ForgottenView.form"), 303)
@@ -131,9 +124,7 @@ class ForgottenView(BaseView):
         session, at = db.session(), request_context.now()
         number, account_id, browser, name = asked.id, account.id, pre_login_cookie.browser(), account.username
         mobile = (asked.evidence or {})["mobile"]
-        if not challenges.advance(session, number, PURPOSE, CONFIRMED, CONSUMED, at=at, browser=browser):
-            session.rollback()
-            raise Stale
+        sms_codes.use(session, number, PURPOSE, browser, at=at)
         account = session.get_one(Account, account_id)
         if account.mobile != mobile or not may_reset(account):  # changed since the code was shown
             raise Stale

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import challenges, rate_limit
 from app.accounts.rate_limit import DAY
-from app.core.errors import AppError, NotFound, Refusal, TooMany
+from app.core.errors import AppError, NotFound, Refusal, Stale, TooMany
 from app.core.identifiers import fold
 from app.core.office import Office
 from app.core.vocabulary import ChallengeKind, ChallengeState
@@ -103,6 +103,40 @@ def right(
         raise WrongCode
     rate_limit.clear(engine, key)
     return challenges.get_own(session, number, purpose, browser)
+
+
+def confirm(
+    session: Session,
+    engine: Engine,
+    purpose: ChallengeKind,
+    mobile: str,
+    browser: str,
+    code: str,
+    *,
+    at: datetime,
+    lasts: timedelta,
+) -> Challenge:
+    """As ``right``, but the code stays good in this browser, for the same mobile, for ``lasts`` until ``use``."""
+    earlier = confirmed(session, purpose, browser)
+    if earlier is not None and challenges.is_alive(earlier, at) and (earlier.evidence or {})["mobile"] == mobile:
+        return earlier
+    return right(session, engine, purpose, mobile, browser, code, at=at, to=ChallengeState.CONFIRMED, lasts=lasts)
+
+
+def confirmed(session: Session, purpose: ChallengeKind, browser: str) -> Challenge | None:
+    """The unused challenge for which this browser has entered the code; it may have expired."""
+    wanted = select(Challenge).where(
+        Challenge.kind == purpose, Challenge.state == ChallengeState.CONFIRMED, Challenge.browser == browser
+    )
+    return session.scalars(wanted.order_by(Challenge.made_at.desc()).limit(1)).one_or_none() if browser else None
+
+
+def use(session: Session, number: str, purpose: ChallengeKind, browser: str, *, at: datetime) -> None:
+    """Use up a confirmed code in the caller's transaction; raises ``Stale`` if that was done already."""
+    confirmed_state, used = ChallengeState.CONFIRMED, ChallengeState.CONSUMED
+    if not challenges.advance(session, number, purpose, confirmed_state, used, at=at, browser=browser):
+        session.rollback()
+        raise Stale
 
 
 def sent_to(session: Session, browser: str) -> int | None:

@@ -1,9 +1,10 @@
 """企业注册: the public page where an enterprise registers; the result comes by text message.
 
-Two steps in one browser: a code by text message, then the enterprise's data. The code is checked last, so that other
-mistakes do not use it up. Registering signs nobody in.
+Two steps in one browser: a code by text message, then the enterprise's data. A right code stays good while the holder of
+the mobile corrects the form. Registering signs nobody in.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from flask import flash, redirect, url_for
@@ -41,6 +42,7 @@ from app.web.forms import (
 
 AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60
+CODE_LASTS = timedelta(minutes=30)  # a right code, while the form is corrected
 
 
 class MobileForm(captcha.PictureForm):
@@ -135,29 +137,30 @@ def _particulars_form(mobile: str = "") -> EnrolmentForm:
 
 
 def _enrol(form: EnrolmentForm) -> None:
-    """Checks everything else before the code is used up; constraints of the database come after it."""
+    """Whether an enterprise or a user name is known is told only after the code was right, to the mobile's holder."""
     session, at, office = db.session(), request_context.now(), request_context.current_office()
     claim = RegistrationRequest(**{name: str(form[name].data) for name in RegistrationRequest.__dataclass_fields__})
     username, password = str(form.username.data), str(form.password.data)
     if password != form.again.data:
         raise Unmet.because(Refusal("password-differs", _("The two passwords differ."), "again"))
-    there = registration.enterprise_by_code(session, claim.uscc)
-    mine = _proved(claim, username, password) if there is not None and there.registration is Registration.REJECTED else None
-    if mine is None:
-        refusals = [*registration.registration_refusals(session, claim, username)]
-        refusals += passwords.weaknesses(password, username, office, also=(claim.name,))
-        if refusals:
-            raise Unmet(refusals)
+    if wrong := list(registration.faults(claim, username)):
+        raise Unmet(wrong)
     licence = _licence(form)
-    sms_codes.right(
-        session, db.engine, ChallengeKind.SMS_REGISTER, claim.mobile, pre_login_cookie.browser(), str(form.code.data), at=at
-    )
+    browser, kind = pre_login_cookie.browser(), ChallengeKind.SMS_REGISTER
+    code = sms_codes.confirm(session, db.engine, kind, claim.mobile, browser, str(form.code.data), at=at, lasts=CODE_LASTS).id
+    there = registration.enterprise_by_code(session, claim.uscc)
+    mine = None
+    if there is not None and there.registration is Registration.REJECTED:
+        mine = _proved(claim, username, password)
+    elif weak := list(passwords.weaknesses(password, username, office, also=(claim.name,))):
+        raise Unmet(weak)
     session.info.update(actor=username[:64])
     if mine is not None:
         registration.resubmit(session, claim, licence, session.get_one(Account, mine), at=at)
     else:
         account = registration.register(session, claim, licence, username=username, at=at)
         set_password(account, password, must_change=False)
+    sms_codes.use(session, code, kind, browser, at=at)
     session.commit()
 
 

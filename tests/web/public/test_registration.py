@@ -83,8 +83,8 @@ def test_registration_from_form_to_approval(browser, session, signed_in):
     sent = browser.post("/register/enterprise", data=filled(code))
     assert (sent.status_code, sent.headers["Location"]) == (303, "/login/")
     assert "正在审核" in browser.post("/login/", data={"username": "xinye", "password": PASSWORD}).text
-    again = browser.post("/register/enterprise", data=filled(code, username="other"))
-    assert (again.status_code, "请勿重复注册" in again.text) == (422, True)
+    used = browser.post("/register/enterprise", data=filled(code, username="other"))
+    assert (used.status_code, "短信验证码错误" in used.text) == (422, True)
     admin = rolling_back(signed_in(make.account(session, "admin", Role.ADMIN)), session, "zh")
     number = session.scalar(select(Enterprise.id))
     assert "湖南新业建设有限公司" in admin.get("/enterprises/list/?registration=pending").text
@@ -103,6 +103,26 @@ def test_code_of_another_browser_or_number_is_refused(app, browser, session):
     for thief, form in ((other, filled(code)), (browser, filled(code, mobile="13900000001"))):
         assert thief.post("/register/enterprise", data=form).status_code == 422
     assert count(session, Enterprise) == 0
+
+
+@pytest.mark.parametrize("proved", [False, True], ids=["without the code", "with it"])
+def test_only_who_has_the_code_is_told_that_an_enterprise_or_user_name_is_known(browser, session, pending, proved):
+    ask_code(browser, "13900000001")
+    code = code_of(session)
+    for known, told in (({"uscc": make.uscc(77)}, "请勿重复注册"), ({"username": "xinye"}, "用户名已被使用")):
+        facts = {"uscc": make.uscc(90), "username": "another", "mobile": "13900000001", **known}
+        answer = browser.post("/register/enterprise", data=filled(code if proved else "wrong", **facts))
+        assert (answer.status_code, told in answer.text) == (422, proved)
+    assert count(session, Enterprise) == 1
+
+
+def test_a_right_code_stays_good_while_the_form_is_corrected_and_is_used_once(browser, session):
+    ask_code(browser)
+    code = code_of(session)
+    weak = browser.post("/register/enterprise", data=filled(code, password="short", again="short"))
+    assert (weak.status_code, browser.post("/register/enterprise", data=filled(code)).status_code) == (422, 303)
+    other = filled(code, uscc=make.uscc(90), username="another")
+    assert (browser.post("/register/enterprise", data=other).status_code, count(session, Enterprise)) == (422, 1)
 
 
 def test_rejected_registration_cannot_be_corrected_by_others(app, browser, session, pending):
