@@ -1,6 +1,6 @@
 """A fake clamd behind a real socket: INSTREAM, finds EICAR, can be told to misbehave."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from socketserver import BaseRequestHandler, ThreadingTCPServer, ThreadingUnixStreamServer
@@ -16,6 +16,7 @@ class Daemon:
     reply: bytes | None = None  # overrides the verdict
     silent: bool = False
     let_go: Event = field(default_factory=Event)
+    before: Callable[[], object] = lambda: None  # called before the verdict
 
     def verdict(self, data: bytes) -> bytes:
         if self.reply is not None:
@@ -48,6 +49,7 @@ def clamd(path: str = "") -> Iterator[Daemon]:
             while size := int.from_bytes(self.read(4), "big"):
                 data += self.read(size)
             daemon.asked.append(data)
+            daemon.before()
             if daemon.silent:
                 daemon.let_go.wait(10)
             self.request.sendall(daemon.verdict(data))

@@ -24,8 +24,8 @@ from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import IdentityCorrectionState, PaperKind, Role, SignupState
 from app.files.fonts import parse_printable_name
-from app.files.inspect import LIMITS, FileRefused, InspectedFile, inspect
-from app.files.storage import Store
+from app.files.inspect import FileRefused, InspectedFile
+from app.files.storage import Store, keep_scan
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, IdentityCorrection, Paper, Person
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import system_message
@@ -55,8 +55,11 @@ def ask(
 ) -> IdentityCorrection:
     """Apply for a correction. Raises ``Unmet`` with everything that stands in the way, ``NotFound`` for others' people."""
     actor.demand(Role.ENTERPRISE_CLERK)
+    wrong: list[Refusal] = []
+    scan = _inspected(store, asked, wrong, office)  # before the person is locked
     person = _own_person(session, person_id, actor)
-    new, wrong = _parsed(asked, person, office_day(at), office.least_age)
+    new, bad = _parsed(asked, person, office_day(at), office.least_age)
+    wrong += bad
     reason = " ".join(mask_numbers(asked.reason).split())
     if not 2 <= len(reason) <= LONGEST_REASON:
         wrong.append(Refusal("reason-missing", _("Please give the reason in detail."), "reason"))
@@ -66,7 +69,6 @@ def ask(
         wrong.append(
             Refusal("correction-pending", _("A correction of %(name)s awaits a decision already.", name=person.name))
         )
-    scan = _inspected(store, asked, wrong, office)
     if wrong or scan is None:
         raise Unmet(wrong)
     assert person.enterprise is not None  # noqa: S101 - the actor's own
@@ -80,7 +82,7 @@ def ask(
         new_id_number=new["id_number"],
         reason=reason,
         filename=scan.name,
-        digest=store.put(scan.data),
+        digest=scan.digest,
         mime=scan.mime,
         size=len(scan.data),
         asked_at=at,
@@ -240,15 +242,13 @@ def _parsed(asked: CorrectionRequest, person: Person, on: date, least_age: int) 
 
 
 def _inspected(store: Store, asked: CorrectionRequest, wrong: list[Refusal], office: Office) -> InspectedFile | None:
-    """The scan as it may be stored; what is wrong with it is added to ``wrong``."""
+    """The scan, stored; what is wrong with it is added to ``wrong``."""
     if not asked.scan:
         missing = _("Please add a scan of the ID card, both sides in one file.")
         wrong.append(Refusal("missing-id_card", missing, "paper_id_card"))
         return None
     try:
-        store.screen(asked.scan, asked.filename)
-        name = mask_numbers(asked.filename).replace("*", "_")
-        return inspect(asked.scan, name, photo=False, limits=replace(LIMITS, bytes=office.scan_bytes))
+        return keep_scan(store, asked.scan, asked.filename, office=office)
     except FileRefused as error:
         wrong.append(Refusal(error.code, error.sentence, "paper_id_card"))
         return None

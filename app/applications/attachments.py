@@ -5,7 +5,6 @@ with. The bytes are in ``Store``. Papers of an application are handed in by its 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _
@@ -16,10 +15,8 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, must_reach, reaches
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Stale
-from app.core.office import Office
-from app.core.redaction import mask_numbers
 from app.core.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
-from app.files.inspect import LIMITS, inspect
+from app.files.inspect import InspectedFile
 from app.files.storage import Store
 from app.models import Application, Enterprise, Paper, Person, Qualification
 
@@ -47,36 +44,19 @@ _OWNERS: Mapping[type[Owner], tuple[str, tuple[PaperKind, ...]]] = {
 }
 
 
-def attach(
-    session: Session,
-    store: Store,
-    owner: Owner,
-    kind: PaperKind,
-    data: bytes,
-    filename: str,
-    actor: Actor,
-    *,
-    at: datetime,
-    office: Office,
-) -> Paper:
-    """Store a scan for a person, qualification, enterprise or application of the actor's; it becomes the current one.
+def attach(session: Session, owner: Owner, kind: PaperKind, scan: InspectedFile, actor: Actor, *, at: datetime) -> Paper:
+    """A kept scan for a person, qualification, enterprise or application of the actor's; it becomes the current one.
 
-    Raises ``FileRefused`` (what is wrong with the file), ``NotFound`` for what is not the actor's own.
+    Raises ``NotFound`` for what is not the actor's own.
     """
     actor.demand(Role.ENTERPRISE_CLERK)
     _must_take(owner, kind, actor)
-    store.screen(data, filename)
-    limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
-    # File names often hold names and ID numbers; "*" is not allowed in file names.
-    filename = mask_numbers(filename).replace("*", "_")
-    scan = inspect(data, filename, photo=kind is PaperKind.PHOTO, limits=limits)
-    digest = store.put(scan.data)
     _retire(session, owner, kind, at)
     paper = Paper(
         kind=kind,
         enterprise_id=actor.enterprise_id,
         filename=scan.name,
-        digest=digest,
+        digest=scan.digest,
         mime=scan.mime,
         size=len(scan.data),
         uploaded_at=at,

@@ -7,7 +7,7 @@ an end. A suspension ends on the day after its term (``end_suspensions``) or by 
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -35,8 +35,7 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.files import fonts
-from app.files.inspect import LIMITS, inspect
-from app.files.storage import Store
+from app.files.storage import Store, keep_scan
 from app.models import Account, Certificate, CertificateMeasure, Person
 from app.outbox import public_notices, sms
 from app.outbox.sms_texts import (
@@ -132,10 +131,8 @@ class Proposal:
 
 def keep_document(store: Store, data: bytes, filename: str, office: Office) -> MeasureDocument:
     """Inspect and store the scan of a document. What is never proposed is removed by the nightly sweep of the store."""
-    store.screen(data, filename)
-    name = mask_numbers(filename).replace("*", "_")
-    scan = inspect(data, name, photo=False, limits=replace(LIMITS, bytes=office.scan_bytes))
-    return MeasureDocument(store.put(scan.data), scan.mime, scan.name)
+    scan = keep_scan(store, data, filename, office=office)
+    return MeasureDocument(scan.digest, scan.mime, scan.name)
 
 
 def propose(

@@ -28,7 +28,7 @@ def unlock(settings: Settings) -> None:
 db = SQLA(metadata=Model.metadata)
 
 # SQLite has one writer, and a read transaction that starts to write may fail at once. So each transaction declares at its
-# start whether it writes (the default). Requests set this from their method.
+# start whether it writes (the default). A request reads until its body has come and its files are checked.
 reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 
@@ -183,4 +183,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Any) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN" if reading.get() else "BEGIN IMMEDIATE")
+        reads = reading.get()
+        connection.connection.execute(f"PRAGMA query_only={reads}")  # a forgotten ``begin_writing`` fails always
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

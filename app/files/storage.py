@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +18,9 @@ from flask_babel import lazy_gettext as _
 from app.core.atomic_file import flush_folder
 from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
 from app.core.errors import AppError
-from app.files.inspect import refusal
+from app.core.office import Office
+from app.core.redaction import mask_numbers
+from app.files.inspect import LIMITS, InspectedFile, inspect, refusal
 
 
 class ScannerUnavailable(Exception):
@@ -204,6 +207,19 @@ class Store:
             os.fchmod(file.fileno(), 0o600)
             fcntl.flock(file, operation)
             yield
+
+
+def keep_scan(store: Store, data: bytes, filename: str, *, photo: bool = False, office: Office) -> InspectedFile:
+    """Check a scan and store its bytes. Raises ``FileRefused``. What no row ever names is removed by the nightly sweep.
+
+    Takes up to seconds, so it is called before the transaction that attaches the scan begins.
+    """
+    store.screen(data, filename)
+    limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
+    # File names often hold names and ID numbers; "*" is not allowed in file names.
+    scan = inspect(data, mask_numbers(filename).replace("*", "_"), photo=photo, limits=limits)
+    store.put(scan.data)
+    return scan
 
 
 def _purpose(digest: str) -> str:

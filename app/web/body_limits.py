@@ -13,6 +13,7 @@ FORM, TYPED = "application/x-www-form-urlencoded", frozenset({"application/x-www
 SMALL = 64 * KIB
 SIGNED_IN_FORM = 4 * MIB  # ten thousand ticked rows are 300 KB
 SHEET, SCANS = 12 * MIB, 64 * MIB
+# Their views call ``request_context.begin_writing`` themselves, when the files are checked.
 FILES: Mapping[str, int] = {
     "ListCheckView.check": 3 * MIB,
     "SealView.check": 5 * MIB,
@@ -21,6 +22,7 @@ FILES: Mapping[str, int] = {
     "LegacyView.hand_in": 22 * MIB,
     **dict.fromkeys(("PersonScreen.add", "PersonScreen.edit", "QualificationScreen.add", "QualificationScreen.edit"), SCANS),
     **dict.fromkeys(("EnterpriseView.mine", "ClaimView.add", "ClaimView.edit", "CorrectionView.edit"), SCANS),
+    **dict.fromkeys(("CorrectionRequestScreen.ask", "StandingView.propose"), SHEET),
 }
 LONG_FORMS: Mapping[str, int] = dict.fromkeys(("ListCheckView.check", "ListCheckView.answer"), MIB)  # anonymous visitors, too
 MOST_FIELDS = 100_000  # of a form without files: the largest batch and its reasons, several times over
@@ -36,6 +38,14 @@ def check_body_size() -> None:
         raise RequestEntityTooLarge
     if request.mimetype == FORM:
         _check_form_size(request.get_data(), announced, most)
+
+
+def receive_body() -> None:
+    """Wait for the whole body; files go to temporary files."""
+    if request.mimetype in TYPED:
+        request.form  # noqa: B018 - parsed on first use
+    else:
+        request.get_data()
 
 
 def _check_form_size(data: bytes, announced: int | None, most: int) -> None:

@@ -1,7 +1,7 @@
 """What happens before and after every request, and the application's own WSGI layers.
 
 Without a session only the endpoints of ``permissions.ANONYMOUS`` are served. Bodies are measured before they are parsed. A
-GET opens a read-only transaction.
+transaction that writes begins after the whole body has come.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ from app.db.session import db, reading
 from app.web import request_context
 from app.web.auth.permissions import ANONYMOUS
 from app.web.base.error_pages import error_page, wants_json
-from app.web.body_limits import check_body_size
+from app.web.body_limits import FILES, check_body_size, receive_body
 from app.web.security_headers import ALWAYS, PAGE_POLICY, STATIC, after_request
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def day(on: date | datetime | None) -> str:
 
 def before_request() -> Response | None:
     g.request_id = uuid4().hex[:16]
-    reading.set(request.method in READS)
+    reading.set(True)
     if request.endpoint in STATIC:
         return None
     # For the audit log, which is below the web layer and cannot ask for them.
@@ -125,7 +125,13 @@ def before_request() -> Response | None:
     check_body_size()
     # An unknown address is left to Flask: 404, 405.
     known = request.endpoint is not None and request.endpoint not in ANONYMOUS
-    return redirect_to_login() if known and request_context.current_actor().id is None else None
+    if known and request_context.current_actor().id is None:
+        return redirect_to_login()
+    if request.method not in READS:
+        receive_body()
+        if request.endpoint not in FILES:  # those begin to write when the files are checked
+            request_context.begin_writing()
+    return None
 
 
 def redirect_to_login() -> Response:

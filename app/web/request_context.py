@@ -53,6 +53,17 @@ def office_then(at: datetime) -> Office:
     return office_at(current_office(), g.pasts, at)
 
 
+def begin_writing() -> None:
+    """End the reading transaction of a request that writes; the next one may write. Changes nothing the second time.
+
+    Called when the whole body has come and the files in it are checked, so that no clerk's slow line or heavy picture
+    keeps others from writing. What was loaded is loaded again.
+    """
+    if reading.get():
+        db.session.rollback()
+        reading.set(False)
+
+
 def store() -> Store:
     return Store(settings().blobs, providers.scanner_of(settings()))
 

@@ -3,19 +3,22 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from flask import url_for
+from flask import g, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 
 from app.accounts.access import reaches
 from app.applications.attachments import Owner, attach, current, discard
 from app.certificates.status_changes import MeasureDocument, keep_document
 from app.core.errors import Refusal, Unmet
+from app.core.office import Office
 from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind
 from app.exams import SIGNUP_PAPERS
-from app.files.inspect import FileRefused
+from app.files.inspect import FileRefused, InspectedFile
+from app.files.storage import Store, keep_scan
 from app.matters import standard_papers
 from app.models import Paper
 from app.web import request_context
@@ -62,20 +65,44 @@ def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind,
         field.removable = field.current is not None and bool(field.current.url)
 
 
+def take_scans() -> None:
+    """Check and store every scan sent with the form, then begin the transaction that writes; see ``taken``."""
+    store, office = request_context.store(), request_context.current_office()
+    sent = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
+    g.taken = {name: _checked(store, name, file, office) for name, file in reversed(sent)}  # of two, a form takes the first
+    request_context.begin_writing()
+
+
+def _checked(store: Store, name: str, file: FileStorage, office: Office) -> InspectedFile | FileRefused:
+    data = file.stream.read()
+    file.stream.seek(0)
+    try:
+        return keep_scan(store, data, str(file.filename), photo=PaperKind.PHOTO.value in name, office=office)
+    except FileRefused as error:
+        return error
+
+
+def taken(name: str) -> InspectedFile:
+    """The scan that ``take_scans`` found in this field. Raises ``FileRefused``."""
+    found: InspectedFile | FileRefused = g.taken[name]
+    if isinstance(found, FileRefused):
+        raise found
+    return found
+
+
 def store_scans(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
-    """Attach the chosen files, discard the ticked ones. Raises ``Unmet`` naming every bad file."""
-    store, acting = request_context.store(), request_context.acting()
+    """Attach the scans taken, discard the ticked ones. Raises ``Unmet`` naming every bad file."""
+    actor, at = request_context.current_actor(), request_context.now()
     there = current(session, owner)
     refusals: list[Refusal] = []
     for kind in kinds:
         field = form[field_name(kind)]
         if field.data is None:
             if field.removed and kind in there:
-                discard(session, there[kind].id, acting["actor"], at=acting["at"])
+                discard(session, there[kind].id, actor, at=at)
             continue
-        data, name = field.data.stream.read(), str(field.data.filename)
         try:
-            attach(session, store, owner, kind, data, name, **acting)
+            attach(session, owner, kind, taken(field.name), actor, at=at)
         except FileRefused as error:
             refusals.append(Refusal(error.code, error.sentence, field.name))
     if refusals:

@@ -9,7 +9,7 @@ from app.applications.attachments import attach, current, discard, may_open
 from app.core.errors import AppError, NotFound, Stale
 from app.core.vocabulary import PaperKind, Role
 from app.files.inspect import FileRefused
-from app.files.storage import Store
+from app.files.storage import Store, keep_scan
 from app.models import Paper, Person
 from tests import make
 from tests.at_once import at_once
@@ -36,7 +36,8 @@ def picture(shade="#336699", size=(800, 600)):
 
 def hand_in(session, store, owner, kind, office, data=None, name="扫描.jpg", actor=None):
     clerk = actor or make.clerk(owner.enterprise)
-    return attach(session, store, owner, kind, data or picture(), name, clerk, at=make.NOON, office=office)
+    scan = keep_scan(store, data or picture(), name, photo=kind is PaperKind.PHOTO, office=office)
+    return attach(session, owner, kind, scan, clerk, at=make.NOON)
 
 
 def test_a_scan_is_kept_under_its_digest_with_its_chinese_name(session, store, person, office):
@@ -108,12 +109,10 @@ def test_two_uploads_at_once_leave_one_current_scan(session, store, person, offi
     session.rollback()
 
     def upload(shade: str) -> str:
+        scan = keep_scan(store, picture(shade, (413, 579)), "照片.jpg", photo=True, office=office)
         with Session(system.engine) as mine:
             try:
-                attach(
-                    mine, store, mine.get(Person, person.id), PaperKind.PHOTO, picture(shade, (413, 579)), "照片.jpg",
-                    clerk, at=make.NOON, office=office,
-                )  # fmt: skip
+                attach(mine, mine.get(Person, person.id), PaperKind.PHOTO, scan, clerk, at=make.NOON)
                 mine.commit()
                 return "kept"
             except Stale:

@@ -1,15 +1,20 @@
 """Uploads: virus scan on every route, hostile files, file names."""
 
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
-from io import BytesIO
+from io import BytesIO, RawIOBase
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import EnvironBuilder
 
 from app.core.settings import Settings
 from app.core.vocabulary import Role
+from app.db.session import db, read_only
 from app.files.inspect import FileRefused, inspect
 from app.files.spreadsheets import SheetLimits, SheetRefused, read
 from app.models import LegacyImport, Paper, Parameter
@@ -88,6 +93,70 @@ def test_every_upload_is_scanned_for_viruses(session, guarded, browsers, path):
     assert len(guarded.asked) == 3
 
 
+# --- nobody waits for a slow line or a heavy picture -----------------------------------------------------------------
+XID = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'transactionid' AND granted"
+    " AND pg_locks.mode = 'ExclusiveLock' AND pid <> pg_backend_pid() AND datname = current_database()"
+)
+
+
+def others_can_write(system) -> bool:
+    """Whether no transaction of the application holds a lock that a writer would wait for."""
+    if system.kind != "sqlite":
+        with system.engine.connect() as connection:
+            return not connection.scalar(XID)
+    connection = sqlite3.connect(system.engine.url.database, timeout=0, isolation_level=None)
+    with closing(connection):
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+class SlowBody(RawIOBase):
+    """A body that asks, each time more of it is waited for, whether others can write."""
+
+    def __init__(self, body: bytes, system) -> None:
+        self.body, self.system, self.seen = BytesIO(body), system, []
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        self.seen.append(others_can_write(self.system))
+        return self.body.readinto(memoryview(buffer)[:4096])
+
+
+@pytest.mark.parametrize("path", [*UPLOADS, "/people/reveal/1"])
+def test_others_can_write_while_a_body_is_on_its_way(session, system, browsers, path):
+    role, field, typed, name, data = UPLOADS.get(path, (CLERK, "", {"purpose": "x" * 9000}, "", b""))
+    files = {field: (BytesIO(data), name)} if field else {}
+    made = EnvironBuilder(path, method="POST", data={**typed, **files}).get_environ()
+    body = SlowBody(made["wsgi.input"].read(), system)
+    sent = {"wsgi.input": body, "CONTENT_LENGTH": made["CONTENT_LENGTH"]}
+    session.rollback()
+    browsers[role].post(path, content_type=made["CONTENT_TYPE"], environ_overrides=sent)
+    assert body.seen
+    assert all(body.seen)
+
+
+@pytest.mark.parametrize("path", UPLOADS)
+def test_others_can_write_while_a_file_is_checked(session, system, guarded, browsers, path):
+    role, field, typed, name, data = UPLOADS[path]
+    free = []
+    guarded.before = lambda: free.append(others_can_write(system))
+    session.rollback()
+    answer = browsers[role].post(path, data={**typed, field: (BytesIO(data), name)})
+    assert (answer.status_code in (200, 302, 303, 422), free) == (True, [True])
+
+
+@ON_SQLITE
+def test_a_form_that_writes_without_having_begun_to_fails_always(app):
+    with app.test_request_context(method="POST"), read_only(), pytest.raises(OperationalError, match="readonly"):
+        db.session.execute(update(Parameter).values(value="1"))
+
+
 @ON_SQLITE
 def test_a_silent_virus_scanner_is_waited_for_once_per_form(session, guarded, browsers):
     guarded.reply = b""
@@ -98,17 +167,16 @@ def test_a_silent_virus_scanner_is_waited_for_once_per_form(session, guarded, br
 
 
 def test_no_view_reads_an_upload_without_the_virus_check(root):
-    """Scans go through ``attachments``, which checks; everything else through ``request_context.uploaded_bytes``."""
+    """Scans go through ``keep_scan``, which checks; everything else through ``request_context.uploaded_bytes``."""
     web = root / "app" / "web"
-    read = {path.relative_to(web) for path in web.rglob("*.py") if "stream.read()" in path.read_text()}
-    filing = Path("applications/filing")
-    scans = {Path("scan_upload.py"), filing / "certificate_form.py", filing / "correction_form.py"}
+    read = {path.relative_to(web): path.read_text() for path in web.rglob("*.py") if "stream.read()" in path.read_text()}
     legacy = Path("admin/legacy_import/imports.py")  # ``legacy_import.receive`` checks with its store
-    correction = Path("enterprise/identity_requests.py")  # so does ``identity_corrections.ask``
-    assert read == scans | {Path("request_context.py"), legacy, correction}
-    assert all("attach(" in (web / path).read_text() for path in scans)
-    assert "store.screen(" in (root / "app/applications/attachments.py").read_text()
-    assert "store.screen(" in (root / "app/accounts/identity_corrections.py").read_text()
+    correction = Path("enterprise/identity_requests.py")  # ``identity_corrections.ask`` keeps the scan
+    scans = {Path("scan_upload.py"), Path("public/registration.py")}
+    assert read.keys() == scans | {Path("request_context.py"), legacy, correction}
+    assert all("keep_scan(" in read[path] for path in scans)
+    assert "keep_scan(" in (root / "app/accounts/identity_corrections.py").read_text()
+    assert "store.screen(" in (root / "app/files/storage.py").read_text()
     assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
 
 

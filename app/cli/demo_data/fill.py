@@ -58,7 +58,7 @@ from app.core.vocabulary import (
     TechnicalTitle,
 )
 from app.files.spreadsheets import read, write
-from app.files.storage import Store
+from app.files.storage import Store, keep_scan
 from app.matters import standard_papers
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.web.auth.password_form import hashed
@@ -172,10 +172,10 @@ class DemoBuilder:
         return person
 
     def _attach(self, owner: Any, kind: PaperKind, filename: str, lines: tuple[str, ...], clerk: Actor) -> None:
-        data = portrait(owner) if kind is PaperKind.PHOTO else scan(lines)
-        attachments.attach(
-            self.session, self.store, owner, kind, data, filename, clerk, at=self._before(60), office=self.office
-        )
+        photo = kind is PaperKind.PHOTO
+        data = portrait(owner) if photo else scan(lines)
+        kept = keep_scan(self.store, data, filename, photo=photo, office=self.office)
+        attachments.attach(self.session, owner, kind, kept, clerk, at=self._before(60))
 
     # --- exams ------------------------------------------------------------------------------------------
 
@@ -333,9 +333,10 @@ class DemoBuilder:
         for kind in standard_papers(application.matter, application.category, application.reason_code):
             if kind in own:
                 title = _TITLES[kind]
-                data = portrait(holder) if kind is PaperKind.PHOTO else scan((title, holder.name))
-                name = f"{holder.name}{title}.jpg"
-                attachments.attach(self.session, self.store, application, kind, data, name, clerk, at=at, office=self.office)
+                photo = kind is PaperKind.PHOTO
+                data = portrait(holder) if photo else scan((title, holder.name))
+                kept = keep_scan(self.store, data, f"{holder.name}{title}.jpg", photo=photo, office=self.office)
+                attachments.attach(self.session, application, kind, kept, clerk, at=at)
 
     def _legacy(self, people: dict[str, Person]) -> None:
         """Somebody who passed in the old system and must show originals, and a paper certificate that runs out soon."""

@@ -144,6 +144,9 @@ class ModelScreen(ModelView):
         """The new object behind the form for adding."""
         return self.datamodel.obj()
 
+    def before_saving(self) -> None:
+        """On POST, before anything is read for it: a form with files checks them here."""
+
     def prepare_form(self, form: Any, item: Any, *, new: bool) -> None:
         """Complete a form before it is shown or validated: choices, stored files."""
 
@@ -324,6 +327,8 @@ class ModelScreen(ModelView):
         return redirect(safe_next(url_for(f"{self.endpoint}.list")))
 
     def _form_page(self, item: Any, *, new: bool) -> Response | str:
+        if request.method == "POST":
+            self.before_saving()
         form = (self.add_form if new else self.edit_form)(obj=None if new else item)
         form._id = None if new else self.datamodel.get_pk_value(item)  # for FAB's Unique validator to ignore the row itself
         self.prepare_form(form, item, new=new)

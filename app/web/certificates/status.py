@@ -169,6 +169,7 @@ def _ground_label(ground: MeasureGround) -> str:
 def _proposed(form: Any, kind: CertificateEventKind, certificate_id: int) -> int:
     actor, office = request_context.current_actor(), request_context.current_office()
     document = measure_document(form.document)
+    request_context.begin_writing()
     proposal = Proposal(
         certificate_id,
         kind,

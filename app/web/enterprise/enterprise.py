@@ -23,7 +23,7 @@ from app.web.base import ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
 from app.web.forms import AppForm, MobileField, NameField, TextField, TextLength, Uploaded
-from app.web.scan_upload import card, field_name, fill_cards, scan_field, store_scans
+from app.web.scan_upload import card, field_name, fill_cards, scan_field, store_scans, take_scans
 
 PLEDGE = field_name(PaperKind.PLEDGE)
 TYPED = ("address", "legal_representative", "contact", "contact_mobile")
@@ -85,6 +85,9 @@ class EnterpriseView(ModelScreen):
     def cell(self, column: str, item: Enterprise) -> object | None:
         masked = column == "contact_mobile" and item.contact_mobile
         return mask_mobile(item.contact_mobile or "") if masked else None
+
+    def before_saving(self) -> None:
+        take_scans()
 
     def prepare_form(self, form: Any, item: Enterprise, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         fill_cards(form, (PaperKind.PLEDGE,), current(db.session(), item))

@@ -111,6 +111,9 @@ class CorrectionRequestScreen(ModelScreen):
         fixed = identity_is_fixed_by(db.session(), g.asked_for.id, request_context.today())
         return [refusal.sentence for refusal in fixed if refusal.code != "settled-by-exam"]
 
+    def before_saving(self) -> None:
+        request_context.begin_writing()  # ``identity_corrections.ask`` checks the scan before its first statement
+
     def prepare_form(self, form: Any, item: IdentityCorrection, *, new: bool) -> None:  # noqa: ARG002
         form[SCAN].limit_bytes = request_context.current_office().scan_bytes
         form[SCAN].removable = False

@@ -40,6 +40,7 @@ from app.web.scan_upload import (
     person_checks,
     scan_field,
     store_scans,
+    take_scans,
 )
 
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
@@ -233,6 +234,9 @@ class PersonScreen(ModelScreen):
             (label, str(count), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
             for (label, code), count in zip(tabs, counts, strict=True)
         ]
+
+    def before_saving(self) -> None:
+        take_scans()
 
     def prepare_form(self, form: Any, item: Person, *, new: bool) -> None:
         fill_cards(form, PERSON_PAPERS, {} if new else current(db.session(), item))

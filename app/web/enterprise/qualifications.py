@@ -17,7 +17,7 @@ from app.web.base import ModelScreen, SelInterface
 from app.web.base.access_filter import WithinReach
 from app.web.enterprise.enterprise import scans_of
 from app.web.forms import AppForm, DayField, Required, TextField, TextLength, Uploaded
-from app.web.scan_upload import field_name, fill_cards, scan_field, store_scans
+from app.web.scan_upload import field_name, fill_cards, scan_field, store_scans, take_scans
 
 SCAN = field_name(PaperKind.QUALIFICATION)
 TYPED = ("number", "kind_and_grade", "valid_from", "valid_to")
@@ -90,6 +90,9 @@ class QualificationScreen(ModelScreen):
 
     def new_item(self) -> Qualification:
         return Qualification(enterprise_id=request_context.current_actor().enterprise_id)
+
+    def before_saving(self) -> None:
+        take_scans()
 
     def prepare_form(self, form: Any, item: Qualification, *, new: bool) -> None:
         fill_cards(form, (PaperKind.QUALIFICATION,), {} if new else current(db.session(), item))

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from app.certificates.list_check import ListAnswer, check
 from app.core.errors import AppError, Refusal, TooMany, Unmet
 from app.core.vocabulary import CertificateStatus
-from app.db.session import db, reading
+from app.db.session import db
 from app.files import spreadsheets
 from app.files.spreadsheets import Column, Reading, SheetLimits, at_most
 from app.web import request_context
@@ -76,7 +76,6 @@ class ListCheckView(BaseView):
             return with_retry_after(self._page(form, error.refusals, status=error.status), error)
         except AppError as error:
             return self._page(form, error.refusals, status=422)
-        reading.set(True)
         return self._page(form, found=check(db.session, pairs, on=request_context.today()))
 
     @expose("/answer.xlsx", methods=["POST"])

@@ -19,8 +19,8 @@ from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_mobile
 from app.core.vocabulary import ChallengeKind, Registration
 from app.db.session import db
-from app.files.images import ImageLimits
-from app.files.inspect import InspectedFile, inspect
+from app.files.inspect import InspectedFile
+from app.files.storage import keep_scan
 from app.models import Account, Region
 from app.web import request_context
 from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
@@ -146,6 +146,7 @@ def _enrol(form: EnrolmentForm) -> None:
     if wrong := list(registration.faults(claim, username)):
         raise Unmet(wrong)
     licence = _licence(form)
+    request_context.begin_writing()
     browser, kind = pre_login_cookie.browser(), ChallengeKind.SMS_REGISTER
     code = sms_codes.confirm(session, db.engine, kind, claim.mobile, browser, str(form.code.data), at=at, lasts=CODE_LASTS).id
     there = registration.enterprise_by_code(session, claim.uscc)
@@ -178,10 +179,8 @@ def _proved(claim: RegistrationRequest, username: str, password: str) -> int:
 def _licence(form: EnrolmentForm) -> InspectedFile:
     """The scan, redrawn and stored; its row is committed later, never before."""
     file: Any = form.licence.data
-    limits = ImageLimits(bytes=request_context.current_office().scan_bytes)
-    sound = inspect(request_context.uploaded_bytes(file), str(file.filename), photo=False, limits=limits)
-    request_context.store().put(sound.data)
-    return sound
+    office, data = request_context.current_office(), file.stream.read()
+    return keep_scan(request_context.store(), data, str(file.filename), office=office)
 
 
 def _place_refusals(form: EnrolmentForm, error: AppError) -> list[Refusal]:

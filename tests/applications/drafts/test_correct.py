@@ -7,7 +7,7 @@ from app.applications.attachments import attach, discard
 from app.applications.drafts.correct import correct_details, to_correct
 from app.core.errors import AppError, NotAllowed, NotFound, Unmet
 from app.core.vocabulary import MatterKind, PaperKind, Role
-from app.files.storage import Store
+from app.files.storage import Store, keep_scan
 from app.models import Paper
 from tests import make
 from tests.hostile_files import jpeg
@@ -18,11 +18,11 @@ from tests.workflow_fixture import Firm as Matters
 def test_a_paper_of_the_application_that_is_not_marked_is_locked_in_the_domain(session, system, office):
     firm = Matters(session)
     application = returned(firm, MatterKind.RENEWAL, ["papers.old_certificate"])
-    clerk, store = make.clerk(firm.enterprise), Store(system.settings.blobs)
-    given = {"at": make.NOON, "office": office}
-    attach(session, store, application, PaperKind.OLD_CERTIFICATE, jpeg(), "新.jpg", clerk, **given)
+    clerk = make.clerk(firm.enterprise)
+    scan = keep_scan(Store(system.settings.blobs), jpeg(), "新.jpg", office=office)
+    attach(session, application, PaperKind.OLD_CERTIFICATE, scan, clerk, at=make.NOON)
     with pytest.raises(AppError) as refused:
-        attach(session, store, application, PaperKind.CONTINUING_EDUCATION, jpeg(), "新.jpg", clerk, **given)
+        attach(session, application, PaperKind.CONTINUING_EDUCATION, scan, clerk, at=make.NOON)
     assert refused.value.code == "not-marked"
     stored = session.scalar(
         select(Paper.id).where(Paper.application_id == application.id, Paper.kind == PaperKind.CONTINUING_EDUCATION)

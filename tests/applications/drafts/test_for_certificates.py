@@ -20,7 +20,7 @@ from app.core.vocabulary import (
     ReplacementReason,
     State,
 )
-from app.files.storage import Store
+from app.files.storage import Store, keep_scan
 from app.models import Application, Filing, Paper
 from tests import make
 from tests.applications.drafts.conftest import GIVEN, HANDLER
@@ -233,7 +233,8 @@ def scan():
 
 
 def hand_in(session, tmp_path, owner, kind, scan, clerk):
-    return attach(session, Store(tmp_path), owner, kind, scan, "扫描.jpg", clerk, **GIVEN)
+    kept = keep_scan(Store(tmp_path), scan, "扫描.jpg", office=GIVEN["office"])
+    return attach(session, owner, kind, kept, clerk, at=GIVEN["at"])
 
 
 def test_a_scan_belongs_to_the_application_it_was_handed_in_for(firm, session, tmp_path, scan, clerk):

@@ -13,7 +13,7 @@ from app.applications import attachments
 from app.core.clock import now, office_day
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, PaperKind, Role
-from app.files.storage import Store
+from app.files.storage import Store, keep_scan
 from app.models import AuditEntry, Enterprise, Qualification
 from tests import make
 from tests.hostile_files import jpeg
@@ -81,8 +81,9 @@ def handed_in(
     """A scan uploaded by the enterprise of its owner, with its bytes."""
     enterprise_id = owner.id if isinstance(owner, Enterprise) else owner.enterprise_id
     actor = make.clerk(session.get_one(Enterprise, enterprise_id))
-    store = Store(system.settings.blobs)
-    paper = attachments.attach(session, store, owner, kind, data or jpeg(), name, actor, at=make.NOON, office=Office())
+    store, photo = Store(system.settings.blobs), kind is PaperKind.PHOTO
+    scan = keep_scan(store, data or jpeg(), name, photo=photo, office=Office())
+    paper = attachments.attach(session, owner, kind, scan, actor, at=make.NOON)
     session.commit()
     return paper
 

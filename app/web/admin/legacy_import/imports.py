@@ -64,6 +64,7 @@ class LegacyView(BaseView):
         file = form.sheet.data if form.validate() else None
         if file is None:
             return self._home(kind, form, 413 if (request.content_length or 0) > legacy_import.LARGEST else 422)
+        request_context.begin_writing()  # its first statement comes after the sheet is checked
         try:
             course = _received(kind, file.stream.read(), file.filename or "")
         except AppError as error:

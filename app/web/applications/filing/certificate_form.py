@@ -64,7 +64,7 @@ from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next, this_page
 from app.web.fix_links import anchor_of
 from app.web.forms import ChoiceField, Required, TextField
-from app.web.scan_upload import card, scan_field
+from app.web.scan_upload import card, scan_field, take_scans, taken
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing
@@ -158,6 +158,7 @@ class ClaimView(BaseView):
 
     def _keep(self, asked: CertificateRequest) -> Response | str:
         filing_id = asked.filing.id if asked.filing else None
+        take_scans()
         try:
             kept = _stored(asked)
             _take_in(kept, _parts(_asked_again(asked, kept)))
@@ -481,22 +482,21 @@ def _chosen_file(kind: PaperKind, key: str) -> FileStorage | None:
 
 def _take_in(filing: Filing, parts: list[Part]) -> None:
     """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
-    store, acting = request_context.store(), request_context.acting()
+    actor, at = request_context.current_actor(), request_context.now()
     own = [application for application in filing.applications if _is_open(application)]
     wrong: list[Refusal] = []
     for part in parts:
         owners = own if part.key == SHARED else [part.application] if part.application else []
         for kind, name in zip(part.kinds, part.card_names, strict=True):
             chosen, removed = _chosen_file(kind, part.key), bool(request.form.get(f"{name}-remove"))
-            data = chosen.stream.read() if chosen and chosen.filename else None
             for owner in owners:
-                if data is None:
+                if chosen is None:
                     there = current(db.session, owner) if removed else {}
                     if kind in there:
-                        discard(db.session, there[kind].id, acting["actor"], at=acting["at"])
+                        discard(db.session, there[kind].id, actor, at=at)
                     continue
                 try:
-                    attach(db.session, store, owner, kind, data, str(chosen.filename), **acting)  # type: ignore[union-attr]
+                    attach(db.session, owner, kind, taken(str(chosen.name)), actor, at=at)
                 except FileRefused as error:
                     wrong.append(Refusal(error.code, error.sentence, name))
                     break

@@ -48,7 +48,7 @@ from app.web.forms import (
     TextLength,
     WordField,
 )
-from app.web.scan_upload import card, scan_field
+from app.web.scan_upload import card, scan_field, take_scans, taken
 from app.workflow import carry_out, must_all_pass
 
 SCANS = {f"papers.{kind.value}": kind for kind in PaperKind} | {"pledge": PaperKind.PLEDGE}
@@ -69,6 +69,8 @@ class CorrectionView(BaseView):
 
     @route(f"/{ROW}application_id>", "GET", "POST")
     def edit(self, application_id: int) -> Response | str:
+        if request.method == "POST":
+            take_scans()
         application = drafts.to_correct(
             db.session, application_id, request_context.current_actor(), lock=request.method == "POST"
         )
@@ -248,7 +250,7 @@ def _save_details(application: Application, form: Any, _items: set[str]) -> None
 
 
 def _save_scans(application: Application, form: Any, items: set[str]) -> None:
-    store, acting = request_context.store(), request_context.acting()
+    actor, at = request_context.current_actor(), request_context.now()
     wrong: list[Refusal] = []
     for item in corrections.ITEMS:
         if item not in items or item not in SCANS or form[field_name(item)].data is None:
@@ -256,9 +258,8 @@ def _save_scans(application: Application, form: Any, items: set[str]) -> None:
         field, kind = form[field_name(item)], SCANS[item]
         owner = _owner(application, kind)
         before = current(db.session, owner).get(kind)
-        data, name = field.data.stream.read(), str(field.data.filename)
         try:
-            after = attach(db.session, store, owner, kind, data, name, **acting)
+            after = attach(db.session, owner, kind, taken(field.name), actor, at=at)
         except FileRefused as error:
             wrong.append(Refusal(error.code, error.sentence, field.name))
             continue
