@@ -104,7 +104,7 @@ class Office:
     password_days: int = 90  # after which officers choose a new one; 0: never. Not in the ASVS profile
     one_time_days: int = 30  # lifetime of a one-time password
     crl_required: bool = True  # no sign-in by certificate without a current CRL
-    codes_per_day: int = 5_000  # by text message, all together
+    codes_per_day: int = 5_000  # by text message, for each purpose
 
     calendar: Calendar = field(default_factory=Calendar)  # from the database, never from the environment
     pinned: frozenset[str] = frozenset()  # set by the environment; cannot be changed in the system
@@ -256,7 +256,7 @@ ADJUSTABLE = (
     Adjustable("officer_idle_minutes", Section.SECURITY, _("of officers and administrators after"), _OWN, 5, 480, _("minutes")),
     Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
-    Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message, all together"), _OWN, 1, 1_000_000, _("per day")),
+    Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message for one purpose, all together"), _OWN, 1, 1_000_000, _("per day")),
     Adjustable("crl_required", Section.SECURITY, _("A certificate opens nothing while its authority's list of revoked ones is missing"), _OWN),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
     Adjustable("password_profile", Section.SECURITY, _("Passwords are judged by"), _("GB/T 22239-2019; OWASP ASVS 5.0")),

@@ -3,14 +3,14 @@
 from flask import flash
 from flask_babel import gettext
 
-from app.accounts import rate_limit, sessions
+from app.accounts import sessions
 from app.accounts.passwords import one_time_password
 from app.core.vocabulary import AuditAction, SessionEndReason
 from app.db import audit
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth.password_form import guess_key
+from app.web.auth.password_form import forget_guesses
 from app.web.auth.security_manager import set_password
 from app.web.base import Link
 
@@ -25,17 +25,17 @@ def hand_out_password(account: Account) -> None:
 def reset_password(account: Account) -> None:
     """A one-time password, and unlock; commits."""
     hand_out_password(account)  # which ends its sessions
-    guesses = guess_key(account.username)  # before the commit: afterwards, reading would begin a writing transaction
+    name = account.username  # before the commit: afterwards, reading would begin a writing transaction
     db.session.commit()
-    rate_limit.clear(db.engine, guesses)  # the holder has probably guessed, too
+    forget_guesses(db.engine, name)  # the holder has probably guessed, too
 
 
 def unlock(account: Account) -> None:
     """End the lock after too many wrong passwords; commits."""
-    name, guesses = account.get_full_name(), guess_key(account.username)
+    name, username = account.get_full_name(), account.username
     _note(account, "lock")
     db.session.commit()
-    rate_limit.clear(db.engine, guesses)
+    forget_guesses(db.engine, username)
     flash(gettext("%(name)s may try to sign in again.", name=name), "success")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 from werkzeug.wrappers import Response
 
-from app.accounts import challenges, rate_limit
+from app.accounts import challenges
 from app.accounts.role_assignment import roles_of
 from app.core.clock import office_time
 from app.core.errors import AppError, Stale
@@ -135,5 +135,5 @@ class ForgottenView(BaseView):
         message = sms_texts.system_message(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **facts)
         sms.queue_messages(session, [message], at=at)
         session.commit()
-        rate_limit.clear(db.engine, password_form.guess_key(name))  # the user has probably guessed, too
+        password_form.forget_guesses(db.engine, name)  # the user has probably guessed, too
         pre_login_cookie.close()

@@ -53,22 +53,32 @@ class WrongPassword(AppError):
 
 
 def prove(
-    session: Session, engine: Engine, username: str, password: str, *, office: Office, at: datetime, address: str
+    session: Session,
+    engine: Engine,
+    username: str,
+    password: str,
+    *,
+    known: bool = False,
+    office: Office,
+    at: datetime,
+    address: str,
 ) -> Proof:
     """The account whose password this is; raises ``WrongPassword``, or ``TooMany`` for an address with many attempts.
 
+    ``known``: the browser is one from which this account has signed in, and is counted apart (``known_browser``).
     ``session`` must have no open transaction (attempts are counted on another connection); it is rolled back meanwhile.
     """
     name = normal(username)
     charge_address(engine, address, at=at)
-    locked = _count_attempt(engine, guess_key(name), office, at)
+    key = guess_key(name, known=known)
+    locked = _count_attempt(engine, key, office, at)
     account = find(session, name)
     stored = account.password if account is not None and not locked else None
     session.rollback()  # hold no lock while hashing
     if not matches(stored, password):
         _count_failure(engine, at)
         raise WrongPassword(office)
-    rate_limit.clear(engine, guess_key(name))
+    rate_limit.clear(engine, key)
     refund_address(engine, address, at=at)
     account = find(session, name)
     if account is None or account.password != stored:  # changed meanwhile
@@ -85,9 +95,15 @@ def confirm(engine: Engine, name: str, stored: str | None, password: str, *, off
     return True
 
 
-def guess_key(name: str) -> str:
-    """The ``rate_limit`` key of wrong passwords for a user name; unlocking clears it."""
-    return f"sign-in:{normal(name)}"
+def guess_key(name: str, *, known: bool = False) -> str:
+    """The ``rate_limit`` key of wrong passwords for a user name, from known browsers or from all others."""
+    return f"{'sign-in-known' if known else 'sign-in'}:{normal(name)}"
+
+
+def forget_guesses(engine: Engine, name: str) -> None:
+    """End the locks of a user name."""
+    for known in (False, True):
+        rate_limit.clear(engine, guess_key(name, known=known))
 
 
 def normal(username: str) -> str:

@@ -23,7 +23,7 @@ from app.core.vocabulary import PasswordProfile, SessionEndReason, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth import captcha, password_form, pre_login_cookie
+from app.web.auth import captcha, known_browser, password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
@@ -118,7 +118,8 @@ class SignInView(AuthDBView):
         try:
             proof = password_form.prove(
                 session, db.engine, form.username.data, form.password.data,
-                office=request_context.current_office(), at=at, address=address,
+                known=known_browser.knows(form.username.data), office=request_context.current_office(), at=at,
+                address=address,
             )  # fmt: skip
             signed_in = admit(session, proof, at=at, address=address)
         except AppError as error:
@@ -230,6 +231,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         for view in (captcha.PictureView, OwnPasswordView, SecondView, SessionsView):
             self.appbuilder.add_view_no_menu(view)
         current_app.after_request(pre_login_cookie.write)
+        current_app.after_request(known_browser.write)
         current_app.jinja_env.globals.update(
             logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
         )

@@ -27,7 +27,7 @@ from app.core.vocabulary import AuditAction, ChallengeKind, Registration, Role, 
 from app.db import audit
 from app.models import Account, Enterprise, PastPassword
 from app.web import request_context
-from app.web.auth import pre_login_cookie
+from app.web.auth import known_browser, pre_login_cookie
 
 KEPT = ("locale",)  # what survives a sign-in in the cookie; all else may have been planted
 KEY = "_user_id"  # flask-login passes it to ``load_user``: the session key
@@ -90,6 +90,7 @@ def let_in(session: Session, proof: Proof, *, second: SignInMethod | None = None
     audit.log(session, account.get_full_name(), AuditAction.SIGN_IN, account, change=how, at=at, address=address)
     strong_at = at if second is not None or proof.way in STRONG else None
     open_session(session, account, proof.way, at=at, address=address, strong_at=strong_at)
+    known_browser.remember(account.username)
 
 
 def note_failure(

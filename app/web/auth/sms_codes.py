@@ -1,5 +1,7 @@
 """Codes by text message: six digits, good once, for five minutes and five guesses, for one purpose in one browser.
 
+Everything is counted by purpose, so that whoever asks for codes at a public page closes no other way. A code that was sent
+stays good whatever strangers guess: of a number, ten codes a day with five guesses each are all that can be guessed.
 Requests and answers are counted the same whether or not the number is known, so that no answer discloses it. Codes are
 stored encrypted only (``outbox.sms``).
 """
@@ -24,9 +26,8 @@ from app.web.auth.sign_in import OPERATES, NotAdmitted, reads_only
 
 LASTS = timedelta(minutes=5)
 GUESSES = 5  # at one code
-WRONG_A_DAY, REST = 10, timedelta(minutes=30)  # wrong codes of one number
 PAUSE = timedelta(seconds=60)  # between two codes to one number
-AN_HOUR, A_DAY = 5, 10  # to one number
+AN_HOUR, A_DAY = 5, 10  # to one number, for one purpose
 FROM_ONE_ADDRESS = 20  # an hour
 HOUR = 60 * 60
 LARGEST = 2**31 - 1
@@ -64,7 +65,7 @@ def send(
     attempts are counted on another connection; the caller commits.
     """
     session.rollback()
-    _count(engine, mobile, reaches=reaches, office=office, at=at, address=address)
+    _count(engine, purpose, mobile, reaches=reaches, office=office, at=at, address=address)
     code = f"{secrets.randbelow(10**6):06}"
     message, minutes = None, int(LASTS.total_seconds()) // 60
     if reaches:
@@ -90,18 +91,15 @@ def right(
     to: ChallengeState = ChallengeState.CONSUMED,
     lasts: timedelta | None = None,
 ) -> Challenge:
-    """The challenge that this code answers, used up by it; raises ``WrongCode``, or ``TooMany`` while the number is locked.
+    """The challenge that this code answers, used up by it; raises ``WrongCode``.
 
     ``to`` and ``lasts``: its next state and how long that lasts, if not used up. Rolls ``session`` back.
     """
     session.rollback()
-    key = f"code:{mobile}"
-    rate_limit.attempt(engine, key, limit=WRONG_A_DAY, rest=REST, at=at)
     number, longer = challenges.latest_open(engine, purpose, browser), {} if lasts is None else {"expires_at": at + lasts}
     answer = _answer(mobile, fold(code))
     if not challenges.check_answer(engine, number, purpose, browser, answer, most=GUESSES, at=at, to=to, **longer):
         raise WrongCode
-    rate_limit.clear(engine, key)
     return challenges.get_own(session, number, purpose, browser)
 
 
@@ -177,18 +175,21 @@ def _answer(mobile: str, code: str) -> str:
     return f"{mobile}:{code}"
 
 
-def _count(engine: Engine, mobile: str, *, reaches: bool, office: Office, at: datetime, address: str) -> None:
+def _count(
+    engine: Engine, purpose: ChallengeKind, mobile: str, *, reaches: bool, office: Office, at: datetime, address: str
+) -> None:
+    number, budget = f"{purpose.value}:{mobile}", f"codes:{purpose.value}"
     rate_limit.hit(engine, f"codes-from:{rate_limit.client_network(address)}", limit=FROM_ONE_ADDRESS, seconds=HOUR, at=at)
-    if rate_limit.peek(engine, "codes:sent", at=at) >= office.codes_per_day:
+    if rate_limit.peek(engine, budget, at=at) >= office.codes_per_day:
         raise TooMany(_("No more codes can be sent today. Please sign in another way, or ask the system administrator."))
     try:
-        rate_limit.attempt(engine, f"code-pause:{mobile}", limit=1, rest=PAUSE, at=at)
+        rate_limit.attempt(engine, f"code-pause:{number}", limit=1, rest=PAUSE, at=at)
     except TooMany as error:
         sentence = _("A code was asked for this number a moment ago. Please wait %(n)s seconds.", n=error.retry_after)
         raise TooMany(sentence, retry_after=error.retry_after) from None
-    rate_limit.hit(engine, f"codes-an-hour:{mobile}", limit=AN_HOUR, seconds=HOUR, at=at)
-    rate_limit.hit(engine, f"codes-a-day:{mobile}", limit=A_DAY, seconds=DAY, at=at)
+    rate_limit.hit(engine, f"codes-an-hour:{number}", limit=AN_HOUR, seconds=HOUR, at=at)
+    rate_limit.hit(engine, f"codes-a-day:{number}", limit=A_DAY, seconds=DAY, at=at)
     if reaches:
-        rate_limit.hit(engine, "codes:sent", limit=office.codes_per_day, seconds=DAY, at=at)
+        rate_limit.hit(engine, budget, limit=office.codes_per_day, seconds=DAY, at=at)
     else:  # no cost and no limit, but as slow
         rate_limit.hit(engine, "codes:unsent", limit=LARGEST, seconds=DAY, at=at)

@@ -232,6 +232,33 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_too(visitor, shop):
     assert len(shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_IN_FAILED)).all()) == 6
 
 
+def test_a_stranger_who_guesses_locks_out_other_strangers_only(visitor, shop, sign_in_app):
+    account(shop)
+    account(shop, "colleague")
+    assert sign_in(visitor).status_code == 302
+    sign_out(visitor)
+    stranger = sign_in_app.test_client()
+    stranger.set_cookie("anguan-known", "forged", path="/login")
+    for n in range(6):
+        sign_in(stranger, password=f"Wrong-{n}")
+    assert (sign_in(stranger).status_code, sign_in(visitor).status_code) == (401, 302)
+    sign_out(visitor)
+    for n in range(5):
+        sign_in(stranger, "colleague", f"Wrong-{n}")
+    assert sign_in(visitor, "colleague").status_code == 401  # known for another name
+
+
+def test_a_known_browser_is_locked_like_any_other_and_unlocked_with_them(visitor, shop, sign_in_system):
+    account(shop)
+    assert sign_in(visitor).status_code == 302
+    sign_out(visitor)
+    for n in range(5):
+        sign_in(visitor, password=f"Wrong-{n}")
+    assert sign_in(visitor).status_code == 401
+    password_form.forget_guesses(sign_in_system.engine, "viewer")
+    assert sign_in(visitor).status_code == 302
+
+
 def test_the_right_password_resets_the_count_of_wrong_ones(visitor, shop):
     account(shop)
     for _round in range(2):

@@ -139,7 +139,6 @@ def test_of_fifty_concurrent_guesses_five_are_checked(engine, sessions):
     with ThreadPoolExecutor(25) as crowd:
         became = list(crowd.map(lambda n: right(engine, wrong(code, n)), range(1, 51)))
     assert True not in became
-    assert became.count("wrong-code") <= sms_codes.WRONG_A_DAY
     with Session(engine) as session:
         assert session.scalars(select(Challenge.tries)).one() == sms_codes.GUESSES
 
@@ -149,17 +148,32 @@ def test_of_twenty_concurrent_right_codes_one_counts(engine, sessions):
     assert at_once(lambda _: right(engine, code), range(20)).count(True) == 1
 
 
-def test_ten_wrong_codes_in_a_day_lock_the_number_in_every_browser(engine, sessions):
-    at = NOON
-    for browser in "bc":
-        code = asked(engine, sessions, browser=browser, at=at)
-        assert {right(engine, wrong(code, n), browser=browser, at=at) for n in range(1, 6)} == {"wrong-code"}
-        at += MINUTE
-    code = asked(engine, sessions, browser="d", at=at)
-    assert right(engine, code, browser="d", at=at) == "too-many"
-    assert right(engine, code, browser="d", at=at + timedelta(minutes=4)) == "too-many"
-    code = asked(engine, sessions, browser="d", at=at + sms_codes.REST)
-    assert right(engine, code, browser="d", at=at + sms_codes.REST) is True
+def test_a_stranger_who_guesses_does_not_spoil_the_code_of_the_holder(engine, sessions):
+    code = asked(engine, sessions, browser="holder")
+    for turn in range(1, sms_codes.AN_HOUR):
+        at = NOON + turn * MINUTE
+        strange = asked(engine, sessions, browser=f"s{turn}", at=at)
+        assert {right(engine, wrong(strange, n), browser=f"s{turn}", at=at) for n in range(1, 9)} == {"wrong-code"}
+    assert right(engine, code, browser="holder", at=NOON + 4 * MINUTE) is True
+
+
+def test_codes_asked_for_at_one_page_close_no_other_way(engine, sessions):
+    public = (IN, RESET, ChallengeKind.SMS_REGISTER)
+    for purpose in public:
+        for n in range(sms_codes.AN_HOUR):
+            send(engine, purpose=purpose, at=NOON + n * MINUTE)
+        with pytest.raises(TooMany):
+            send(engine, purpose=purpose, at=NOON + 10 * MINUTE)
+    code = asked(engine, sessions, purpose=ChallengeKind.SMS_SECOND, at=NOON + 10 * MINUTE)
+    assert right(engine, code, purpose=ChallengeKind.SMS_SECOND, at=NOON + 10 * MINUTE) is True
+
+
+def test_a_budget_spent_for_one_purpose_leaves_the_second_factor_its_own(engine):
+    office = replace(Office(), codes_per_day=1)
+    send(engine, purpose=ChallengeKind.SMS_REGISTER, office=office)
+    with pytest.raises(TooMany):
+        send(engine, purpose=ChallengeKind.SMS_REGISTER, mobile=OTHER, office=office)
+    send(engine, purpose=ChallengeKind.SMS_SECOND, mobile=OTHER, office=office)
 
 
 def test_ten_thousand_guesses_from_a_hundred_browsers_find_nothing(engine, sessions):
