@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 def create_app(settings: "Settings") -> "Flask":
     """The WSGI application for these settings. Writes nothing: ``anguan init`` prepares the database."""
     # Not at the top: this module runs on import of any part of the package, which must not import all others.
-    from flask import Flask
     from flask_migrate import Migrate
     from flask_wtf import CSRFProtect
 
@@ -22,10 +21,11 @@ def create_app(settings: "Settings") -> "Flask":
     from app.views import register_views
     from app.web import base, health, middleware
     from app.web.auth.security_manager import SecurityManager
+    from app.web.base.retries import RetryingFlask
 
     unlock(settings)
     ring.open(settings.code_keys)
-    app = Flask(__name__, template_folder="web/templates", static_folder="web/static")
+    app = RetryingFlask(__name__, template_folder="web/templates", static_folder="web/static")
     app.config.from_mapping(settings.flask())
     app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(i18n.FOLDER), FAB_BASE_TEMPLATE="base/frame.html")
     app.extensions["anguan"] = settings

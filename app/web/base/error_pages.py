@@ -13,6 +13,7 @@ from app.core.errors import AppError, Refusal, TooMany
 from app.db.session import db
 from app.web.base import denied_log, private_urls
 from app.web.base.layout import reader
+from app.web.base.retries import busy
 from app.web.fix_links import url_of
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,10 @@ ERROR_TEXTS: dict[int, tuple[object, object]] = {
     500: (
         _("Something went wrong on our side"),
         _("Nothing was saved. Please try again in a few minutes; if it happens again, tell the administrator the number."),
+    ),
+    503: (
+        _("Very many are saving at this moment"),
+        _("Nothing was saved. Go back: what you typed is still in the form. Please send it once more."),
     ),
 }
 
@@ -112,7 +117,8 @@ def on_http_error(error: HTTPException) -> Response | HTTPException:
     if status < 400 or error.response is not None:
         return error  # a redirect, or a response made on purpose
     denied_log.log_denied(status)
-    title, sentence = ERROR_TEXTS.get(status, ERROR_TEXTS[500 if status >= 500 else 400])
+    known = ERROR_TEXTS if status != 503 else {}  # a 503 of others is not about the database
+    title, sentence = known.get(status, ERROR_TEXTS[500 if status >= 500 else 400])
     answer = error_page(status, title, [sentence])
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
@@ -121,6 +127,13 @@ def on_http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def on_unhandled(error: Exception) -> Response:
+    if busy(error):
+        log.warning("busy: %s %r (%s)", request.method, request.path, g.get("request_id", ""))
+        _undo()
+        title, sentence = ERROR_TEXTS[503]
+        answer = error_page(503, title, [sentence], code="busy")
+        answer.headers["Retry-After"] = "5"
+        return answer
     log.error("unhandled: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
     _undo()
     title, sentence = ERROR_TEXTS[500]
