@@ -315,12 +315,13 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
 
     def permissions(self) -> frozenset[tuple[str, str]]:
         """Every (permission, view) of the user; one query per request."""
-        if not current_user.is_authenticated:
+        account = current_user._get_current_object()  # asked once: a menu asks for twenty permissions
+        if not account.is_authenticated:
             return frozenset()
         cache: dict[int, frozenset[tuple[str, str]]] = g.setdefault("permissions", {})
-        if current_user.id not in cache:
-            cache[current_user.id] = self._permissions_of(current_user.id)
-        return cache[current_user.id]
+        if account.id not in cache:
+            cache[account.id] = self._permissions_of(account.id)
+        return cache[account.id]
 
     def _permissions_of(self, account_id: int) -> frozenset[tuple[str, str]]:
         pair, permission, view = self.permissionview_model, self.permission_model, self.viewmenu_model

@@ -49,7 +49,12 @@ def safe_next(default: str) -> str:
 
 def asset(name: str) -> str:
     """A static file's URL with a fingerprint, so that browsers may cache it for ever."""
-    folder = str(current_app.static_folder)
+    return _asset(str(current_app.static_folder), name, request.root_path)
+
+
+@lru_cache(maxsize=256)
+def _asset(folder: str, name: str, _root: str) -> str:
+    """Every icon of a page asks again, and the answer is the same for a folder below the same ``_root`` URL."""
     if name.startswith("js/"):  # modules import one another by relative addresses, which a query would not reach
         return url_for("static", version=_fingerprint(folder, "js"), filename=name)
     return url_for("static", filename=name, v=_fingerprint(folder, name))
