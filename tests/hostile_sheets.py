@@ -4,6 +4,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from io import BytesIO
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -49,7 +50,7 @@ def parts(sheets: Mapping[str, tuple[str, str]] | None = None) -> dict[str, str 
 
 def pack(files: Mapping[str, str | bytes] | Sequence[tuple[str, str | bytes]], method: int = 8) -> bytes:
     out = BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive:
+    with zipfile.ZipFile(out, "w", method, compresslevel=1) as archive:
         for name, body in files.items() if isinstance(files, Mapping) else files:
             archive.writestr(zipfile.ZipInfo(name), body, method)
     return out.getvalue()
@@ -64,8 +65,10 @@ def with_part(name: str, body: str | bytes = "<x/>") -> bytes:
 
 
 # --- too much -----------------------------------------------------------------------------------------------------
+@cache
 def zip_bomb(unpacked: int) -> bytes:
-    return workbook(HEADER + ROW + " " * unpacked)
+    body = sheet().encode().replace(b"</sheetData>", b" " * unpacked + b"</sheetData>")
+    return pack({**parts(), SHEET: body})
 
 
 def many_styles(count: int) -> bytes:

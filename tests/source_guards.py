@@ -3,19 +3,25 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import app
 
 APP = Path(app.__file__).parent
 ROOT = APP.parent
-MODULES = {str(path.relative_to(APP)): ast.parse(path.read_text()) for path in sorted(APP.rglob("*.py"))}
 STATEFUL = {"Application", "ExamSignup", "Job", "Challenge", "Message"}  # tables whose state has one owner
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of ``app`` by its path. Parsed when a test asks: four other files want only the paths above."""
+    return {str(path.relative_to(APP)): ast.parse(path.read_text()) for path in sorted(APP.rglob("*.py"))}
 
 
 def outside(*places: str) -> dict[str, ast.Module]:
     """The modules of ``app`` that lie in none of these places (a package, or a module's path)."""
-    return {name: tree for name, tree in MODULES.items() if not name.startswith(places)}
+    return {name: tree for name, tree in modules().items() if not name.startswith(places)}
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
