@@ -1,5 +1,6 @@
 """One database of each kind and one application on each, built once; tables are emptied after every test."""
 
+import gc
 import json
 import os
 import shutil
@@ -326,6 +327,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if marker in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=f"no {package} here (apt-get install {package})"))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # a million objects of tests and modules, which no collection need visit again
 
 
 def pytest_configure(config: pytest.Config) -> None:
