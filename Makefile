@@ -8,6 +8,8 @@ MESSAGE ?= change
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 export HOST PORT
+# Where it is set (containers like to), every process compiles everything again: half of what collecting the tests costs.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-quick lint types audit proof messages migration lock clean
