@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import Role as RoleRow
 from playwright.sync_api import Browser, Page, sync_playwright
-from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
@@ -69,6 +70,13 @@ BEGIN
   PERFORM setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S' AND relname IN ({sequences});
 END $$
 """
+
+
+@event.listens_for(Engine, "connect")
+def _do_not_wait_for_the_disk(connection: Any, _record: object) -> None:
+    """As on PostgreSQL below: nobody pulls the plug on this process. Processes under test keep ``synchronous=FULL``."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @dataclass(frozen=True)
