@@ -10,11 +10,12 @@ Whoever opens a session sets ``session.info["actor"]`` (default ``SYSTEM``), ``[
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import event, insert, inspect
-from sqlalchemy.orm import ColumnProperty, InstanceState, Session
+from sqlalchemy.orm import ColumnProperty, InstanceState, Mapper, Session
 
 from app.core import clock
 from app.core.errors import AppError
@@ -140,9 +141,9 @@ def _change(thing: Any, action: AuditAction) -> Change:
     """Changed columns as ``[before, after]``; all columns of a new or deleted row. Secrets masked, blind indexes left out."""
     state: InstanceState[Any] = inspect(thing)
     changes: Change = {}
-    for column in state.mapper.column_attrs:
-        if column.key in IGNORED_COLUMNS.get(thing.__tablename__, ()) or isinstance(column.columns[0].type, BlindIndex):
-            continue
+    for column in _logged_columns(state.mapper):
+        if action is not AuditAction.DELETE and column.key not in state.committed_state:
+            continue  # not written to
         before, after = _two_values(state, column.key, action)
         if before != after:
             changes[column.key] = [_logged_value(column, before), _logged_value(column, after)]
@@ -151,6 +152,13 @@ def _change(thing: Any, action: AuditAction) -> Change:
         if history.added or history.deleted:
             changes[name] = [_names(history.deleted, history.unchanged), _names(history.added, history.unchanged)]
     return changes
+
+
+@cache
+def _logged_columns(mapper: Mapper[Any]) -> tuple[ColumnProperty[Any], ...]:
+    ignored = IGNORED_COLUMNS.get(mapper.class_.__tablename__, ())
+    columns = (column for column in mapper.column_attrs if column.key not in ignored)
+    return tuple(column for column in columns if not isinstance(column.columns[0].type, BlindIndex))
 
 
 def _two_values(state: InstanceState[Any], name: str, action: AuditAction) -> tuple[Any, Any]:
