@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)([sd])")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
+@cache
 def read(path: Path):
+    """Its messages, for every test that asks the same file."""
     with path.open("rb") as file:
         return [message for message in read_po(file) if message.id]
 
@@ -104,6 +107,8 @@ MARKS_ALLOWED = {
 
 
 def chinese_literals(path: Path) -> list[str]:
+    if not CHINESE.search(path.read_text()):
+        return []
     documented = {
         node.body[0].value.lineno
         for node in ast.walk(ast.parse(path.read_text()))

@@ -45,6 +45,10 @@ def retired(text: str) -> set[str]:
     return {word for word in RETIRED if word in words or f"{word}s" in words} | {*PHRASES.findall(text)}
 
 
+# A file without any of them, even within a longer word, need not be taken apart.
+ANYWHERE = re.compile("|".join((*RETIRED, PHRASES.pattern)), re.IGNORECASE)
+
+
 def files() -> list[Path]:
     found = [path for folder in ("app", "benchmarks", "tests", "tools") for path in (ROOT / folder).rglob("*.py")]
     found += [path for folder in ("app", "docs") for path in (ROOT / folder).rglob("*") if path.suffix in PROSE]
@@ -56,6 +60,7 @@ def test_no_retired_word_comes_back():
     used = [
         f"{path.relative_to(ROOT)}:{line}: {', '.join(sorted(words))}"
         for path in files()
+        if ANYWHERE.search(path.read_text())
         for line, text in spoken(path)
         if (words := retired(text))
     ]
