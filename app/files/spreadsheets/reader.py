@@ -12,7 +12,6 @@ from io import BytesIO
 from math import isfinite
 from typing import Any
 
-import pandas as pd
 from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
@@ -76,6 +75,8 @@ def _lines(
 
 def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
     """The cells from A1 down to row ``reach``, all rows of the same length; an empty cell is ``""``."""
+    import pandas as pd  # noqa: PLC0415 - a third of the start of every command and process, most of which read no sheet
+
     try:
         frame = pd.read_excel(BytesIO(data), sheet_name=name, engine="calamine", header=None, dtype=object, na_filter=False)
     except (CalamineError, ValueError, OverflowError) as error:
