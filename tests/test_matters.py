@@ -638,7 +638,8 @@ def test_a_mark_is_of_something_says_why_and_goes_with_a_return(firm, action, ma
 
 # --- many at once -----------------------------------------------------------------------------------
 def _many(firm, matter, count):
-    return [firm.application(State.AWAITING_APPROVAL, matter=matter).id for _ in range(count)]
+    with firm.together():
+        return [firm.application(State.AWAITING_APPROVAL, matter=matter).id for _ in range(count)]
 
 
 @pytest.mark.parametrize("matter", [RENEWAL, TRANSFER, REPLACEMENT, CANCELLATION], ids=lambda matter: matter.value)

@@ -1,5 +1,7 @@
 """An enterprise with complete documents, and applications of every matter that are ready for submission."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -42,7 +44,16 @@ class Firm:
         session.add(make.paper(PaperKind.QUALIFICATION, qualification_id=scan.id, **mine))
         session.add(make.paper(PaperKind.PLEDGE, pledging_enterprise_id=self.enterprise.id, **mine))
         session.commit()
+        self.commit = session.commit
         self._old: Firm | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Applications made inside are committed at its end: hundreds of commits take as long as all the rest."""
+        self.commit = self.session.flush
+        yield
+        self.commit = self.session.commit
+        self.commit()
 
     @property
     def old(self) -> "Firm":
@@ -92,7 +103,7 @@ class Firm:
         self.session.add_all(
             [make.paper(kind, application_id=application.id, enterprise_id=self.enterprise.id) for kind in kinds]
         )
-        self.session.commit()
+        self.commit()
         return application
 
     def on_a_certificate_of_another_province(self, state=State.DRAFT, **details) -> Application:
@@ -109,7 +120,7 @@ class Firm:
         self.session.flush()
         mine = {"application_id": application.id, "enterprise_id": self.enterprise.id}
         self.session.add_all([make.paper(kind, **mine) for kind in MATTER_PAPERS])
-        self.session.commit()
+        self.commit()
         return application
 
     def _new(self, state, category, **facts) -> Application:
@@ -120,7 +131,7 @@ class Firm:
             facts["certificate"] = make.certificate(person, category=category)
         application = make.application(person, state, category=category, **facts)
         self.session.add(application)
-        self.session.commit()
+        self.commit()
         return application
 
     def actor(self, role: Role, side: Side = Side.FILER) -> Actor:
