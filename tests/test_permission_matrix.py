@@ -12,6 +12,7 @@ from app.core.vocabulary import Role
 from app.models import Account, Application, Certificate, Enterprise, ExamPass, ExamSignup, Person
 from app.web.auth.permissions import ANONYMOUS, held_by
 from tests.test_attacks import BLANK, NOBODYS, changsha, everybody, zhuzhou  # noqa: F401 - fixtures
+from tests.web.form_steps import save
 
 pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # permissions are checked before any query
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -140,6 +141,6 @@ def test_extra_fields_of_the_account_form_change_nothing(session, everybody, cha
     before = guarded(session)
     form = SLIPPED_IN | {"username": "clerk-430100", "full_name": "新名", "active": "y", "enterprise": ""}
     uscc = before["Enterprise", changsha.enterprise][0]
-    answer = everybody[Role.ADMIN].post(f"/accounts/edit/{changsha.account}", data=form | {"enterprise": uscc})
+    answer = save(everybody[Role.ADMIN], f"/accounts/edit/{changsha.account}", form | {"enterprise": uscc})
     assert answer.status_code == 302
     assert guarded(session) == before | {}

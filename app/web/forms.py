@@ -67,6 +67,11 @@ class _Translations:
 class AppForm(FlaskForm):
     """Base of every form."""
 
+    @property
+    def sent(self) -> bool:
+        """Whether it holds what a user sent; else it shows what is stored."""
+        return any(field.raw_data is not None for field in self)
+
     class Meta(FlaskForm.Meta):
         def get_translations(self, form: Any) -> Any:  # noqa: ARG002 - WTForms' own signature
             return _Translations()

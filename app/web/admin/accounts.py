@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -73,7 +73,7 @@ class AccountScreen(ModelScreen):
             return
         if not roles_of(item).isdisjoint(AUTHORITY):
             del form.mobile, form.enterprise
-        if request.method == "GET":
+        if not form.sent:
             form.full_name.data = item.first_name
             if "enterprise" in form:
                 form.enterprise.data = item.enterprise.uscc if item.enterprise else ""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -74,7 +74,7 @@ class AppointmentScreen(ModelScreen):
     def prepare_form(self, form: Any, item: Account, *, new: bool) -> None:  # noqa: ARG002
         regions = db.session.scalars(select(Region).order_by(Region.code))
         form.region_code.choices = [(region.code, region.name) for region in regions]
-        if request.method == "GET":
+        if not form.sent:
             form.role.data = next((role for role in AUTHORITY if role in roles_of(item)), None)
 
     def save(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002

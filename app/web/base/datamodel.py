@@ -9,6 +9,7 @@ from flask_appbuilder.models.sqla.interface import SQLAInterface
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Query, RelationshipProperty, selectinload
 
+from app.core.errors import NotFound
 from app.core.vocabulary import Term
 
 COUNT_CAP = 10_000  # exact counts of more are not worth their cost
@@ -118,6 +119,15 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         if not pks:
             return []
         return list(self.within_reach(self.get_pk().in_(pks)).options(*self._loads()).all())
+
+    def locked(self, item: Any) -> Any:
+        """The row as it is stored now, locked until the end of the transaction. Raises ``NotFound`` if it was deleted."""
+        key = self.get_pk_value(item)
+        self.session.expire(item)
+        found = self.session.get(self.obj, key, populate_existing=True, with_for_update={"key_share": True})
+        if found is None:
+            raise NotFound
+        return found
 
     def _as_pk(self, given: Any) -> Any:
         """The id in its column's type, or None: PostgreSQL raises for text or a too large number."""

@@ -18,11 +18,12 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.core.errors import AppError
+from app.core.errors import AppError, Stale, Unmet
 from app.core.vocabulary import Term
 from app.web.base.access_filter import WithinReach
 from app.web.base.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
 from app.web.base.fab import ModelView, route
+from app.web.base.form_version import FormVersion
 from app.web.base.layout import safe_next
 from app.web.base.links import Link, shown
 from app.web.base.private_urls import has_personal_data
@@ -329,14 +330,17 @@ class ModelScreen(ModelView):
     def _form_page(self, item: Any, *, new: bool) -> Response | str:
         if request.method == "POST":
             self.before_saving()
-        form = (self.add_form if new else self.edit_form)(obj=None if new else item)
-        form._id = None if new else self.datamodel.get_pk_value(item)  # for FAB's Unique validator to ignore the row itself
-        self.prepare_form(form, item, new=new)
+        form = self._filled_form(item, new=new)
+        version = (
+            None if new else FormVersion(form, f"{self.datamodel.obj.__tablename__}.{self.datamodel.get_pk_value(item)}")
+        )
         home = url_for(f"{self.endpoint}.list") if self.may("list") else "/"
         loose: builtins.list[object] = []
-        if request.method == "POST" and form.validate():
-            loose = self._try(item, form, new=new)
-            if not loose and not form.errors:
+        if version is not None and version.wants_theirs:
+            version.take_theirs(self._filled_form(item, new=False, formdata=None))
+        elif request.method == "POST" and form.validate():
+            loose = self._try(item, form, version)
+            if not loose and not form.errors and not (version and version.differences):
                 flash(gettext("Saved."), "success")
                 return redirect(self.redirect_after(item, new=new) or safe_next(home))
         page = self.render_template(
@@ -347,21 +351,37 @@ class ModelScreen(ModelView):
             item=None if new else item,
             sets=self._sets(form, new=new),
             loose=loose,
+            version=version,
             crumbs=self.crumbs(),
             back=safe_next(home),
         )
-        return Response(page, 422 if request.method == "POST" else 200, mimetype="text/html")
+        return Response(page, _status(form, version), mimetype="text/html")
+
+    def _filled_form(self, item: Any, *, new: bool, **given: Any) -> Any:
+        """The form of a row; with ``formdata=None`` as it is stored, whatever was sent."""
+        form = (self.add_form if new else self.edit_form)(obj=None if new else item, **given)
+        form._id = None if new else self.datamodel.get_pk_value(item)  # for FAB's Unique validator to ignore the row itself
+        self.prepare_form(form, item, new=new)
+        return form
 
     def _sets(self, form: Any, *, new: bool) -> builtins.list[Any]:
         declared = self.add_fieldsets if new else self.edit_fieldsets
         columns = self.add_columns if new else self.edit_columns
         return builtins.list(declared or [("", {"fields": [c for c in columns if c in form] or [*form._fields]})])
 
-    def _try(self, item: Any, form: Any, *, new: bool) -> builtins.list[object]:
-        """Save and commit; on an error roll back, put it at its field, and return what has none."""
+    def _try(self, item: Any, form: Any, version: FormVersion | None) -> builtins.list[object]:
+        """Save and commit; on an error roll back, put it at its field, and return what has none.
+
+        With a version of a stored row, only if nobody else has changed it: the row stays locked until the commit.
+        """
         session = self.datamodel.session
         try:
-            self.save(item, form, new=new)
+            if version is not None:
+                item = self.datamodel.locked(item)
+                if version.differs(self._filled_form(item, new=False, formdata=None)):
+                    session.rollback()
+                    return []
+            self.save(item, form, new=version is None)
             session.commit()
         except AppError as error:
             session.rollback()
@@ -375,6 +395,13 @@ class ModelScreen(ModelView):
             session.rollback()
             raise
         return []
+
+
+def _status(form: Any, version: FormVersion | None) -> int:
+    """The HTTP status of a form's page."""
+    if not form.is_submitted() or (version and version.wants_theirs):
+        return 200
+    return Stale.status if version and version.differences else Unmet.status
 
 
 class OpenList(ModelScreen):

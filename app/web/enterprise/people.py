@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from app.accounts import registry
 from app.applications.attachments import current
 from app.core.errors import AppError, Refusal
-from app.core.identifiers import fold, mask_birth_date
+from app.core.identifiers import fold, mask_birth_date, mask_id
 from app.core.vocabulary import PERSON_PAPERS, CertificateStatus, Education, PaperKind, Position, State, TechnicalTitle
 from app.db import audit
 from app.db.session import db
@@ -52,8 +52,13 @@ SCANS: dict[str, ColumnElement[bool]] = {"incomplete": LACKS_PAPERS, "complete":
 class KeptIdNumberField(IdNumberField):
     """The ID number of a stored person: never sent to the page; left empty, it is not changed."""
 
-    def process_data(self, value: object) -> None:  # noqa: ARG002 - WTForms' own signature
-        self.data = ""
+    kept = ""  # the stored number
+
+    def process_data(self, value: object) -> None:
+        self.kept, self.data = str(value or ""), ""
+
+    def masked(self) -> str:
+        return mask_id(self.data or self.kept)
 
     def populate_obj(self, obj: Any, name: str) -> None:
         if self.data:

@@ -5,6 +5,7 @@ from app.core.vocabulary import MessageState, Role
 from app.models import Account, Message
 from tests import make
 from tests.web.applications.case_fixture import rolling_back
+from tests.web.form_steps import save
 
 FORM = {"username": "Reviewer2", "full_name": "罗二审", "active": "y"}
 
@@ -52,7 +53,7 @@ def test_the_system_administrator_touches_neither_role_nor_mobile_nor_password_o
     assert 'name="mobile"' not in page
     assert 'name="enterprise"' not in page
     form = {"username": "exam", "full_name": "新名", "active": "y", "mobile": "13900000009", "enterprise": code}
-    assert admin.post(f"/accounts/edit/{number}", data=form).status_code == 302
+    assert save(admin, f"/accounts/edit/{number}", form).status_code == 302
     assert admin.post(f"/accounts/reset/{number}").status_code == 403
     session.refresh(officer)
     assert (officer.first_name, officer.mobile, officer.enterprise_id) == ("新名", "13800000001", None)

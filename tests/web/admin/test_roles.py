@@ -14,6 +14,7 @@ from app.models import Account, AuditEntry
 from app.web.auth.password_form import guess_key
 from tests import make
 from tests.web.applications.case_fixture import rolling_back
+from tests.web.form_steps import save
 
 
 @pytest.fixture
@@ -34,21 +35,21 @@ def test_account_without_role_is_queued_and_gets_role_and_one_time_password(secu
     assert "罗二审" in security.get("/appointments/awaiting/list/").text
     assert "待授权用户" in security.get("/work/").text
     form = {"role": "reviewer", "region_code": "430100", "mobile": "13800000001"}
-    page = security.post(f"/appointments/edit/{number}", data=form, follow_redirects=True).text
+    page = save(security, f"/appointments/edit/{number}", form, follow_redirects=True).text
     assert "的一次性密码" in page
     assert "罗二审" not in security.get("/appointments/awaiting/list/").text
     session.refresh(newcomer)
     assert (role_assignment.roles_of(newcomer), newcomer.region_code) == ({Role.REVIEWER}, "430100")
     assert newcomer.must_change_password
-    page = security.post(f"/appointments/edit/{number}", data=form | {"role": "approver"}, follow_redirects=True).text
+    page = save(security, f"/appointments/edit/{number}", form | {"role": "approver"}, follow_redirects=True).text
     assert "的一次性密码" not in page
 
 
 def test_form_shows_errors_and_keeps_entered_values(security, newcomer, session):
     number = newcomer.id
-    page = security.post(f"/appointments/edit/{number}", data={"role": "reviewer", "mobile": "13800000001"})
+    page = save(security, f"/appointments/edit/{number}", {"role": "reviewer", "mobile": "13800000001"})
     assert (page.status_code, "13800000001" in page.text, "必须选择地区" in page.text) == (422, True, True)
-    clerk = security.post(f"/appointments/edit/{number}", data={"role": "enterprise_clerk"})
+    clerk = save(security, f"/appointments/edit/{number}", {"role": "enterprise_clerk"})
     assert clerk.status_code == 422
     session.refresh(newcomer)
     assert newcomer.roles == []
@@ -76,7 +77,7 @@ def test_security_administrator_ends_sessions_and_unlocks(security, session, sig
 def test_own_account_cannot_be_changed(security, session):
     own = session.scalar(select(Account.id).where(Account.username == "secadmin"))
     assert f"/appointments/edit/{own}" not in security.get("/appointments/list/").text
-    page = security.post(f"/appointments/edit/{own}", data={"role": "approver", "region_code": "430000"})
+    page = save(security, f"/appointments/edit/{own}", {"role": "approver", "region_code": "430000"})
     assert (page.status_code, "不能给自己授予角色" in page.text) == (422, True)
     assert security.post(f"/appointments/reset/{own}").status_code == 403
 

@@ -41,6 +41,7 @@ from app.web.forms import (
 )
 from tests.at_once import at_once
 from tests.query_counter import queries
+from tests.web.form_steps import save
 
 MINE, OTHERS = 900_001, 900_002  # above what the store numbers itself
 
@@ -214,7 +215,7 @@ def token(client: FlaskClient, page: str = "/cases/add") -> str:
 
 
 def send(client: FlaskClient, url: str, **fields: Any) -> Any:
-    return client.post(url, data={"csrf_token": token(client), **fields})
+    return save(client, url, {"csrf_token": token(client), **fields})
 
 
 def names(page: str) -> list[str]:

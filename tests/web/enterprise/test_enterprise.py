@@ -5,6 +5,7 @@ from app.core.vocabulary import PaperKind, Role
 from tests import make
 from tests.hostile_files import HTML, pdf
 from tests.web.enterprise.conftest import a_qualification, file, handed_in, kept
+from tests.web.form_steps import save
 
 
 def test_an_enterprise_keeps_its_particulars_and_its_pledge(clerk, session, ours):
@@ -14,7 +15,7 @@ def test_an_enterprise_keeps_its_particulars_and_its_pledge(clerk, session, ours
         "contact": "赵六",
         "contact_mobile": "１３８００００００００",
     }
-    answer = clerk.post("/enterprise/", data=words | {"paper_pledge": file(pdf(1), "承诺书.pdf")})
+    answer = save(clerk, "/enterprise/", words | {"paper_pledge": file(pdf(1), "承诺书.pdf")})
     assert answer.location == "/enterprise/"
     session.expire_all()
     assert (ours.address, ours.legal_representative, ours.contact_mobile) == ("芙蓉中路1号", "王五", "13800000000")
@@ -23,12 +24,12 @@ def test_an_enterprise_keeps_its_particulars_and_its_pledge(clerk, session, ours
 
 
 def test_saving_returns_to_the_page_that_asked_for_the_correction(clerk):
-    assert clerk.post("/enterprise/?next=/people/list/", data={"next": "/people/list/"}).location == "/people/list/"
-    assert clerk.post("/enterprise/?next=//evil.example", data={"next": "//evil.example"}).location == "/enterprise/"
+    assert save(clerk, "/enterprise/?next=/people/list/", {"next": "/people/list/"}).location == "/people/list/"
+    assert save(clerk, "/enterprise/?next=//evil.example", {"next": "//evil.example"}).location == "/enterprise/"
 
 
 def test_a_bad_pledge_leaves_the_particulars_as_they_were(clerk, session, ours):
-    answer = clerk.post("/enterprise/", data={"address": "新地址", "paper_pledge": file(HTML, "承诺书.pdf")})
+    answer = save(clerk, "/enterprise/", {"address": "新地址", "paper_pledge": file(HTML, "承诺书.pdf")})
     assert (answer.status_code, "承诺书.pdf" in answer.text, 'value="新地址"' in answer.text) == (422, True, True)
     session.expire_all()
     assert ours.address == ""

@@ -3,6 +3,7 @@
 from app.core.vocabulary import IdentityCorrectionState, Role
 from tests import make
 from tests.web.enterprise.identity_steps import apply, corrections
+from tests.web.form_steps import save
 
 pytest_plugins = ("tests.web.enterprise.identity_steps",)  # its fixture
 CLERK, OFFICER = Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER
@@ -29,7 +30,7 @@ def test_no_way_where_editing_or_a_replacement_is_the_way(firm, session):
 def test_a_refused_rename_says_what_to_do(firm):
     person = firm.passer()
     typed = {"name": "王五", "education": "bachelor", "position": "safety_officer"}
-    answer = firm.browser(CLERK).post(f"/people/edit/{person.id}", data=typed)
+    answer = save(firm.browser(CLERK), f"/people/edit/{person.id}", typed)
     assert (answer.status_code, "apply for a correction" in answer.text) == (422, True)
 
 

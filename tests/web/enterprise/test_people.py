@@ -14,6 +14,7 @@ from tests import make
 from tests.hostile_files import HTML, jpeg, pdf, png
 from tests.query_counter import audit_entries, queries
 from tests.web.enterprise.conftest import a_qualification, count, file, handed_in, kept, reads
+from tests.web.form_steps import save
 
 
 def typed(**words) -> dict[str, object]:
@@ -119,9 +120,9 @@ def test_a_form_without_its_token_is_refused(strict, clerk, session, ours, path)
 def test_only_fields_of_the_form_are_stored(clerk, session, ours, theirs):
     stowaways = {"enterprise_id": theirs.id, "banned_until": "", "id": 4711, "sex": "2", "uscc": "X", "region_code": "430000"}
     person = kept(session, make.person(ours, banned_until=make.TODAY))
-    clerk.post(f"/people/edit/{person.id}", data=typed(id_number="", name="李大雷") | stowaways)
+    save(clerk, f"/people/edit/{person.id}", typed(id_number="", name="李大雷") | stowaways)
     clerk.post("/people/add", data=typed(name="韩梅梅") | stowaways | {"banned_until": "2030-01-01"})
-    clerk.post("/enterprise/", data=stowaways | {"name": "改名有限公司", "address": "芙蓉路"})
+    save(clerk, "/enterprise/", stowaways | {"name": "改名有限公司", "address": "芙蓉路"})
     session.expire_all()
     assert (person.name, person.enterprise_id, person.banned_until) == ("李大雷", ours.id, make.TODAY)
     new = session.scalars(select(Person).where(Person.name == "韩梅梅")).one()
@@ -198,7 +199,7 @@ def test_a_bad_file_leaves_a_known_person_and_the_papers_as_they_were(clerk, ses
     person = kept(session, make.person(ours))
     old = handed_in(session, system, person)
     files = {"paper_photo": file(jpeg(), "新.jpg"), "paper_title": file(HTML, "职称.pdf")}
-    answer = clerk.post(f"/people/edit/{person.id}", data=typed(id_number="", name="李大雷") | files)
+    answer = save(clerk, f"/people/edit/{person.id}", typed(id_number="", name="李大雷") | files)
     assert answer.status_code == 422
     assert "职称.pdf" in answer.text
     session.expire_all()
@@ -239,14 +240,14 @@ def test_an_id_number_left_empty_stays_as_it_is_and_is_never_sent(clerk, session
     person = kept(session, make.person(ours))
     number = person.id_number
     assert number not in clerk.get(f"/people/edit/{person.id}").text
-    assert clerk.post(f"/people/edit/{person.id}", data=typed(id_number="", name="李大雷")).status_code == 302
+    assert save(clerk, f"/people/edit/{person.id}", typed(id_number="", name="李大雷")).status_code == 302
     session.expire_all()
     assert (person.name, person.id_number) == ("李大雷", number)
 
 
 def test_a_corrected_id_number_takes_sex_and_birth_date_along(clerk, session, ours):
     person, number = kept(session, make.person(ours)), "11010519491231002X"
-    clerk.post(f"/people/edit/{person.id}", data=typed(id_number=number.lower()))
+    save(clerk, f"/people/edit/{person.id}", typed(id_number=number.lower()))
     session.expire_all()
     assert (person.id_number, person.birth_date.isoformat(), person.sex) == (number, "1949-12-31", Sex.FEMALE)
     assert session.scalar(select(Person.id).where(Person.id_number_key == number)) == person.id
@@ -255,7 +256,7 @@ def test_a_corrected_id_number_takes_sex_and_birth_date_along(clerk, session, ou
 def test_a_name_on_a_certificate_cannot_be_typed_over(clerk, session, ours):
     person = kept(session, make.person(ours))
     kept(session, make.certificate(person))
-    answer = clerk.post(f"/people/edit/{person.id}", data=typed(id_number="", name="李大雷"))
+    answer = save(clerk, f"/people/edit/{person.id}", typed(id_number="", name="李大雷"))
     assert (answer.status_code, "can only be corrected by a replacement" in answer.text) == (422, True)
     session.expire_all()
     assert person.name == "李雷"
@@ -264,12 +265,12 @@ def test_a_name_on_a_certificate_cannot_be_typed_over(clerk, session, ours):
 def test_a_scan_is_replaced_and_taken_back(clerk, session, system, ours):
     person = kept(session, make.person(ours))
     old = handed_in(session, system, person)
-    clerk.post(f"/people/edit/{person.id}", data=typed(id_number="") | {"paper_photo": file(jpeg(500, 700), "新.jpg")})
+    save(clerk, f"/people/edit/{person.id}", typed(id_number="") | {"paper_photo": file(jpeg(500, 700), "新.jpg")})
     session.expire_all()
     assert old.replaced_at is not None
     assert attachments.current(session, person)[PaperKind.PHOTO].filename == "新.jpg"
     session.rollback()
-    clerk.post(f"/people/edit/{person.id}", data=typed(id_number="") | {"paper_photo-remove": "1"})
+    save(clerk, f"/people/edit/{person.id}", typed(id_number="") | {"paper_photo-remove": "1"})
     assert attachments.current(session, person) == {}
 
 

@@ -9,6 +9,7 @@ from app.models import ExamNotice, ExamSignup
 from tests import make
 from tests.query_counter import audit_entries
 from tests.web.exams.exam_steps import SELECTED, SUBMITTED, count, states, typed
+from tests.web.form_steps import save
 
 CLERKS = ("/exam/notices/add", "/exam/notices/edit/{n}", "/exam/review/", "/exam/review/{s}")
 CLERKS += ("/exam/notices/{n}/scores", "/exam/notices/{n}/scores/submit")
@@ -150,5 +151,5 @@ def test_an_unknown_notice_is_not_found(number, clerk, own):
 @pytest.mark.parametrize("number", ["0", "99999", "9" * 40, "x"])
 def test_an_unknown_notice_cannot_be_read_or_changed(number, clerk):
     assert clerk.get(f"/exam/notices/show/{number}").status_code == 404
-    assert clerk.post(f"/exam/notices/edit/{number}", data=typed()).status_code == 404
+    assert save(clerk, f"/exam/notices/edit/{number}", typed()).status_code == 404
     assert clerk.post(f"/exam/notices/delete/{number}").status_code == 404

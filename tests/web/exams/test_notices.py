@@ -10,6 +10,7 @@ from app.core.clock import now
 from app.core.vocabulary import CURRENT_CATEGORIES
 from app.models import ExamNotice
 from tests.web.exams.exam_steps import C1, DAY, A, count, end_sign_up, typed
+from tests.web.form_steps import save
 
 
 def test_saving_publishes_and_says_so(session, clerk):
@@ -57,7 +58,7 @@ def test_saving_an_old_notice_unchanged_moves_nothing(session, clerk, notice):
     }
     ended = session.scalar(select(ExamNotice.signup_end))
     session.commit()
-    answer = clerk.post(f"/exam/notices/edit/{notice.id}", data=typed(**dates, categories=["A", "B", "C1", "C2", "C3"]))
+    answer = save(clerk, f"/exam/notices/edit/{notice.id}", typed(**dates, categories=["A", "B", "C1", "C2", "C3"]))
     assert answer.status_code == 302
     assert session.scalar(select(ExamNotice.signup_end)) == ended
 

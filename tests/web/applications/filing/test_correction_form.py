@@ -13,6 +13,7 @@ from tests import make
 from tests.hostile_files import jpeg
 from tests.web.applications.case_fixture import decide, read_scalar
 from tests.web.applications.correction_steps import MAJOR, PHOTO, CorrectingFirm, returned
+from tests.web.form_steps import save
 from tests.workflow_fixture import Firm as Matters
 
 FIRM = CorrectingFirm
@@ -57,7 +58,7 @@ def test_a_later_change_of_the_person_does_not_reach_the_application(firm):
     firm.return_marked(application, **{MAJOR: "填错"})
     person = firm.again(application).person
     typed = {"name": "李雷", "education": "college", "position": "safety_officer", "technical_title": "senior"}
-    assert firm.clerk.post(f"/people/edit/{person.id}", data=typed).status_code == 302
+    assert save(firm.clerk, f"/people/edit/{person.id}", typed).status_code == 302
     firm.correct(application, **{"person-major": "土木工程"})
     stored = firm.again(application)
     assert stored.person.technical_title is TechnicalTitle.SENIOR
