@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, and_, case, delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
@@ -124,28 +125,66 @@ def days_of(session: Session, *years: int) -> list[DayEntry]:
 # --- one day ----------------------------------------------------------------------------------------
 
 
-def set_day(session: Session, one: DayEntry, actor: Actor) -> int:
-    """Add or change one day; how many deadlines moved. The caller commits."""
+def set_day(session: Session, one: DayEntry, actor: Actor, *, seen: DayEntry | None = None) -> int:
+    """Add or change one day; how many deadlines moved. The caller commits.
+
+    ``seen`` is the day as the actor was shown it: what somebody else has entered since is refused, not overwritten.
+    """
     actor.demand(Role.ADMIN)
     if sentence := _fault(one):
         raise Unmet.because(Refusal("bad-day", sentence, field="day"))
     if len(one.name) > LONGEST_NAME:
         sentence = _("At most %(n)s characters fit here.", n=LONGEST_NAME)
         raise Unmet.because(Refusal("name-too-long", sentence, field="name"))
-    session.merge(CalendarDay(day=one.day, working=one.working, name=one.name))
-    session.flush()
+    row = _locked_day(session, one.day)
+    if row is None:
+        row = CalendarDay(day=one.day)
+        session.add(row)
+    elif _entry(row) not in (seen, one):
+        raise Unmet.because(_set_meanwhile(_entry(row)))
+    row.working, row.name = one.working, one.name
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody else entered the same day at this moment
+        raise Stale from error
     return recompute_deadlines(session)
 
 
-def delete_day(session: Session, day: date, actor: Actor) -> int:
-    """Remove a day, which is an ordinary one again; how many deadlines moved. The caller commits."""
+def delete_day(session: Session, day: date, actor: Actor, *, seen: DayEntry | None = None) -> int:
+    """Remove a day, which is an ordinary one again; how many deadlines moved. The caller commits. ``seen`` as above."""
     actor.demand(Role.ADMIN)
-    row = session.get(CalendarDay, day)
+    row = _locked_day(session, day)
     if row is None:
         raise NotFound
+    if _entry(row) != seen:
+        raise Unmet.because(_set_meanwhile(_entry(row)))
     session.delete(row)
     session.flush()
     return recompute_deadlines(session)
+
+
+def day_entry(session: Session, day: date) -> DayEntry | None:
+    """What is stored of a day, if it is no ordinary one."""
+    row = session.get(CalendarDay, day, populate_existing=True)
+    return None if row is None else _entry(row)
+
+
+def _locked_day(session: Session, day: date) -> CalendarDay | None:
+    return session.get(CalendarDay, day, with_for_update=True, populate_existing=True)
+
+
+def _entry(row: CalendarDay) -> DayEntry:
+    return DayEntry(row.day, row.working, row.name)
+
+
+def _set_meanwhile(one: DayEntry) -> Refusal:
+    sentence = _(
+        "%(day)s is entered as “%(kind)s %(name)s” already. Press the same button once more if yours is to count.",
+        day=one.day.isoformat(),
+        kind=MADE_UP if one.working else OFF,
+        name=one.name,
+    )
+    return Refusal("set-meanwhile", sentence, field="day")
 
 
 def _fault(one: DayEntry) -> object:

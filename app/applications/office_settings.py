@@ -152,10 +152,13 @@ def change(
     return [before[name] for name in new]
 
 
-def restore(session: Session, name: str, actor: Actor, *, base: Office, at: datetime, address: str = "") -> SettingLine:
+def restore(
+    session: Session, name: str, actor: Actor, *, seen: datetime | None, base: Office, at: datetime, address: str = ""
+) -> SettingLine:
     """Delete the stored value, so that the default is in force; returns the parameter as it was before. Idempotent.
 
-    The caller commits. Raises ``NotAllowed``, ``NotFound``, and ``Unmet`` if the default contradicts another parameter.
+    ``seen`` is when the value that the actor was shown was set: a later one is refused. The caller commits. Raises
+    ``NotAllowed``, ``NotFound``, and ``Unmet`` if the default contradicts another parameter.
     """
     actor.demand(*EDITORS)
     if name not in BY_NAME:
@@ -165,6 +168,8 @@ def restore(session: Session, name: str, actor: Actor, *, base: Office, at: date
     line = before[name]
     if line.stored is None:
         return line
+    if line.stored.changed_at != seen:
+        raise Unmet.because(_set_meanwhile(line))
     would_be = _office(before, base, {} if line.pinned else {name: line.one.default})
     if refused := list(contradictions(would_be, [name])):
         raise Unmet(refused)
@@ -216,12 +221,16 @@ def _refusals_of(line: SettingLine, value: Value, seen: Value | None) -> Iterato
     elif type(value) is not type(one.default) or not one.holds(value):
         yield Refusal("out-of-bounds", _("Please choose a value within %(bounds)s.", bounds=bounds(one)), one.name)
     elif seen != line.value:
-        sentence = _(
-            "%(who)s has meanwhile set this to “%(value)s”. Save once more if yours is to count.",
-            who=line.stored.changed_by if line.stored else _("Somebody"),
-            value=display_value(one, line.value),
-        )
-        yield Refusal("set-meanwhile", sentence, one.name)
+        yield _set_meanwhile(line)
+
+
+def _set_meanwhile(line: SettingLine) -> Refusal:
+    sentence = _(
+        "%(who)s has meanwhile set this to “%(value)s”. Save once more if yours is to count.",
+        who=line.stored.changed_by if line.stored else _("Somebody"),
+        value=display_value(line.one, line.value),
+    )
+    return Refusal("set-meanwhile", sentence, line.one.name)
 
 
 def bounds(one: Adjustable) -> object:

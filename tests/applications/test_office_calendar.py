@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from app.applications import office_calendar
 from app.applications.office_calendar import (
     CALENDAR_COLUMNS,
     DayEntry,
     announced,
+    day_entry,
     delete_day,
     import_year,
     read_year,
@@ -26,6 +28,7 @@ from app.core.vocabulary import Role, State
 from app.files.spreadsheets import write
 from app.models import Application, AuditEntry, CalendarDay
 from tests import make
+from tests.at_once import at_once
 from tests.query_counter import queries
 
 ADMIN = make.officer(Role.ADMIN)
@@ -87,7 +90,7 @@ def test_the_announced_years_have_as_many_days_as_the_paper_says(year, off, work
 # --- first days -------------------------------------------------------------------------------------
 def test_a_second_start_brings_nothing_back_that_the_administrator_took_out(session):
     assert seed_calendar(session) == 72
-    delete_day(session, date(2026, 10, 10), ADMIN)
+    delete_day(session, date(2026, 10, 10), ADMIN, seen=day_entry(session, date(2026, 10, 10)))
     session.commit()
     assert seed_calendar(session) == 0
     assert session.get(CalendarDay, date(2026, 10, 10)) is None
@@ -139,10 +142,10 @@ def test_a_day_that_makes_no_sense_is_refused_at_its_field(session, one, field):
 def test_a_day_is_added_changed_and_deleted_and_logged(session):
     saturday = date(2026, 3, 7)
     set_day(session, DayEntry(saturday, True, "补班"), ADMIN)
-    set_day(session, DayEntry(saturday, True, "调休"), ADMIN)
+    set_day(session, DayEntry(saturday, True, "调休"), ADMIN, seen=DayEntry(saturday, True, "补班"))
     session.commit()
     assert calendar_of(session).is_working_day(saturday)
-    delete_day(session, saturday, ADMIN)
+    delete_day(session, saturday, ADMIN, seen=DayEntry(saturday, True, "调休"))
     session.commit()
     assert not calendar_of(session).is_working_day(saturday)
     with pytest.raises(NotFound):
@@ -171,6 +174,35 @@ def clocks(session):
     return cases
 
 
+def test_a_day_that_somebody_else_has_entered_meanwhile_is_neither_overwritten_nor_removed(session):
+    saturday = date(2026, 3, 7)
+    entered = DayEntry(saturday, True, "补班")
+    set_day(session, entered, ADMIN)
+    for seen in (None, DayEntry(saturday, True, "旧")):
+        for call in (lambda: set_day(session, DayEntry(saturday, True, "调休"), ADMIN, seen=seen),  # noqa: B023 - called at once
+                     lambda: delete_day(session, saturday, ADMIN, seen=seen)):  # noqa: B023  # fmt: skip
+            with pytest.raises(Unmet) as error:
+                call()
+            assert error.value.refusals[0].code == "set-meanwhile"
+            assert "补班" in str(error.value.refusals[0].sentence)
+    assert set_day(session, entered, ADMIN) == 0  # the same by both
+    assert day_entry(session, saturday) == entered
+
+
+def test_of_two_who_enter_a_day_at_the_same_moment_one_is_told(session, engine):
+    def enter(name):
+        with Session(engine) as own:
+            try:
+                set_day(own, DayEntry(date(2026, 3, 7), True, name), ADMIN)
+                own.commit()
+            except (Stale, Unmet):
+                return False
+            return True
+
+    session.rollback()
+    assert sorted(at_once(enter, ["补班", "调休"])) == [False, True]
+
+
 def due(session, clocks):
     session.expire_all()
     return {name: case.due_on and (case.due_on - make.TODAY).days for name, case in clocks.items()}
@@ -180,7 +212,7 @@ def test_a_new_day_off_moves_every_clock_that_counts_it_and_says_how_many(sessio
     assert set_day(session, DayEntry(make.TODAY + 14 * DAY, False, "抗洪"), ADMIN) == 2
     session.commit()
     assert due(session, clocks) == {"review": 29, "extended": 43, "acceptance": 7, "closed": None}
-    assert delete_day(session, make.TODAY + 14 * DAY, ADMIN) == 2
+    assert delete_day(session, make.TODAY + 14 * DAY, ADMIN, seen=DayEntry(make.TODAY + 14 * DAY, False, "抗洪")) == 2
     session.commit()
     assert due(session, clocks) == {"review": 28, "extended": 42, "acceptance": 7, "closed": None}
 

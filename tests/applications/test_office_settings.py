@@ -158,10 +158,18 @@ def test_what_is_set_to_what_it_is_leaves_no_trace(session):
 def test_the_default_is_restored_once(session):
     put(session, {"review_level": Level.PREFECTURE})
     for _once_more in range(2):
-        restore(session, "review_level", ADMIN, base=Office(), at=make.NOON)
+        restore(session, "review_level", ADMIN, seen=make.NOON, base=Office(), at=make.NOON)
         session.commit()
     assert office_of(session, Office()) == Office()
     assert [change for _row, change, _who in audit_lines(session)] == [["province", "prefecture"], ["prefecture", "province"]]
+
+
+def test_a_default_does_not_replace_a_value_set_since_the_page_was_opened(session):
+    put(session, {"review_level": Level.PREFECTURE})
+    with pytest.raises(Unmet) as error:
+        restore(session, "review_level", ADMIN, seen=make.NOON - timedelta(seconds=1), base=Office(), at=make.NOON)
+    assert error.value.refusals[0].code == "set-meanwhile"
+    assert office_of(session, Office()).review_level is Level.PREFECTURE
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])
@@ -170,7 +178,7 @@ def test_nobody_but_the_administrator_sets_anything(session, role):
     with pytest.raises(NotAllowed):
         change(session, {"accept_days": 7}, {"accept_days": 5}, actor, base=Office(), at=make.NOON)
     with pytest.raises(NotAllowed):
-        restore(session, "accept_days", actor, base=Office(), at=make.NOON)
+        restore(session, "accept_days", actor, seen=None, base=Office(), at=make.NOON)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.SECURITY_ADMIN])
@@ -178,7 +186,7 @@ def test_how_one_signs_in_is_set_by_the_security_administrator_alone(session, ro
     with pytest.raises(NotAllowed):
         change(session, {"lock_after": 9}, {"lock_after": 5}, make.officer(role), base=Office(), at=make.NOON)
     with pytest.raises(NotAllowed):
-        restore(session, "lock_after", make.officer(role), base=Office(), at=make.NOON)
+        restore(session, "lock_after", make.officer(role), seen=None, base=Office(), at=make.NOON)
     put(session, {"lock_after": 9}, actor=SECURITY)
     assert office_of(session, Office()).lock_after == 9
 
@@ -195,7 +203,7 @@ def test_what_is_no_parameter_is_not_found(session, name):
     with pytest.raises(NotFound):
         change(session, {name: "x"}, {}, ADMIN, base=Office(), at=make.NOON)
     with pytest.raises(NotFound):
-        restore(session, name, ADMIN, base=Office(), at=make.NOON)
+        restore(session, name, ADMIN, seen=None, base=Office(), at=make.NOON)
 
 
 def test_what_the_operator_has_pinned_is_refused(session):

@@ -3,6 +3,7 @@
 Every change reports how many running deadlines it moved; what is imported is what the preview showed.
 """
 
+import json
 from calendar import Calendar as Weeks
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from app.applications import office_calendar
 from app.applications.office_calendar import DayEntry, YearPreview
-from app.core.errors import AppError, Stale
+from app.core.errors import AppError, Stale, Unmet
 from app.core.vocabulary import AuditAction
 from app.db.session import db
 from app.models import CalendarDay
@@ -82,25 +83,33 @@ class CalendarView(BaseView):
             return self._page(_year(), form, 422)
         entry = DayEntry(form.day.data, form.kind.data == "on", (form.name.data or "").strip())
         try:
-            moved = office_calendar.set_day(db.session(), entry, request_context.current_actor())
+            moved = office_calendar.set_day(db.session(), entry, request_context.current_actor(), seen=_seen(entry.day))
             db.session.commit()
         except AppError as error:
-            db.session.rollback()
-            if error.status != AppError.status:
-                raise
-            for refusal in error.refusals:
-                form[refusal.field or "day"].errors = [refusal.sentence]
-            return self._page(entry.day.year if FIRST <= entry.day.year <= LAST else _year(), form, 422)
+            return self._refused(form, error)
         flash(_with_effect(gettext("%(day)s is written down.", day=entry.day.isoformat()), moved), "success")
         return redirect(url_for("CalendarView.show", year=entry.day.year))
 
     @route("/remove", "POST")
     def remove(self) -> Response:
-        day = _day(request.form.get("day", "")) or request_context.today()
-        moved = office_calendar.delete_day(db.session(), day, request_context.current_actor())
-        db.session.commit()
+        form, day = DayForm(), _day(request.form.get("day", "")) or request_context.today()
+        try:
+            moved = office_calendar.delete_day(db.session(), day, request_context.current_actor(), seen=_seen(day))
+            db.session.commit()
+        except AppError as error:
+            return self._refused(form, error)
         flash(_with_effect(gettext("%(day)s is an ordinary day again.", day=day.isoformat()), moved), "success")
         return redirect(url_for("CalendarView.show", year=day.year))
+
+    def _refused(self, form: DayForm, error: AppError) -> Response:
+        """The page with what was typed and the reason; the day as it is stored now counts as seen from here on."""
+        db.session.rollback()
+        if error.status not in (Unmet.status, Stale.status):
+            raise error
+        for refusal in error.refusals:
+            form[refusal.field or "day"].errors = [refusal.sentence]
+        day = form.day.data
+        return self._page(day.year if day and FIRST <= day.year <= LAST else _year(), form, error.status)
 
     @route("/sheet", "GET", "POST")
     def sheet(self) -> Response:
@@ -146,6 +155,7 @@ class CalendarView(BaseView):
 
     def _page(self, year: int, form: DayForm, status: int = 200) -> Response:
         days = office_calendar.days_of(db.session, year)
+        known = {entry.day: entry for entry in days}
         return self.rendered(
             "admin/calendar.html",
             status,
@@ -155,7 +165,7 @@ class CalendarView(BaseView):
             months=months_of(year, days, request_context.today()),
             counts=(sum(not entry.working for entry in days), sum(entry.working for entry in days)),
             form=form,
-            known=form.day.data in {entry.day for entry in days},
+            known=_text(known.get(form.day.data)),
             missing=office_calendar.unknown_year(
                 db.session, request_context.today(), request_context.current_office().calendar_month
             ),
@@ -231,6 +241,17 @@ def _day(text: str) -> date | None:
     return day if FIRST <= day.year <= LAST else None
 
 
+def _text(entry: DayEntry | None) -> str:
+    """A day as the form carries it; ``_seen`` reads it back."""
+    return json.dumps(_row(entry)) if entry else ""
+
+
+def _seen(day: date) -> DayEntry | None:
+    """The stored entry of a day, if it is the one that the form showed."""
+    stored = office_calendar.day_entry(db.session(), day)
+    return stored if stored and _text(stored) == request.form.get("seen") else None
+
+
 def _year() -> int:
     text = request.values.get("year", "")
     year = int(text) if text.isascii() and text.isdigit() and len(text) == 4 else request_context.today().year
@@ -248,7 +269,11 @@ def _plain(preview: YearPreview) -> list[Any]:
     """The preview in JSON types; ``_preview`` reads it back."""
     before, after = [pair[0] for pair in preview.changed], [pair[1] for pair in preview.changed]
     parts = (preview.days, preview.added, before, after, preview.removed)
-    return [[[entry.day.isoformat(), entry.working, entry.name] for entry in part] for part in parts]
+    return [[_row(entry) for entry in part] for part in parts]
+
+
+def _row(entry: DayEntry) -> list[Any]:
+    return [entry.day.isoformat(), entry.working, entry.name]
 
 
 def _preview(plain: list[Any]) -> YearPreview:

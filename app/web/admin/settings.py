@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import abort, flash, redirect, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 from wtforms import HiddenField
@@ -68,7 +68,8 @@ class ParameterView(BaseView):
     @route("/<name>/restore", "POST")
     def restore(self, name: str) -> Response:
         try:
-            line = office_settings.restore(db.session(), name, request_context.current_actor(), **_context())
+            seen = _moment(request.args.get("seen", ""))
+            line = office_settings.restore(db.session(), name, request_context.current_actor(), seen=seen, **_context())
             db.session.commit()
         except AppError as error:
             flash_refusals(error)
@@ -90,6 +91,13 @@ class ParameterView(BaseView):
             return False
         flash(_saved(changed), "success" if changed else "info")
         return True
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _context() -> dict[str, Any]:
@@ -115,7 +123,7 @@ def _row(line: SettingLine) -> SettingRow:
     mine = office_settings.editor_of(one.section) in request_context.current_actor().roles
     default = office_settings.display_value(one, one.default)
     sure = gettext("%(label)s: back to the default “%(value)s”?", label=one.label, value=default)
-    address = url_for("ParameterView.restore", name=one.name)
+    address = url_for("ParameterView.restore", name=one.name, seen=stored.changed_at.isoformat() if stored else None)
     return SettingRow(
         label=one.label,
         source=one.source,

@@ -1,5 +1,6 @@
 """节假日: the year, single days, import of a year; only for the administrator."""
 
+import html
 import re
 from datetime import date
 from io import BytesIO
@@ -14,6 +15,7 @@ from app.web.admin.calendar import months_of
 from tests import make
 from tests.applications.test_office_calendar import sheet
 from tests.web.applications.case_fixture import Firm, read_scalar, rolling_back
+from tests.web.form_steps import seen
 
 
 @pytest.fixture
@@ -58,8 +60,21 @@ def test_a_day_is_picked_saved_and_removed(admin, session):
     admin.post("/calendar/set", data={"day": "2026-03-07", "kind": "on", "name": "调休"})
     assert read_scalar(session, select(CalendarDay.name)) == "调休"
     assert "data-confirm" in admin.get("/calendar/?year=2026&day=2026-03-07").text
-    admin.post("/calendar/remove", data={"day": "2026-03-07"})
+    assert admin.post("/calendar/remove", data={"day": "2026-03-07"}).status_code == 422
+    opened = seen(admin, "/calendar/?year=2026&day=2026-03-07")
+    admin.post("/calendar/remove", data={"day": "2026-03-07"} | opened)
     assert read_scalar(session, select(func.count(CalendarDay.day))) == 0
+
+
+def test_a_day_entered_by_somebody_else_is_shown_and_saved_over_only_knowingly(admin, session):
+    admin.post("/calendar/set", data={"day": "2026-03-07", "kind": "on", "name": "补班"})
+    mine = {"day": "2026-03-07", "kind": "on", "name": "调休"}
+    answer = admin.post("/calendar/set", data=mine)
+    assert (answer.status_code, "补班" in answer.text, 'value="调休"' in answer.text) == (422, True, True)
+    assert read_scalar(session, select(CalendarDay.name)) == "补班"
+    shown = html.unescape(re.search(r'name="seen" value="([^"]*)"', answer.text)[1])
+    assert admin.post("/calendar/set", data=mine | {"seen": shown}).status_code == 302
+    assert read_scalar(session, select(CalendarDay.name)) == "调休"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """参数设置: what the administrator sees and sets, and that nobody else does."""
 
+import html
 import re
 from dataclasses import replace
 
@@ -60,7 +61,10 @@ def test_a_change_is_saved_shown_with_its_author_and_restored(admin, session):
         words in row for words in ("7 working days", "5 working days", "管理员", "Not the default", "Restore the default")
     )
     assert "within 7 working days after submission" in admin.get("/help").text
-    answer = admin.post("/parameters/accept_days/restore", follow_redirects=True)
+    stale = admin.post("/parameters/accept_days/restore?seen=2020-01-01T00:00:00%2B00:00", follow_redirects=True)
+    assert "has meanwhile set this to" in stale.text
+    button = html.unescape(re.search(r'formaction="(/parameters/accept_days/restore[^"]*)"', stale.text)[1])
+    answer = admin.post(button, follow_redirects=True)
     assert "Acceptance is owed within: the default counts again." in answer.text
     assert stands(session) == {}
 
