@@ -25,7 +25,7 @@ from app.core.vocabulary import (
     PaperKind,
     ReplacementReason,
 )
-from app.eligibility import corrections, incoming_rules, rules
+from app.eligibility import corrections, incoming_rules, particulars, rules
 from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import fields_of
 from app.eligibility.rules import Rule
@@ -69,7 +69,7 @@ def can_be_printed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
             _("%(name)s: there is no photo, and no certificate without one. Add it first.", name=case.name),
             place=FixPlace("person", case.person_id, PaperKind.PHOTO.value),
         )
-    for text in (lifecycle.certificate_person(case)["name"], case.submitted["enterprise"]["name"]):
+    for text in (particulars.printed_person(case)["name"], case.submitted["enterprise"]["name"]):
         if missing := render.unprintable(text):
             yield Refusal(
                 "cannot-be-printed",
@@ -124,13 +124,13 @@ _ALL = (
             rules.is_the_only_open_application,
             can_be_printed,
         ),
-        on_acceptance=(rules.originals_were_seen, rules.is_not_banned),
+        on_acceptance=(rules.originals_were_seen, rules.is_not_banned, rules.position_fits_the_category),
         on_approval=(
             rules.is_not_banned,
             rules.no_measure_is_proposed,
             rules.still_has_the_pass,
             rules.holds_no_such_certificate,
-            rules.principal_has_a_position,
+            particulars.principal_has_a_position,
             can_be_printed,
         ),
         outcome=lifecycle.issue,
@@ -146,11 +146,16 @@ _ALL = (
             rules.asks_within_the_renewal_window,
             rules.is_of_age,
             rules.is_the_only_open_application,
-            rules.principal_has_a_position,
+            particulars.principal_has_a_position,
             can_be_printed,
         ),
         on_acceptance=(rules.certificate_stands,),
-        on_approval=(rules.certificate_is_own, rules.certificate_stands, rules.principal_has_a_position, can_be_printed),
+        on_approval=(
+            rules.certificate_is_own,
+            rules.certificate_stands,
+            particulars.principal_has_a_position,
+            can_be_printed,
+        ),
         outcome=lifecycle.extend,
         days=lambda office: office.decide_days,
         warnings=(rules.nears_retirement,),
@@ -164,10 +169,17 @@ _ALL = (
             rules.certificate_is_of_this_province,
             *_IN_FORCE,
             rules.is_the_only_open_application,
+            particulars.stated_position_fits_the_category,
+            particulars.principal_has_a_position,
             can_be_printed,
         ),
         on_acceptance=(rules.certificate_is_with_another_enterprise, rules.certificate_stands),
-        on_approval=(rules.certificate_is_with_another_enterprise, rules.certificate_stands, can_be_printed),
+        on_approval=(
+            rules.certificate_is_with_another_enterprise,
+            rules.certificate_stands,
+            particulars.principal_has_a_position,
+            can_be_printed,
+        ),
         outcome=lifecycle.move,
         days=lambda office: office.swift_days,
         warnings=(rules.leaves_no_certificate_behind,),
@@ -182,7 +194,7 @@ _ALL = (
             rules.matter_fields_are_given,
             rules.divided_category_is_free,
             rules.is_the_only_open_application,
-            rules.principal_has_a_position,
+            particulars.principal_has_a_position,
             can_be_printed,
         ),
         by_reason={
@@ -198,7 +210,10 @@ _ALL = (
             ),
             ReplacementReason.WRONG_INFORMATION.value: (
                 *_IN_FORCE,
-                rules.corrects_something,
+                particulars.corrects_something,
+                particulars.wrong_photo_was_replaced,
+                particulars.stated_sex_and_birth_follow_the_number,
+                particulars.stated_position_fits_the_category,
                 rules.corrected_id_number_is_free,
                 rules.corrected_number_is_of_age,
             ),
@@ -206,7 +221,7 @@ _ALL = (
             ReplacementReason.ENTERPRISE_RENAMED.value: (*_IN_FORCE, rules.shows_another_enterprise_name),
             ReplacementReason.PAPER_TO_ELECTRONIC.value: (*_IN_FORCE, rules.is_still_on_paper),
         },
-        on_acceptance=(rules.certificate_stands, rules.newcomer_is_not_banned),
+        on_acceptance=(rules.certificate_stands, rules.newcomer_is_not_banned, rules.newcomer_has_a_fitting_position),
         on_approval=(
             rules.newcomer_is_not_banned,
             rules.no_measure_is_proposed,
@@ -215,7 +230,7 @@ _ALL = (
             rules.divided_category_is_free,
             rules.new_category_is_free,
             rules.corrected_id_number_is_free,
-            rules.principal_has_a_position,
+            particulars.principal_has_a_position,
             can_be_printed,
         ),
         outcome=lifecycle.replace,

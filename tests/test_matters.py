@@ -664,3 +664,76 @@ def test_every_change_leaves_one_line_of_history(firm, session):
 
 def test_every_matter_is_served():
     assert set(MATTERS) == set(MatterKind)
+
+
+# --- what an application states about the person ------------------------------------------------------
+STATED = {"position": "legal_representative", "education": "postgraduate", "major": "土木工程", "technical_title": "senior"}
+
+
+def test_a_transfer_completes_the_person_on_approval_and_no_earlier(firm, session):
+    held = firm.old.certificate(firm.old.person(position=None, education=None), category=Category.A)
+    application = firm.on(held, TRANSFER, details=STATED)
+    for action, role, side in PROCEDURE[:-1]:
+        assert codes(do(firm, application, action, role, side)) == set()
+        assert session.get_one(models.Person, held.person_id, populate_existing=True).education is None
+    do(firm, application, Action.APPROVE, Role.APPROVER)
+    person = session.get_one(models.Person, held.person_id, populate_existing=True)
+    assert {name: getattr(getattr(person, name), "value", person.major) for name in STATED} == STATED
+    assert person.enterprise_id == firm.enterprise.id
+    assert {name: current(session, held).face[name] for name in STATED} == STATED
+
+
+def test_a_transfer_that_states_nothing_keeps_the_record(firm, session):
+    held = firm.old.certificate(firm.old.person(major="造价"))
+    approved(firm, firm.on(held, TRANSFER))
+    person = session.get_one(models.Person, held.person_id, populate_existing=True)
+    assert (person.major, person.position, person.education.value) == ("造价", Position.SAFETY_OFFICER, "bachelor")
+
+
+def test_a_principal_without_position_is_not_transferred_until_it_is_stated(firm):
+    held = firm.old.certificate(firm.old.person(position=None), category=Category.A)
+    application = firm.on(held, TRANSFER)
+    assert submitted(firm, application) == {"no-position-to-print"}
+    application.details = {"position": "safety_officer"}
+    firm.session.commit()
+    assert submitted(firm, application) == {"position-does-not-fit"}
+    application.details = {"position": "legal_representative"}
+    firm.session.commit()
+    assert submitted(firm, application) == set()
+
+
+def test_a_correction_reaches_everything_that_is_printed(firm, session):
+    stated = {"education": "postgraduate", "technical_title": "senior", "major": "土木工程"}
+    application = replacement(firm, REASON.WRONG_INFORMATION, stated, printed_enterprise="印错的企业名称")
+    approved(firm, application)
+    person = session.get_one(models.Person, application.person_id, populate_existing=True)
+    assert (person.education.value, person.technical_title.value, person.major) == ("postgraduate", "senior", "土木工程")
+    face = current(session, application.certificate).face
+    assert {name: face[name] for name in stated} == stated
+    assert (face["enterprise"], application.certificate.printed_enterprise) == (firm.enterprise.name,) * 2
+
+
+@pytest.mark.parametrize(
+    ("details", "refused"),
+    [
+        ({"sex": "1"}, set()),  # wrong on the paper certificate only
+        ({"birth_date": "1985-06-15"}, set()),
+        ({"birth_date": "1985-06-14"}, {"differs-from-number"}),
+        ({"wrong_photo": "yes"}, set()),
+        ({"wrong_enterprise": "yes"}, set()),
+        ({"position": "project_manager"}, {"position-does-not-fit"}),
+    ],
+)
+def test_whatever_is_wrong_on_a_paper_certificate_can_be_corrected(firm, details, refused):
+    held = firm.certificate(firm.person(id_number=make.id_number(sequence=10)), is_electronic=False)
+    assert held.person.sex.value == "1"
+    application = firm.on(held, REPLACEMENT, reason_code=REASON.WRONG_INFORMATION.value, details=details)
+    assert submitted(firm, application) == refused
+
+
+def test_a_position_changed_after_submission_is_looked_at_on_acceptance(firm):
+    application = firm.application(category=Category.C1)
+    assert submitted(firm, application) == set()
+    application.person.position = Position.PROJECT_MANAGER
+    firm.session.commit()
+    assert codes(do(firm, application, Action.ACCEPT, Role.ACCEPTANCE_OFFICER)) == {"position-does-not-fit"}

@@ -32,6 +32,7 @@ from app.core.vocabulary import (
 )
 from app.db import sequences
 from app.eligibility.facts import CertificateFacts, Facts
+from app.eligibility.particulars import RECORDED, printed_person, stated
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
 
 
@@ -121,18 +122,25 @@ def extended(last_day: date, years: int) -> date:
 def move(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     """Number and validity stay, the enterprise changes.
 
-    The person moves with the first certificate; other certificates stay with the old enterprise until an application of
-    their own. A person employed by a third enterprise, possible with A, stays there.
+    The person moves with the first certificate, with what the application states about them (R111); other certificates
+    stay with the old enterprise until an application of their own. A person employed by a third enterprise, possible
+    with A, stays there.
     """
     moved = _new_version(
         decision, cases, CertificateEventKind.MOVED, [{"enterprise_id": case.enterprise_id} for case in cases]
     )
     if along := [case for case in cases if case.employer_id in (None, case.releasing_enterprise_id)]:
         decision.session.execute(
-            update(Person), [{"id": case.person_id, "enterprise_id": case.enterprise_id} for case in along]
+            update(Person), [{"id": case.person_id, "enterprise_id": case.enterprise_id} | _recorded(case) for case in along]
         )
         _hand_over_papers(decision, along)
     return moved
+
+
+def _recorded(case: Facts) -> Row:
+    """The person's record with what the application states, else as it is now."""
+    now = {**case.person, **stated(case)}
+    return {name: now[name] if name == "major" else now[name] or None for name in RECORDED}
 
 
 def _hand_over_papers(decision: Decision, cases: Sequence[Facts]) -> None:
@@ -232,7 +240,7 @@ def _certificate(case: Facts, on: date) -> Row:
         "category": case.target_category,
         "person_id": case.person_id,
         "enterprise_id": case.enterprise_id,
-        "holder": certificate_person(case)["name"],
+        "holder": printed_person(case)["name"],
         "printed_enterprise": case.submitted["enterprise"]["name"],
         "issued_on": on,
         "valid_from": on,
@@ -328,7 +336,7 @@ def _reprinted(case: Facts, on: date) -> Row:
         "id": held.id,
         "number": held.number,
         "enterprise_id": held.enterprise_id,
-        "holder": certificate_person(case)["name"],
+        "holder": printed_person(case)["name"],
         "printed_enterprise": case.submitted["enterprise"]["name"],
         "first_issued_on": held.first_issued_on,
         "issued_on": on,
@@ -357,16 +365,6 @@ def _version(case: Facts, row: Row, version: int, index: int, decision: Decision
     }
 
 
-def certificate_person(case: Facts) -> dict[str, str]:
-    """The person as printed: as submitted, with the corrections of the application."""
-    person = dict(case.submitted["person"])
-    if case.reason_code == _WRONG:
-        person |= {name: case.submitted_details[name] for name in ("name", "id_number") if name in case.submitted_details}
-        number = person["id_number"]
-        person |= {"sex": sex(number).value, "birth_date": f"{birth_date(number):%Y-%m-%d}"}
-    return person
-
-
 _PRINTED = ("name", "sex", "birth_date", "id_number", "position", "technical_title", "education", "major")  # of the person
 _DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
 
@@ -375,7 +373,7 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
     """The stored content of a version (the fields of ZWFW C0317-2022, domain.md 2.6), with the id of the key that signs its
     QR code, so that the code stays the same whenever it is drawn.
     """
-    person, enterprise = certificate_person(case), case.submitted["enterprise"]
+    person, enterprise = printed_person(case), case.submitted["enterprise"]
     named = [identifier(office.issuer_code, row["first_issued_on"], row["id"], n) for n in (version, version - 1)]
     return {
         "number": row["number"],
@@ -395,13 +393,13 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
 
 
 def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
-    """Name and ID number as corrected, with what is derived from the number, as bulk statements derive nothing.
+    """The record as corrected, with what is derived from the ID number, as bulk statements derive nothing.
 
     Sign-ups and passes of the old identity follow.
     """
     rows = []
     for case in cases:
-        now = certificate_person(case)
+        now = printed_person(case)
         rows.append(
             {
                 "id": case.person_id,
@@ -411,10 +409,11 @@ def _correct_people(session: Session, cases: Sequence[Facts]) -> None:
                 "sex": sex(now["id_number"]),
                 "birth_date": birth_date(now["id_number"]),
             }
+            | _recorded(case)
         )
     if rows:
         session.execute(update(Person), rows)
-        rebind(session, {case.person_id: (identity_of(case.person), identity_of(certificate_person(case))) for case in cases})
+        rebind(session, {case.person_id: (identity_of(case.person), identity_of(printed_person(case))) for case in cases})
 
 
 # --- history ----------------------------------------------------------------------------------------

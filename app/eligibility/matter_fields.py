@@ -11,9 +11,20 @@ from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import fold, fold_certificate_number, parse_id_number
-from app.core.vocabulary import CancellationReason, Category, MatterKind, ReplacementReason
+from app.core.vocabulary import (
+    CancellationReason,
+    Category,
+    Education,
+    MatterKind,
+    Position,
+    ReplacementReason,
+    Sex,
+    TechnicalTitle,
+    Term,
+)
 from app.files.fonts import parse_printable_name
 
+WRONG = "yes"  # of a part of the certificate that is printed anew from the record
 DIVIDED = (Category.C1, Category.C2, Category.C3)  # what an undivided C becomes
 
 
@@ -25,6 +36,7 @@ class MatterField:
     label: object
     read: Callable[[str], str]
     required: bool = True
+    terms: type[Term] | None = None  # chosen from a vocabulary, stored as its code
 
 
 def _text(limit: int) -> Callable[[str], str]:
@@ -44,12 +56,34 @@ def _day(text: str) -> str:
         raise AppError(_("Please enter the day as 2026-03-02."), code="bad-day") from None
 
 
+def _is_wrong(text: str) -> str:
+    if text != WRONG:
+        raise AppError(_("Please choose from the list."), code="bad-choice")
+    return text
+
+
+def _chosen(name: str, label: object, terms: type[Term]) -> MatterField:
+    def read(text: str) -> str:
+        if text not in {str(term.value) for term in terms}:
+            raise AppError(_("Please choose from the list."), code="bad-choice")
+        return text
+
+    return MatterField(name, label, read, required=False, terms=terms)
+
+
 def _divided(text: str) -> str:
     if text not in {category.value for category in DIVIDED}:
         raise AppError(_("Please choose C1, C2 or C3."), code="bad-category")
     return text
 
 
+# What is recorded of the person and printed (``particulars.RECORDED``): a transfer completes it, a replacement corrects it.
+_RECORDED = (
+    _chosen("position", _("Position"), Position),
+    _chosen("education", _("Education"), Education),
+    MatterField("major", _("Major"), _text(60), required=False),
+    _chosen("technical_title", _("Technical title"), TechnicalTitle),
+)
 _FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
     (MatterKind.REPLACEMENT, ReplacementReason.FROM_OTHER_PROVINCE.value): (
         MatterField("old_number", _("Old certificate number"), _text(40)),
@@ -61,7 +95,13 @@ _FIELDS: Mapping[tuple[MatterKind, str], tuple[MatterField, ...]] = {
     (MatterKind.REPLACEMENT, ReplacementReason.WRONG_INFORMATION.value): (
         MatterField("name", _("Correct name"), parse_printable_name, required=False),
         MatterField("id_number", _("Correct ID number"), parse_id_number, required=False),
+        _chosen("sex", _("Sex"), Sex),
+        MatterField("birth_date", _("Birth date"), _day, required=False),
+        *_RECORDED,
+        MatterField("wrong_photo", _("Photo on the certificate"), _is_wrong, required=False),
+        MatterField("wrong_enterprise", _("Enterprise name on the certificate"), _is_wrong, required=False),
     ),
+    (MatterKind.TRANSFER, ""): _RECORDED,
     (MatterKind.REPLACEMENT, ReplacementReason.LOST.value): (
         MatterField("declared_on", _("Loss declared on"), _day),
         MatterField("medium", _("Medium of the declaration"), _text(60)),

@@ -24,11 +24,11 @@ from app.core.vocabulary import (
     PassSource,
     Position,
     Registration,
-    ReplacementReason,
     reason_of,
 )
 from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import fields_of
+from app.eligibility.particulars import corrects_information
 
 SAFETY_OFFICERS = frozenset({Category.C1, Category.C2, Category.C3, Category.C})
 Rule = Callable[[Facts, date, Office], Iterable[Refusal]]
@@ -85,7 +85,7 @@ def is_one_and_the_same_person(case: Facts, on: date, office: Office) -> Iterato
         for printed in (case.face or {}, {"name": held.holder}):
             said |= {field: printed[field] for field in identity_differences(case.person, printed)}
         unstated = {field: text for field, text in said.items() if field not in stated}
-        yield from (_must_be_stated if _corrects_information(case) else _identity_refusals)(case, unstated, held.number)
+        yield from (_must_be_stated if corrects_information(case) else _identity_refusals)(case, unstated, held.number)
     for kind in case.foreign_papers:
         yield Refusal(
             "identity-differs",
@@ -95,13 +95,9 @@ def is_one_and_the_same_person(case: Facts, on: date, office: Office) -> Iterato
 
 def _stated_corrections(case: Facts) -> Mapping[str, str]:
     """Name and ID number that a replacement for wrong information states to be the right ones."""
-    if not _corrects_information(case):
+    if not corrects_information(case):
         return {}
     return {field: case.submitted_details[field] for field in IDENTITY if case.submitted_details.get(field)}
-
-
-def _corrects_information(case: Facts) -> bool:
-    return case.matter is MatterKind.REPLACEMENT and case.reason_code == ReplacementReason.WRONG_INFORMATION.value
 
 
 def _must_be_stated(case: Facts, then: Mapping[str, str], where: object) -> Iterator[Refusal]:
@@ -481,25 +477,6 @@ def new_category_is_free(case: Facts, on: date, office: Office) -> Iterator[Refu
         yield from holds_no_such_certificate(case, on, office)
 
 
-def corrects_something(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """Reason 2: something differs from the current version: a given correction, or the person's record by now."""
-    held = case.certificate
-    if held is None:
-        return
-    printed = case.face or {"name": held.holder, "id_number": case.person["id_number"]}
-    now = {**case.person, **{name: case.details[name] for name in ("name", "id_number") if name in case.details}}
-    if all(name_key(now[name]) == name_key(printed[name]) for name in _PRINTED if name in printed):
-        yield Refusal(
-            "nothing-corrected",
-            _("%(name)s: nothing differs from what is printed. Please enter the correct name or ID number.", name=case.name),
-            "name",
-            FixPlace("filing", case.filing_id, "name"),
-        )
-
-
-_PRINTED = ("name", "id_number", "position", "technical_title", "education", "major")
-
-
 def corrected_id_number_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """One ID number, one person; also a database constraint."""
     if case.id_number_taken:
@@ -535,6 +512,12 @@ def newcomer_is_not_banned(case: Facts, on: date, office: Office) -> Iterator[Re
         yield from is_not_banned(case, on, office)
 
 
+def newcomer_has_a_fitting_position(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """On acceptance: the position may have been changed since submission; a certificate that is held is another matter."""
+    if case.certificate is None:
+        yield from position_fits_the_category(case, on, office)
+
+
 def loss_is_declared(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """Reason 3 (R119): the loss was declared before the application, not after it."""
     declared = case.details.get("declared_on", "")
@@ -543,13 +526,6 @@ def loss_is_declared(case: Facts, on: date, office: Office) -> Iterator[Refusal]
             "%(name)s: the declaration of the loss is dated %(day)s, which is yet to come.", name=case.name, day=declared
         )
         yield Refusal("declared-in-future", sentence, "declared_on", FixPlace("filing", case.filing_id, "declared_on"))
-
-
-def principal_has_a_position(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """An A certificate shows the position of the holder (建质〔2015〕206号 one)."""
-    if case.category is Category.A and not case.submitted["person"].get("position"):
-        sentence = _("%(name)s has no position, and an A certificate shows it. Add the position.", name=case.name)
-        yield Refusal("no-position-to-print", sentence, place=FixPlace("person", case.person_id, "position"))
 
 
 def shows_another_enterprise_name(case: Facts, on: date, office: Office) -> Iterator[Refusal]:

@@ -16,10 +16,13 @@ from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.identifiers import BadNumber, parse_mobile, parse_name
 from app.core.office import Office
-from app.core.vocabulary import CHANGEABLE, MatterKind, Role, State
+from app.core.vocabulary import CHANGEABLE, Category, MatterKind, Role, State
 from app.db import sequences
 from app.eligibility.facts import Facts
+from app.eligibility.matter_fields import parse_matter_fields
 from app.models import Application, Filing, Paper
+
+Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed
 
 
 def filer(actor: Actor) -> int:
@@ -152,3 +155,20 @@ def already_open(case: Facts) -> Refusal:
         ),
         "picks",
     )
+
+
+def read_details(
+    matter: MatterKind, reason_code: str, categories: Mapping[int, Category], details: Details
+) -> dict[int | None, dict[str, str] | None]:
+    """The typed details by certificate id. Raises ``Unmet`` with every mistake, the id in its field if there are several."""
+    read: dict[int | None, dict[str, str] | None] = {}
+    wrong: list[Refusal] = []
+    for certificate_id, category in categories.items():
+        try:
+            read[certificate_id] = parse_matter_fields(matter, reason_code, category, details.get(certificate_id, {}))
+        except Unmet as error:
+            suffix = f"-{certificate_id}" if len(categories) > 1 else ""
+            wrong += [Refusal(refusal.code, refusal.sentence, refusal.field + suffix) for refusal in error.refusals]
+    if wrong:
+        raise Unmet(wrong)
+    return read

@@ -3,7 +3,7 @@
 Certificates of other enterprises are ``NotFound``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.applications.drafts.candidates import FilingCandidate, checked, order
 from app.applications.drafts.common import (
+    Details,
     add_applications,
     already_open,
     delete_unticked,
@@ -20,18 +21,17 @@ from app.applications.drafts.common import (
     handler,
     open_filing,
     own_filing,
+    read_details,
 )
 from app.applications.drafts.for_people import INCOMING
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.office import Office
-from app.core.vocabulary import CHANGEABLE, ENDED, OPEN, REASONS, UNDER_WAY, Category, MatterKind, State, reason_of
+from app.core.vocabulary import CHANGEABLE, ENDED, OPEN, REASONS, UNDER_WAY, MatterKind, State, reason_of
 from app.eligibility.facts import Facts, of_certificates
-from app.eligibility.matter_fields import parse_matter_fields
 from app.models import Application, Certificate, Filing
 
 OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
-Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed
 
 
 def holdings(
@@ -73,7 +73,7 @@ def draft_on_certificates(
     handled_by = handler(handler_name, handler_mobile, ids)
     _check_reason(matter, reason_code)
     cases = _chosen(session, matter, ids, enterprise_id, reason_code)
-    read = _read(matter, reason_code, {case.certificate_id or 0: case.category for case in cases}, details or {})
+    read = read_details(matter, reason_code, {case.certificate_id or 0: case.category for case in cases}, details or {})
     filing = open_filing(session, matter, handled_by, actor, at=at, office=office)
     add_applications(session, filing, cases, read, at=at, office=office)
     session.flush()
@@ -110,7 +110,7 @@ def amend_claims(
     added = _chosen(session, filing.matter, [i for i in ids if i not in before], filing.enterprise_id, reason_code)
     categories = {case.certificate_id or 0: case.category for case in added}
     kept = {i: a for i, a in kept.items() if not a.marks}  # with marks: only ``correct`` may change them
-    read = _read(filing.matter, reason_code, categories | {i: a.category for i, a in kept.items()}, details or {})
+    read = read_details(filing.matter, reason_code, categories | {i: a.category for i, a in kept.items()}, details or {})
     for certificate_id, application in kept.items():
         application.details = read[certificate_id]
     delete_unticked(session, gone)
@@ -152,20 +152,3 @@ def _chosen(session: Session, matter: MatterKind, ids: Collection[int], enterpri
     if wrong := [already_open(case) for case in found.values() if case.open_applications]:
         raise Unmet(wrong)
     return list(found.values())
-
-
-def _read(
-    matter: MatterKind, reason_code: str, categories: Mapping[int, Category], details: Details
-) -> dict[int | None, dict[str, str] | None]:
-    """The typed details by certificate id. Raises ``Unmet`` with every mistake, the id in its field if there are several."""
-    read: dict[int | None, dict[str, str] | None] = {}
-    wrong: list[Refusal] = []
-    for certificate_id, category in categories.items():
-        try:
-            read[certificate_id] = parse_matter_fields(matter, reason_code, category, details.get(certificate_id, {}))
-        except Unmet as error:
-            suffix = f"-{certificate_id}" if len(categories) > 1 else ""
-            wrong += [Refusal(refusal.code, refusal.sentence, refusal.field + suffix) for refusal in error.refusals]
-    if wrong:
-        raise Unmet(wrong)
-    return read

@@ -14,12 +14,21 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.access import Actor
 from app.applications.drafts.candidates import FilingCandidate, checked
-from app.applications.drafts.common import add_applications, already_open, filer, handler, open_filing, own_filing
+from app.applications.drafts.common import (
+    Details,
+    add_applications,
+    already_open,
+    filer,
+    handler,
+    open_filing,
+    own_filing,
+    read_details,
+)
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.identifiers import BadNumber, fold_name, mask_id, parse_id_number, parse_name
 from app.core.office import Office
-from app.core.vocabulary import ENDED, Category, CertificateStatus, MatterKind, State
+from app.core.vocabulary import CHANGEABLE, ENDED, Category, CertificateStatus, MatterKind, State
 from app.eligibility.facts import Facts, of_certificates
 from app.models import Application, Certificate, Filing, Person
 
@@ -70,10 +79,14 @@ def draft_transfer(
     handler_mobile: str,
     actor: Actor,
     *,
+    details: Details | None = None,
     at: datetime,
     office: Office,
 ) -> Filing:
-    """保存 (R111): one draft per chosen certificate. Name and ID number are checked once more."""
+    """保存 (R111): one draft per chosen certificate. Name and ID number are checked once more.
+
+    ``details`` completes the person for the new enterprise, by certificate id.
+    """
     handled_by = handler(handler_name, handler_mobile, certificate_ids)
     _person_id, cases = _search(session, name, id_number, actor)
     chosen = [case for case in cases if case.certificate_id in set(certificate_ids)]
@@ -83,18 +96,26 @@ def draft_transfer(
     wrong += [_yours(case) for case in chosen if case.releasing_enterprise_id == case.enterprise_id]
     if wrong:
         raise Unmet(wrong)
+    read = read_details(MatterKind.TRANSFER, "", {case.certificate_id or 0: case.category for case in chosen}, details or {})
     filing = open_filing(session, MatterKind.TRANSFER, handled_by, actor, at=at, office=office)
-    add_applications(session, filing, chosen, at=at, office=office)
+    add_applications(session, filing, chosen, read, at=at, office=office)
     session.flush()
     return filing
 
 
-def amend_transfer(session: Session, filing_id: int, handler_name: str, handler_mobile: str, actor: Actor) -> Filing:
-    """修改: another handler. Certificates are added by another filing and removed by ``discard``."""
+def amend_transfer(
+    session: Session, filing_id: int, handler_name: str, handler_mobile: str, actor: Actor, *, details: Details | None = None
+) -> Filing:
+    """修改: handler, and what completes the person. Certificates are added by another filing and removed by ``discard``."""
     filing = own_filing(session, filing_id, actor)
     if filing.matter is not MatterKind.TRANSFER:
         raise NotFound
     filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, filing.applications)
+    if details is not None:
+        open_here = {a.certificate_id or 0: a for a in filing.applications if a.state in CHANGEABLE and not a.marks}
+        read = read_details(MatterKind.TRANSFER, "", {key: a.category for key, a in open_here.items()}, details)
+        for key, application in open_here.items():
+            application.details = read[key]
     session.flush()
     return filing
 

@@ -43,7 +43,7 @@ class Firm:
 
     def passer(self, *, without=(), category=Category.C1, exam=None, **facts) -> Person:
         """A person who passed the exam, with a real photo in the store."""
-        person = make.person(self.enterprise, **facts)
+        person = make.person(self.enterprise, **{"position": make.position_for(category), **facts})
         self.session.add(person)
         self.session.flush()
         digest = Store(self.system.settings.blobs).put(jpeg(413, 579))

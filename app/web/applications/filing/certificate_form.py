@@ -39,7 +39,7 @@ from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.eligibility.facts import Facts, of_applications, of_candidates, of_certificates
-from app.eligibility.matter_fields import DIVIDED, MatterField, fields_of
+from app.eligibility.matter_fields import DIVIDED, WRONG, MatterField, fields_of
 from app.files.inspect import FileRefused
 from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
@@ -57,6 +57,7 @@ from app.web.applications.filing.new_form import (
     skipped_in,
     submit,
 )
+from app.web.applications.review.matter_details import readable
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import gaps_of
 from app.web.base.datamodel import LARGEST_ID
@@ -69,6 +70,10 @@ from app.web.scan_upload import card, scan_field, take_scans, taken
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing
 TRANSFER = MatterKind.TRANSFER
+WRONG_PARTS = {
+    "wrong_photo": _("is wrong: print the photo on record"),
+    "wrong_enterprise": _("is wrong: print the registered name"),
+}
 REASON_TITLES = {
     MatterKind.REPLACEMENT: _("Reason of the replacement"),
     MatterKind.CANCELLATION: _("Reason of the cancellation"),
@@ -367,8 +372,12 @@ def _shared(asked: CertificateRequest, parts: list[Part]) -> list[Part]:
     """One card for all where one scan speaks for all: the same person's papers, an enterprise's new name."""
     if len(parts) < 2:
         return parts
+    fields: tuple[MatterField, ...] = ()
     if asked.matter is TRANSFER:
         common = tuple(dict.fromkeys(kind for part in parts for kind in part.kinds))
+        fields = parts[0].fields  # of the person, whatever the certificate
+        for part in parts:
+            part.fields = ()
     elif asked.reason == ReplacementReason.ENTERPRISE_RENAMED.value:
         common = (PaperKind.RENAMING_APPROVAL,) if any(PaperKind.RENAMING_APPROVAL in p.kinds for p in parts) else ()
     else:
@@ -376,7 +385,7 @@ def _shared(asked: CertificateRequest, parts: list[Part]) -> list[Part]:
     for part in parts:
         part.kinds = tuple(kind for kind in part.kinds if kind not in common)
     title = gettext("For all of them")
-    return [*parts, Part(SHARED, title, parts[0].facts, parts[0].application, (), common)]
+    return [*parts, Part(SHARED, title, parts[0].facts, parts[0].application, fields, common)]
 
 
 def _card_name(kind: PaperKind, key: str) -> str:
@@ -385,12 +394,17 @@ def _card_name(kind: PaperKind, key: str) -> str:
 
 def control(field: MatterField, name: str, case: Facts) -> Any:
     """The hint shows the present value."""
-    now = case.person.get(field.name, "")
+    now = str(readable(field.name, case.person.get(field.name, "")))
     hint = gettext("Now: %(value)s", value=now) if now else ""  # not lazy: it would be escaped twice
     checks = [Required()] if field.required else []
     if field.name == "category":
         return ChoiceField(field.label, choices=[("", "—"), *((one.value, str(one.label)) for one in DIVIDED)])
-    day = field.name.endswith("_on") or field.name == "valid_to"
+    if field.name in WRONG_PARTS:
+        return ChoiceField(field.label, id=name, choices=[(WRONG, WRONG_PARTS[field.name])])
+    if field.terms is not None:
+        choices = [(term.value, str(term.label)) for term in field.terms]
+        return ChoiceField(field.label, id=name, choices=choices, description=hint)
+    day = field.name.endswith("_on") or field.name in ("valid_to", "birth_date")
     return TextField(
         field.label, id=name, validators=checks, description=hint, render_kw={"type": "date"} if day else {"maxlength": 200}
     )
@@ -446,9 +460,10 @@ def _stored(asked: CertificateRequest) -> Filing:
     handler = (request.form.get("handler_name", ""), request.form.get("handler_mobile", ""))
     session, filing, acting = db.session, asked.filing, request_context.acting()
     if asked.matter is TRANSFER:
+        typed = {key: _typed_details(str(key)) | _typed_details(SHARED) for key in asked.ticked}
         if filing is not None:
-            return drafts.amend_transfer(session, filing.id, *handler, acting["actor"])
-        return drafts.draft_transfer(session, *asked.searched, asked.ticked, *handler, **acting)
+            return drafts.amend_transfer(session, filing.id, *handler, acting["actor"], details=typed)
+        return drafts.draft_transfer(session, *asked.searched, asked.ticked, *handler, details=typed, **acting)
     if asked.is_incoming:
         details = _typed_details("in")
         if filing is not None:

@@ -15,7 +15,7 @@ from app.core.errors import Refusal
 from app.core.identifiers import age
 from app.core.office import Office
 from app.core.vocabulary import PassSource, Position
-from app.eligibility import incoming_rules, rules
+from app.eligibility import incoming_rules, particulars, rules
 from app.eligibility.facts import CertificateFacts, Facts
 from app.eligibility.rules import Rule
 from app.matters import AT_EVERY_STEP, MATTERS, Matter, can_be_printed, warnings_of
@@ -87,8 +87,14 @@ CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
     ),
     rules.no_measure_is_proposed: (_("No measure is proposed"), None),
     rules.loss_is_declared: (_("Loss declared"), None),
-    rules.principal_has_a_position: (_("Position to be shown on the certificate"), None),
-    rules.corrects_something: (_("Something is corrected"), None),
+    particulars.principal_has_a_position: (_("Position to be shown on the certificate"), None),
+    particulars.corrects_something: (_("Something is corrected"), None),
+    particulars.wrong_photo_was_replaced: (_("Wrong photo replaced"), None),
+    particulars.stated_sex_and_birth_follow_the_number: (_("Sex and birth date agree with the ID number"), None),
+    particulars.stated_position_fits_the_category: (
+        _("Stated position fits the category"),
+        lambda case, _on: Position(particulars.stated(case)["position"]).label,  # type: ignore[call-arg]
+    ),
     rules.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), None),
     rules.shows_another_enterprise_name: (_("Enterprise name on the certificate is out of date"), None),
     rules.is_still_on_paper: (_("Certificate still on paper"), None),
@@ -106,12 +112,21 @@ _ON_A_CERTIFICATE = {
 }
 
 
+_ON_STATEMENTS: Mapping[Rule, tuple[str, ...]] = {
+    particulars.stated_position_fits_the_category: ("position",),
+    particulars.stated_sex_and_birth_follow_the_number: particulars.DERIVED,
+    particulars.wrong_photo_was_replaced: ("wrong_photo",),
+}
+
+
 def _applies(rule: Rule, case: Facts) -> bool:
     """Whether the rule checks anything in this case; if not, it is not listed."""
     if rule is rules.divided_category_is_free:
         return case.target_category is not case.category
     if rule is rules.corrected_id_number_is_free:
         return "id_number" in case.submitted_details
+    if rule in _ON_STATEMENTS:
+        return any(name in case.submitted_details for name in _ON_STATEMENTS[rule])
     return case.certificate is not None or rule not in _ON_A_CERTIFICATE
 
 

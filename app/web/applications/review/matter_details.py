@@ -7,15 +7,16 @@ from datetime import date
 from flask_babel import gettext
 
 from app.certificates.lifecycle import extended
-from app.core.identifiers import mask_id, mask_mobile
-from app.core.vocabulary import CLOSED, Category, CertificateStatus, MatterKind, ReplacementReason, reason_of
-from app.eligibility import corrections
+from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
+from app.core.vocabulary import CLOSED, Category, CertificateStatus, MatterKind, reason_of
+from app.eligibility import corrections, particulars
 from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import fields_of
 from app.web import request_context
 from app.web.applications.review.presentation import CODED_FIELDS, Pairs, code_label
 
-CORRECTED = ("name", "id_number")
+# Shown as values before and after, not with the reason.
+CORRECTED = (*particulars.PRINTED, *particulars.DERIVED, "wrong_photo", "wrong_enterprise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def readable(name: str, text: str, in_full: bool = False) -> object:
         return code_label(CODED_FIELDS[name], text)
     if name == "id_number" and text and not in_full:
         return mask_id(text)
+    if name == "birth_date" and text and not in_full:
+        return mask_birth_date(text)
     return mask_mobile(text) if name == "mobile" and text else text
 
 
@@ -86,8 +89,10 @@ def _reason(case: Facts) -> Pairs:
 
 def _before_after(case: Facts, *, in_full: bool) -> Iterator[BeforeAfter]:
     submitted, details = case.submitted.get("certificate"), case.submitted_details
-    if case.reason_code == ReplacementReason.WRONG_INFORMATION.value:
+    if particulars.corrects_information(case):
         yield from _corrections(case, in_full=in_full)
+    elif case.matter is MatterKind.TRANSFER:
+        yield from _completions(case)
     if not submitted:
         return
     if case.matter is MatterKind.CANCELLATION:
@@ -103,17 +108,39 @@ def _before_after(case: Facts, *, in_full: bool) -> Iterator[BeforeAfter]:
         yield BeforeAfter(gettext("Personnel category"), Category.C.label, code_label(Category, after))
 
 
+def _completions(case: Facts) -> Iterator[BeforeAfter]:
+    """What a transfer states about the person, against the record as submitted."""
+    person = case.submitted["person"]
+    for name, text in particulars.stated(case).items():
+        label = corrections.PERSON[name]
+        yield BeforeAfter(label, readable(name, person[name]), readable(name, text), item=f"details.{name}")
+
+
 def _corrections(case: Facts, *, in_full: bool) -> Iterator[BeforeAfter]:
     """Requested corrections against the printed certificate; for closed cases against the submitted person."""
-    person = case.submitted["person"]
+    person, stated = case.submitted["person"], case.submitted_details
     printed = case.face if case.face and case.state not in CLOSED else person
-    wanted = {**person, **{name: case.submitted_details[name] for name in CORRECTED if name in case.submitted_details}}
-    for item, label in corrections.ITEMS.items():
-        section, _dot, name = item.partition(".")
-        if section == "person" and name in printed and name != "mobile":
-            before, after = str(printed[name] or ""), str(wanted[name] or "")
-            if before != after:
-                mark_item = f"details.{name}" if name in CORRECTED else ""
-                yield BeforeAfter(
-                    label, readable(name, before, in_full), readable(name, after, in_full), masked=True, item=mark_item
-                )
+    wanted = {**person, **particulars.stated(case)}
+    for name, label in corrections.PERSON.items():
+        if name not in printed or name == "mobile":
+            continue
+        before, after = str(printed[name] or ""), str(wanted[name] or "")
+        if before != after:
+            mark_item = f"details.{name}" if name in stated else ""
+            yield BeforeAfter(
+                label, readable(name, before, in_full), readable(name, after, in_full), masked=True, item=mark_item
+            )
+    for name in particulars.DERIVED:
+        if text := stated.get(name):
+            before = str((case.face or {}).get(name) or "")
+            yield BeforeAfter(
+                corrections.ITEMS[f"details.{name}"], readable(name, before, in_full), readable(name, text, in_full),
+                masked=True, item=f"details.{name}",
+            )  # fmt: skip
+    for name, after in (
+        ("wrong_photo", gettext("photo on record")),
+        ("wrong_enterprise", case.submitted["enterprise"]["name"]),
+    ):
+        if name in stated:
+            before = gettext("as printed, stated to be wrong")
+            yield BeforeAfter(corrections.ITEMS[f"details.{name}"], before, after, item=f"details.{name}")

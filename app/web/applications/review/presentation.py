@@ -21,7 +21,12 @@ from app.web.base.review_queue import Scan
 
 Pairs = list[tuple[object, ...]]  # label, value and, if it can be marked for correction, the item
 
-CODED_FIELDS: Mapping[str, type[Term]] = {"position": Position, "education": Education, "technical_title": TechnicalTitle}
+CODED_FIELDS: Mapping[str, type[Term]] = {
+    "position": Position,
+    "education": Education,
+    "technical_title": TechnicalTitle,
+    "sex": Sex,
+}
 
 
 def code_label(terms: type[Term], code: str) -> str:

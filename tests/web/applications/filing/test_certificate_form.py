@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from app.core.identifiers import mask_id
 from app.core.vocabulary import AuditAction, Category, State
 from app.models import Application, AuditEntry, Filing
 from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
@@ -162,7 +163,9 @@ def test_a_correction_shows_what_stands_there_now(holder):
     certificate = holder.held()
     number = certificate.person.id_number
     page = holder.clerk.get(f"/claims/replacement/add?certificate={certificate.id}&reason=wrong_information").text
-    assert f"Now: {number}" in page
+    assert f"Now: {mask_id(number)}" in page
+    assert number not in page
+    assert "Now: Bachelor" in page
 
 
 def test_an_undivided_certificate_may_choose_its_new_category(holder):
