@@ -432,7 +432,7 @@ def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refu
     for part in parts:
         papers = current(db.session, part.application) if part.application else {}
         for kind, name in zip(part.kinds, part.card_names, strict=True):
-            form[name].limit_bytes = limit
+            form[name].limit_bytes, form[name].needed = limit, True  # said on the card; the domain judges
             form[name].current = card(papers[kind]) if kind in papers else None
     for refusal in refusals:
         if at := _field_of(refusal, form, parts):

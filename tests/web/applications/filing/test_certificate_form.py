@@ -1,6 +1,7 @@
 """延期, 变更, 换证, 注销 on the enterprise's pages: filing, submitting, the old enterprise's consent, and every refusal."""
 
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,12 @@ from sqlalchemy import func, select
 
 from app.core.identifiers import mask_id
 from app.core.vocabulary import AuditAction, Category, State
+from app.db.session import db
 from app.models import Application, AuditEntry, Filing
 from app.web.applications.filing.certificate_form import SEARCHES_PER_HOUR
 from tests import make
 from tests.hostile_files import jpeg
+from tests.query_counter import queries
 from tests.web.applications.case_fixture import read_scalar
 from tests.web.applications.filing.conftest import (
     HANDLER,
@@ -45,6 +48,51 @@ def test_what_lacks_a_paper_stays_a_draft_and_the_form_links_to_the_card(holder)
     assert "#paper-continuing_education" in page
     assert 'id="paper-continuing_education"' in page
     assert "scan.jpg" in page
+
+
+def test_missing_papers_are_named_with_a_link_before_anything_is_submitted(holder):
+    certificate = holder.held()
+    page = holder.clerk.get(f"/claims/renewal/add?certificate={certificate.id}").text
+    named = page[page.index("To be uploaded before it can be submitted") :]
+    for paper in ("old_certificate", "continuing_education"):
+        assert f'href="#f-paper-{paper}"' in named
+        assert f'id="f-paper-{paper}"' in page
+    holder.file("renewal", certificate, papers=(P.OLD_CERTIFICATE,), then="")
+    listed = holder.clerk.get("/applications/renewal/").text
+    assert holder.states() == [State.DRAFT]
+    assert "Missing before it can be submitted:" in listed
+    assert "#paper-continuing_education" in listed
+    assert "#paper-old_certificate" not in listed
+
+
+def test_a_list_plans_all_its_drafts_at_once(holder, app):
+    with app.app_context():
+        engine = db.engine
+    holder.clerk.get("/applications/renewal/")
+    for _n in range(3):
+        holder.file("renewal", holder.held(), then="")
+    with queries(engine) as one:
+        holder.clerk.get("/applications/renewal/")
+    for _n in range(3):
+        holder.file("renewal", holder.held(), then="")
+    with queries(engine) as many:
+        holder.clerk.get("/applications/renewal/")
+    assert len(many) == len(one) > 0
+
+
+def test_a_transfer_is_completed_on_the_form_and_shown_to_the_officer(holder, other):
+    held = other.held(category=Category.C1)
+    who = {"name": held.person.name, "id_number": held.person.id_number}
+    found = holder.clerk.post("/claims/transfer/add", data={**who, "then": "search"}).text
+    assert f'name="education-{held.id}"' in found
+    stated = {f"education-{held.id}": "postgraduate", f"position-{held.id}": "safety_officer", f"major-{held.id}": "土木工程"}
+    answer = holder.clerk.post("/claims/transfer/add", data={**HANDLER, **who, **stated, "rowid": held.id})
+    assert answer.status_code == 302, answer.text
+    details = read_scalar(holder.session, select(Application.details))
+    assert details == {"position": "safety_officer", "education": "postgraduate", "major": "土木工程"}
+    form = holder.clerk.get(f"/claims/{read_scalar(holder.session, select(Application.filing_id))}/edit").text
+    assert 'value="土木工程"' in form
+    assert re.search(r'<option[^>]*selected[^>]*value="postgraduate"', form)
 
 
 def test_a_draft_is_completed_on_its_own_form(holder):
