@@ -104,7 +104,7 @@ def correctable(case: Facts, on: date) -> tuple[str, ...]:
     return tuple(item for item in corrections.ITEMS if item in items)
 
 
-_FILED = (rules.enterprise_is_registered, rules.names_a_handler)
+_FILED = (rules.enterprise_is_registered, rules.names_a_handler, rules.no_correction_is_pending)
 _IN_FORCE = (rules.certificate_stands, rules.certificate_has_not_expired)
 _OWN = (rules.works_for_the_filing_enterprise, rules.certificate_is_own)
 
@@ -120,6 +120,7 @@ _ALL = (
             rules.is_of_age,
             rules.position_fits_the_category,
             rules.holds_no_such_certificate,
+            rules.escapes_no_suspension,
             rules.keeps_certificates_in_one_enterprise,
             rules.is_the_only_open_application,
             can_be_printed,
@@ -130,6 +131,7 @@ _ALL = (
             rules.no_measure_is_proposed,
             rules.still_has_the_pass,
             rules.holds_no_such_certificate,
+            rules.escapes_no_suspension,
             particulars.principal_has_a_position,
             can_be_printed,
         ),
@@ -206,6 +208,7 @@ _ALL = (
                 rules.is_of_age,
                 rules.position_fits_the_category,
                 rules.holds_no_such_certificate,
+                rules.escapes_no_suspension,
                 rules.keeps_certificates_in_one_enterprise,
             ),
             ReplacementReason.WRONG_INFORMATION.value: (
@@ -229,6 +232,7 @@ _ALL = (
             rules.certificate_stands,
             rules.divided_category_is_free,
             rules.new_category_is_free,
+            rules.escapes_no_suspension,
             rules.corrected_id_number_is_free,
             particulars.principal_has_a_position,
             can_be_printed,

@@ -737,3 +737,43 @@ def test_a_position_changed_after_submission_is_looked_at_on_acceptance(firm):
     application.person.position = Position.PROJECT_MANAGER
     firm.session.commit()
     assert codes(do(firm, application, Action.ACCEPT, Role.ACCEPTANCE_OFFICER)) == {"position-does-not-fit"}
+
+
+# --- what stands in the way of a new certificate --------------------------------------------------------
+
+
+def test_a_suspended_c1_is_not_escaped_by_a_c3_neither_at_first_nor_later(firm, session):
+    application = firm.application(category=Category.C3)
+    held = firm.certificate(application.person, category=Category.C1, status=CertificateStatus.SUSPENDED)
+    session.commit()
+    assert submitted(firm, application) == {"covered-suspended"}
+    held.status = CertificateStatus.VALID
+    session.commit()
+    for action, role, side in (*PROCEDURE[:1], *PROCEDURE[2:4]):
+        assert codes(do(firm, application, action, role, side)) == set()
+    held.status = CertificateStatus.SUSPENDED
+    session.commit()
+    assert codes(do(firm, application, Action.APPROVE, Role.APPROVER)) == {"covered-suspended"}
+
+
+def test_a_pending_correction_stops_a_new_application(firm, session):
+    application = firm.application()
+    session.add(make.identity_correction(application.person))
+    session.commit()
+    assert submitted(firm, application) == {"correction-pending"}
+
+
+def test_a_transfer_ends_a_pending_correction_of_the_old_enterprise(firm, session):
+    held = firm.old.certificate(firm.old.person())
+    correction = make.identity_correction(held.person)
+    application = firm.on(held, TRANSFER)
+    for action, role, side in PROCEDURE[:-1]:
+        assert codes(do(firm, application, action, role, side)) == set()
+    session.add(correction)
+    session.commit()
+    do(firm, application, Action.APPROVE, Role.APPROVER)
+    session.refresh(correction)
+    assert (correction.state.value, "另" in correction.decision_reason or "其他企业" in correction.decision_reason) == (
+        "withdrawn",
+        True,
+    )

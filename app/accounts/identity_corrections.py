@@ -4,7 +4,7 @@ The employer asks with a scan of the ID card; an acceptance officer compares and
 their sign-ups and passes in one transaction. With a certificate it is a replacement instead (domain.md 3.5, 4.6).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
@@ -28,11 +28,12 @@ from app.files.inspect import FileRefused, InspectedFile
 from app.files.storage import Store, keep_scan
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, IdentityCorrection, Paper, Person
 from app.outbox.sms import queue_messages
-from app.outbox.sms_texts import system_message
+from app.outbox.sms_texts import in_province_language, system_message
 
 LONGEST_REASON = 500  # characters, as the columns hold
 PENDING = IdentityCorrectionState.PENDING
 APPROVED = _("%(enterprise)s: name and ID number of %(person)s have been corrected as you applied for.")
+MOVED_AWAY = _("The person has moved to another enterprise.")
 REJECTED = _(
     "%(enterprise)s: the correction of name or ID number of %(person)s was rejected. Reason: %(reason)s. "
     "Please sign in for the details."
@@ -100,6 +101,16 @@ def withdraw(session: Session, correction_id: int, actor: Actor, *, at: datetime
     if correction is None or correction.enterprise_id != actor.enterprise_id:
         raise NotFound
     return _close(session, correction, IdentityCorrectionState.WITHDRAWN, "", actor, at)
+
+
+def end_for_movers(session: Session, people: Collection[int], actor: Actor, *, at: datetime) -> None:
+    """End the pending corrections of people who leave the enterprise that asked. The caller has locked the people.
+
+    One that is being decided at this moment is left to that decision, which is refused: it waits for the people's locks.
+    """
+    asked = select(IdentityCorrection).where(IdentityCorrection.person_id.in_(people), IdentityCorrection.state == PENDING)
+    for correction in session.scalars(asked.order_by(IdentityCorrection.id).with_for_update(skip_locked=True)):
+        _close(session, correction, IdentityCorrectionState.WITHDRAWN, in_province_language(MOVED_AWAY), actor, at)
 
 
 def approve(session: Session, correction_id: int, actor: Actor, *, at: datetime, office: Office) -> IdentityCorrection:

@@ -16,9 +16,27 @@ from app.core.clock import office_day
 from app.core.errors import AppError, FixPlace, NotFound, Refusal, Unmet
 from app.core.identifiers import BadNumber, name_key, parse_id_number, parse_mobile
 from app.core.office import Office
-from app.core.vocabulary import OPEN, UNDER_WAY, CertificateStatus, ReplacementReason, Role, SignupState
+from app.core.vocabulary import (
+    OPEN,
+    UNDER_WAY,
+    CertificateStatus,
+    IdentityCorrectionState,
+    ReplacementReason,
+    Role,
+    SignupState,
+)
 from app.files.fonts import parse_printable_name
-from app.models import Application, Certificate, Enterprise, ExamPass, ExamSignup, Paper, Person, Qualification
+from app.models import (
+    Application,
+    Certificate,
+    Enterprise,
+    ExamPass,
+    ExamSignup,
+    IdentityCorrection,
+    Paper,
+    Person,
+    Qualification,
+)
 
 _PENDING_SIGNUP = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 
@@ -155,7 +173,7 @@ def _fixed_by_certificate(number: str) -> Refusal:
 
 
 def remove_person(session: Session, person_id: int, actor: Actor, *, at: datetime) -> Person:
-    """End a person's employment. Refused while an application, sign-up or certificate of theirs is open or in force."""
+    """End a person's employment. Refused while an application, sign-up, correction or certificate is open or in force."""
     actor.demand(Role.ENTERPRISE_CLERK)
     person = session.get(Person, person_id, with_for_update=True)
     must_reach(actor, person)
@@ -179,8 +197,17 @@ def _open_business(session: Session, person: Person, at: datetime) -> list[Refus
         Certificate.status.in_((CertificateStatus.VALID, CertificateStatus.SUSPENDED)),
         Certificate.valid_to >= office_day(at),
     )
-    case, signup, certificate = session.execute(select(open_case, open_signup, in_force)).one()
+    asked = exists().where(
+        IdentityCorrection.person_id == person.id, IdentityCorrection.state == IdentityCorrectionState.PENDING
+    )
+    case, signup, certificate, correction = session.execute(select(open_case, open_signup, in_force, asked)).one()
     reasons = []
+    if correction:
+        sentence = _(
+            "%(name)s: a correction of name or ID number awaits its decision. Wait for it, or withdraw it first.",
+            name=person.name,
+        )
+        reasons.append(Refusal("correction-pending", sentence))
     if case:
         reasons.append(
             Refusal(

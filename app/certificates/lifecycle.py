@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts import identity_corrections
 from app.accounts.access import Actor
 from app.accounts.identity_binding import rebind
 from app.certificates.licence_number import identifier
@@ -134,6 +135,8 @@ def move(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
             update(Person), [{"id": case.person_id, "enterprise_id": case.enterprise_id} | _recorded(case) for case in along]
         )
         _hand_over_papers(decision, along)
+        people = [case.person_id for case in along]
+        identity_corrections.end_for_movers(decision.session, people, decision.actor, at=decision.at)
     return moved
 
 

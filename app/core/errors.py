@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 class FixPlace:
     """Where a refusal can be put right: a page, by its name, and the row and part on it."""
 
-    page: str  # person | identity | enterprise | qualification | filing | signup
+    page: str  # person | identity | identities | enterprise | qualification | filing | signup
     row: int | None = None
     part: str = ""  # the paper or field on that page
 

@@ -145,6 +145,16 @@ def _unbound(case: Facts, where: object) -> Refusal:
     return Refusal("identity-differs", sentence, place=FixPlace("identity", case.person_id))
 
 
+def no_correction_is_pending(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """Nothing is filed for an identity that the authority is about to change (docs/domain.md 4.6)."""
+    if case.correction_pending:
+        sentence = _(
+            "%(name)s: a correction of name or ID number awaits its decision. Wait for it, or withdraw it first.",
+            name=case.name,
+        )
+        yield Refusal("correction-pending", sentence, place=FixPlace("identities"))
+
+
 def is_not_banned(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """令17号 art. 27: no application for one or three years after concealing facts or cheating."""
     if case.banned_until and on < case.banned_until:
@@ -493,6 +503,20 @@ def corrected_number_is_of_age(case: Facts, on: date, office: Office) -> Iterato
     number = case.details.get("id_number")
     if number and age(birth_date(number), on) < office.least_age:
         yield Refusal("too-young", _("%(name)s is under %(limit)s.", name=case.name, limit=office.least_age))
+
+
+def escapes_no_suspension(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """C3 covers C1 and C2 (206号): whoever holds one of them suspended gets no C3 that is in force."""
+    if case.target_category is not Category.C3:
+        return
+    for held in case.certificates:
+        if held.category in (Category.C1, Category.C2) and held.status_on(on) is CertificateStatus.SUSPENDED:
+            sentence = _(
+                "%(name)s: %(number)s is suspended. No C3, which would take its place, until the suspension is over.",
+                name=case.name,
+                number=held.number,
+            )
+            yield Refusal("covered-suspended", sentence)
 
 
 def no_measure_is_proposed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:

@@ -24,6 +24,7 @@ PAGES: dict[str, Callable[[int | None], Target]] = {
     "filing": lambda row: ("FilingView.edit", {"filing_id": row}),
     "correction": lambda row: ("CorrectionView.edit", {"application_id": row}),
     "second": lambda _row: ("SecondView.choose", {}),
+    "identities": lambda _row: ("CorrectionRequestScreen.list", {}),
     "identity": lambda row: ("CorrectionRequestScreen.ask", {"person_id": row}),
     "signup": lambda row: ("NoticeScreen.signup", {"notice_id": row}),
 }

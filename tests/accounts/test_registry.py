@@ -314,6 +314,17 @@ def test_person_with_open_application_signup_or_certificate_is_not_removed(sessi
     assert codes_of(error) == ["open-application", "open-signup", "certificate-in-force"]
 
 
+def test_person_with_a_pending_correction_is_not_removed(session, mine, clerk):
+    person = make.person(mine)
+    session.add(person)
+    session.flush()
+    session.add(make.identity_correction(person))
+    session.commit()
+    with pytest.raises(Unmet) as error:
+        remove_person(session, person.id, clerk, at=make.NOON)
+    assert [refusal.code for refusal in error.value.refusals] == ["correction-pending"]
+
+
 def test_person_with_expired_certificate_is_removed(session, mine, clerk):
     person = make.person(mine)
     session.add_all([person, make.certificate(person, valid_to=make.TODAY - timedelta(days=1))])

@@ -1,6 +1,7 @@
 """历史合格人员: paper certificates that the old system issued (R93, R133), without a version or a QR code of ours.
 
-A number is free text and identifies one certificate. Once this system issued a version of it, no sheet changes it.
+A number is free text and identifies one certificate. Once this system issued a version of it, no sheet changes it. The
+status is taken from the sheet that brings a certificate, never from a later one.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from app.files.spreadsheets import SheetLine
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 
 _DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
+_STANDING = ("status", "status_reason")
 _COLUMNS = ("category", "enterprise_id", "holder", "printed_enterprise", *_DAYS, "status", "status_reason")
 
 
@@ -91,8 +93,12 @@ class CertificateMerge(RecordMerge):
             verdict = MergeVerdict(line, ADDED, key=key, taken=sheet)
         else:
             given = {name: value for name, value in sheet.items() if line.values.get(name) is not None or name == "uscc"}
+            told = {name: given.pop(name) for name in _STANDING if name in given}
             verdict = self.compared(line, key, given, known.now, settled=known.settled)
             verdict.row_id = known.id
+            last = self.records[key].values.get("status") if key in self.records else None
+            if told.get("status", known.now["status"]) not in (known.now["status"], last):
+                verdict.reasons.append(_kept_status(known.now["status"], told["status"]))
             after = {**known.now, **verdict.changes}
             if after["valid_to"] < after["valid_from"]:
                 raise RowRefused(_("The last day of validity lies before the first."))
@@ -178,6 +184,17 @@ class CertificateMerge(RecordMerge):
             status = CertificateStatus(code)  # type: ignore[call-arg]
             rows.append({"certificate_id": verdict.row_id, "status": status, "reason": why(verdict), **common})
         session.execute(insert(CertificateEvent), rows)
+
+
+def _kept_status(now: str, told: str) -> object:
+    """One administrator alone never changes a status, not by a sheet either (domain.md 2.6)."""
+    labels = {term.value: term.label for term in CertificateStatus}
+    return _(
+        "The status stays “%(now)s”, although the sheet says “%(told)s”: it is changed by a measure, which a reviewer "
+        "proposes and an approver confirms, or by an application.",
+        now=labels[now],
+        told=labels[told],
+    )
 
 
 def _category_in(number: str) -> Category:

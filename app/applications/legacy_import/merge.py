@@ -16,8 +16,11 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.columns import title_of
 from app.applications.legacy_import.parties import Firm, Human, Parties, RowRefused
-from app.core.identifiers import fold
+from app.applications.office_settings import office_of
+from app.core.identifiers import BadNumber, fold, parse_id_number
+from app.core.office import Office
 from app.core.vocabulary import LegacyKind, LegacyOutcome
+from app.files.fonts import parse_printable_name
 from app.files.spreadsheets import SheetLine
 from app.models import LegacyRecord
 
@@ -85,6 +88,7 @@ class RecordMerge(ABC):
         self.on, self.parties = on, Parties(province)
         self.records: dict[str, LastImported] = {}
         self._first: dict[str, int] = {}
+        self._least_age = -1  # not read yet
         for line in lines:
             if line.is_sound:
                 self._first.setdefault(self.key_of(line), line.number)
@@ -94,6 +98,8 @@ class RecordMerge(ABC):
     def check(self, session: Session, lines: Sequence[SheetLine]) -> list[MergeVerdict]:
         """A verdict for each row; rows take earlier ones into account, also those of earlier calls. Writes nothing."""
         sound = [line for line in lines if line.is_sound]
+        if self._least_age < 0:
+            self._least_age = office_of(session, Office()).least_age
         self._load_records(session, [self.key_of(line) for line in sound])
         self.parties.load(session, sound)
         self.load(session, sound)
@@ -115,8 +121,10 @@ class RecordMerge(ABC):
             return MergeVerdict(line, REFUSED, [_("The same record stands in row %(n)s already. Please keep one.", n=first)])
         try:
             verdict = self.judge(line, key)
-        except RowRefused as error:
-            return MergeVerdict(line, REFUSED, [error.args[0]])
+            if verdict.human is not None and verdict.human.id is None:
+                _check_newcomer(verdict.human, self.on, self._least_age)
+        except (RowRefused, BadNumber) as error:
+            return MergeVerdict(line, REFUSED, [error.sentence if isinstance(error, BadNumber) else error.args[0]])
         self.parties.adopt(verdict.firm, verdict.human)
         if len(fold(line.shown.get("id_number", ""))) == 15:
             verdict.reasons.append(_("The ID number of 15 digits was converted to 18."))
@@ -199,6 +207,12 @@ class RecordMerge(ABC):
     @abstractmethod
     def update(self, session: Session, changed: Sequence[MergeVerdict], run: ImportRun) -> None:
         """Write ``changes`` of each verdict."""
+
+
+def _check_newcomer(human: Human, on: date, least_age: int) -> None:
+    """As whoever is entered by hand: born, of age, and with a name that can be printed. Raises ``BadNumber``."""
+    parse_printable_name(human.name)
+    parse_id_number(human.id_number, on=on, least_age=least_age)
 
 
 def json_value(value: Any) -> Any:

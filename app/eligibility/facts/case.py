@@ -104,6 +104,7 @@ class Facts:
     employer_id: int | None
     banned_until: date | None
     banned_for: MeasureGround | None = None
+    correction_pending: bool = False  # of name or ID number
     person_papers: Mapping[PaperKind, int] = field(default_factory=dict)  # kind -> paper id
     pledge_paper: int | None = None
     qualification_papers: tuple[int, ...] = ()

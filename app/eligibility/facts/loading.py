@@ -9,7 +9,18 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.identity_binding import lock_people
-from app.core.vocabulary import OFFICE_ACTIONS, OPEN, UNDER_WAY, Action, Category, MatterKind, MeasureState, PaperKind, State
+from app.core.vocabulary import (
+    OFFICE_ACTIONS,
+    OPEN,
+    UNDER_WAY,
+    Action,
+    Category,
+    IdentityCorrectionState,
+    MatterKind,
+    MeasureState,
+    PaperKind,
+    State,
+)
 from app.eligibility import corrections
 from app.eligibility.facts.case import CertificateFacts, Facts, OpenCase, PaperRequirement, PassFacts
 from app.models import (
@@ -20,6 +31,7 @@ from app.models import (
     Enterprise,
     ExamPass,
     Filing,
+    IdentityCorrection,
     Paper,
     PaperRule,
     Person,
@@ -44,6 +56,9 @@ _PERSON = (
     Person.enterprise_id.label("employer_id"),
     Person.banned_until,
     Person.banned_for,
+    exists()
+    .where(IdentityCorrection.person_id == Person.id, IdentityCorrection.state == IdentityCorrectionState.PENDING)
+    .label("correction_pending"),
 )
 _ENTERPRISE = (
     Enterprise.id.label("enterprise_id"),

@@ -85,6 +85,8 @@ CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
         _("Category after the replacement is free"),
         lambda case, _on: case.target_category.label if case.target_category is not case.category else "",
     ),
+    rules.no_correction_is_pending: (_("No correction of the identity is pending"), None),
+    rules.escapes_no_suspension: (_("No suspended certificate is replaced"), None),
     rules.no_measure_is_proposed: (_("No measure is proposed"), None),
     rules.loss_is_declared: (_("Loss declared"), None),
     particulars.principal_has_a_position: (_("Position to be shown on the certificate"), None),
