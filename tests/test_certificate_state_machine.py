@@ -268,7 +268,9 @@ class Life(RuleBasedStateMachine):
         """Every QR code against the status list of the day: ended, updated, suspended, or valid."""
         if not hasattr(self, "session") or not self.expected:
             return
-        token = status_list.sign_list(status_list.pack_entries(self.session), ring.newest, uri="-", at=self._noon(), hours=72)
+        token = status_list.sign_list(
+            status_list.pack_entries(self.session, on=self.on), ring.newest, uri="-", at=self._noon(), hours=72
+        )
         listed = status_list.opened(token, ring.public)
         for certificate_id, expected in self.expected.items():
             for version in self._versions(certificate_id):

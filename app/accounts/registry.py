@@ -107,12 +107,12 @@ def identity_is_fixed_by(session: Session, person_id: int, on: date) -> list[Ref
     corrected by a replacement; one that has ended keeps what it shows, and the person is corrected by an officer's approval.
     """
     held = session.execute(
-        select(Certificate.number, Certificate.status, Certificate.valid_to)
+        select(Certificate.number, Certificate.status, Certificate.valid_to, Certificate.suspended_to)
         .where(Certificate.person_id == person_id)
         .order_by(Certificate.id.desc())
     ).all()
     standing = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
-    if in_force := [row.number for row in held if row.status.on(on, row.valid_to) in standing]:
+    if in_force := [row.number for row in held if row.status.on(on, row.valid_to, row.suspended_to) in standing]:
         return [_fixed_by_certificate(in_force[0])]
     reasons = []
     application = session.scalar(

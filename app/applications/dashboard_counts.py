@@ -13,17 +13,7 @@ from app.accounts.access import Actor, decides, reach, region_prefix
 from app.certificates.status_changes import may_decide
 from app.core.clock import OFFICE_ZONE, add_months, office_day
 from app.core.office import Office
-from app.core.vocabulary import (
-    OPEN,
-    CertificateStatus,
-    MatterKind,
-    MeasureState,
-    MessageState,
-    Role,
-    SignupState,
-    State,
-    Urgency,
-)
+from app.core.vocabulary import OPEN, MatterKind, MeasureState, MessageState, Role, SignupState, State, Urgency
 from app.exams import LACKS_PAPERS
 from app.matters import MATTERS
 from app.models import Account, Application, Certificate, CertificateMeasure, ExamNotice, ExamSignup, Message, Person
@@ -107,7 +97,7 @@ def expiring(session: Session, actor: Actor, on: date, office: Office) -> int:
 
 def _expires_soon(on: date, office: Office) -> tuple[ColumnElement[bool], ...]:
     near = Certificate.valid_to.between(on, office.expiring_until(on))
-    return Certificate.status == CertificateStatus.VALID, near
+    return Certificate.stands_valid(on), near
 
 
 def next_expiring(session: Session, actor: Actor, on: date, office: Office) -> Sequence[Certificate]:

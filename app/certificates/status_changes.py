@@ -364,7 +364,7 @@ def end_suspensions(session: Session, ids: Collection[int], *, at: datetime, off
         measure.state, measure.ended_at = MeasureState.ENDED, at
         if certificate.status is not SUSPENDED:
             continue
-        certificate.status, certificate.status_reason = VALID, ""
+        certificate.status, certificate.status_reason, certificate.suspended_to = VALID, "", None
         values = {"day": measure.last_day, "document": measure.document_number}
         events.append({"certificate_id": certificate.id, "reason": in_province_language(TERM_OVER) % values})
         messages += _to_enterprise(SUSPENSION_OVER, measure, certificate, office)
@@ -384,6 +384,7 @@ def _take(decision: Decision, taken: Sequence[CertificateMeasure], held: Mapping
         text = _reason_text(measure)
         certificate.status = _STEPS[measure.kind][1]
         certificate.status_reason = "" if certificate.status is VALID else text
+        certificate.suspended_to = measure.last_day  # None but for a suspension
         measure.state, measure.decision_reason = MeasureState.CONFIRMED, reason
         measure.decided_by_id, measure.decided_by, measure.decided_at = actor.id, actor.name[:130], at
         measure.holder, measure.enterprise_name = certificate.holder, certificate.enterprise.name

@@ -106,7 +106,11 @@ def publish(folder: Path) -> None:
         office = office_of(db.session(), settings.office)
         uri, hours = f"{office.public_url}/status-list", office.status_list_hours
         token = status_list.sign_list(
-            status_list.pack_entries(db.session()), signing_keys.ring.newest, uri=uri, at=at, hours=hours
+            status_list.pack_entries(db.session(), on=clock.office_day(at)),
+            signing_keys.ring.newest,
+            uri=uri,
+            at=at,
+            hours=hours,
         )
         published = json.dumps(signing_keys.ring.published(), indent=2)
     folder.mkdir(parents=True, exist_ok=True)

@@ -254,9 +254,13 @@ class CertificateStatus(Term):
     WITHDRAWN = "07", _("Withdrawn as a penalty")
     OTHER = "99", _("Other")
 
-    def on(self, day: date, valid_to: date) -> "CertificateStatus":
-        """This stored status as it holds on a day: VALID past the last day of validity is EXPIRED."""
-        return CertificateStatus.EXPIRED if self is CertificateStatus.VALID and day > valid_to else self
+    def on(self, day: date, valid_to: date, suspended_to: date | None = None) -> "CertificateStatus":
+        """This stored status as it holds on a day: SUSPENDED past the last day of the suspension is VALID again, and VALID
+        past the last day of validity is EXPIRED, whether or not the night has noted it.
+        """
+        over = self is CertificateStatus.SUSPENDED and suspended_to is not None and day > suspended_to
+        status = CertificateStatus.VALID if over else self
+        return CertificateStatus.EXPIRED if status is CertificateStatus.VALID and day > valid_to else status
 
 
 ENDED = (

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.applications.nightly import end_suspensions
-from app.certificates import status_changes
+from app.certificates import list_check, lookup, status_changes
 from app.certificates.grounds import GROUNDS, grounds_of
 from app.core.clock import add_years, office_day
 from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
@@ -22,11 +22,14 @@ from app.core.vocabulary import (
     CertificateEventKind,
     CertificateStatus,
     Level,
+    MatterKind,
     MeasureGround,
     MeasureState,
     NightlyTask,
     Role,
 )
+from app.eligibility.facts import of_certificates
+from app.eligibility.rules import certificate_stands
 from app.models import (
     AuditEntry,
     Certificate,
@@ -562,6 +565,34 @@ def test_a_suspension_ends_by_itself_on_the_day_after_its_term(session, held, da
         assert certificate.status_reason == ""
         assert all(part in texts[1] for part in (certificate.number, f"{measure.last_day}"))
         assert session.scalars(select(NightlyDone.kind)).all() == [NightlyTask.SUSPENSIONS]
+
+
+@pytest.mark.parametrize(("days", "status"), [(10, ON_HOLD), (11, VALID)])
+def test_the_end_of_a_suspension_is_true_at_once_whatever_the_night_has_done(session, held, days, status):
+    certificate, on = held(), make.TODAY + days * DAY
+    impose(session, certificate, last_day=make.TODAY + 10 * DAY)
+    person, number = certificate.person, certificate.number
+    facts = of_certificates(session, certificate.enterprise_id, MatterKind.CANCELLATION, [certificate.id])[certificate.id]
+    stored = session.scalar(select(Certificate.id).where(Certificate.stands_valid(on)))
+    assert (stored is not None) == (status is VALID)
+    assert bool(list(certificate_stands(facts, on, Office()))) == (status is ON_HOLD)
+    assert [one.status for one in lookup.certificates_of(session, person.name, person.id_number, on=on)] == [status]
+    assert list_check.check(session, [(person.name, number)], on=on)[0].status is status
+    assert (SUSPENDED in status_changes.possible_actions(certificate, on)) == (status is VALID)
+    assert (REINSTATED in status_changes.possible_actions(certificate, on)) == (status is ON_HOLD)
+
+
+def test_an_expired_certificate_is_expired_on_the_day_after_its_suspension(session, held):
+    certificate = held(valid_to=make.TODAY + 5 * DAY)
+    impose(session, certificate, last_day=make.TODAY + 10 * DAY)
+    found = [certificate.status_on(make.TODAY + days * DAY) for days in (5, 6, 10, 11)]
+    assert found == [ON_HOLD, ON_HOLD, ON_HOLD, EXPIRED]
+
+
+def test_an_imported_suspension_without_a_term_lasts(session, held):
+    certificate = held(status=ON_HOLD)
+    assert certificate.status_on(make.TODAY + 3000 * DAY) is ON_HOLD
+    assert session.scalar(select(Certificate.id).where(Certificate.stands_valid(make.TODAY))) is None
 
 
 def test_the_end_of_a_suspension_is_told_in_the_morning_and_once(session, held):

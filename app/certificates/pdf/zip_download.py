@@ -120,15 +120,16 @@ def _asker(actor: Actor) -> list[Any]:
 def _entries(session: Session, certificate_ids: Sequence[int], actor: Actor, on: date) -> list[ZipEntry]:
     version = CertificateVersion
     columns = (Certificate.id, Certificate.holder, Certificate.category, Certificate.number, Certificate.status)
+    terms = (Certificate.valid_to, Certificate.suspended_to)
     asked = (
-        select(version.id.label("version_id"), version.digest, *columns, Certificate.valid_to)
+        select(version.id.label("version_id"), version.digest, *columns, *terms)
         .outerjoin(version, (version.certificate_id == Certificate.id) & version.replaced_at.is_(None))
         .where(Certificate.id.in_(certificate_ids), reach(actor, Certificate))
         .order_by(Certificate.holder, Certificate.id)
     )
     found = []
     for row in session.execute(asked):
-        status = row.status.on(on, row.valid_to)
+        status = row.status.on(on, row.valid_to, row.suspended_to)
         absent = str(status.label) if status is not CertificateStatus.VALID else "" if row.version_id else str(NO_VERSION)
         name = display_name(f"{row.holder}-{row.category.value}-{row.number}", "pdf")
         found.append(ZipEntry(row.version_id, name, row.digest, row.id, absent))

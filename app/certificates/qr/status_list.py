@@ -6,7 +6,7 @@ code has its own last day.
 
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
 from threading import Lock
@@ -16,6 +16,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core.clock import office_day
 from app.core.crypto import base64url
 from app.core.crypto.encryption import keyring
 from app.core.crypto.signing_keys import CodeKey, PublicKeys, Ring
@@ -87,20 +88,20 @@ def mark_of(status: CertificateStatus, *, is_replaced: bool) -> StatusMark:
     return StatusMark.SUSPENDED if status is CertificateStatus.SUSPENDED else StatusMark.VALID
 
 
-def pack_entries(session: Session) -> bytes:
-    """All entries, four to a byte. One query for those that are not simply valid, which are few."""
+def pack_entries(session: Session, *, on: date) -> bytes:
+    """All entries as on a day, four to a byte. One query for those that are not simply valid, which are few."""
     index = CertificateVersion.status_index
     given = session.scalar(select(NumberSequence.last).where(NumberSequence.key == SERIES)) or 0
     entries = bytearray(max(1, -(-given // BLOCK)) * BLOCK * BITS // 8)
     rows = session.execute(
-        select(index, Certificate.status, CertificateVersion.replaced_at)
+        select(index, Certificate.status, Certificate.valid_to, Certificate.suspended_to, CertificateVersion.replaced_at)
         .join(Certificate, Certificate.id == CertificateVersion.certificate_id)
         .where(
             index.is_not(None), (Certificate.status != CertificateStatus.VALID) | CertificateVersion.replaced_at.is_not(None)
         )
     )
     for row in rows:
-        mark = mark_of(row.status, is_replaced=row.replaced_at is not None)
+        mark = mark_of(row.status.on(on, row.valid_to, row.suspended_to), is_replaced=row.replaced_at is not None)
         entries[row.status_index // 4] |= mark << row.status_index % 4 * BITS
     return bytes(entries)
 
@@ -136,7 +137,7 @@ class StatusList:
 
 def current(session: Session, *, at: datetime, hours: int) -> StatusList:
     """The list as it is now, for whoever sits at the source and needs no signature."""
-    return StatusList(pack_entries(session), at, at + timedelta(hours=hours))
+    return StatusList(pack_entries(session, on=office_day(at)), at, at + timedelta(hours=hours))
 
 
 def opened(token: str, keys: PublicKeys) -> StatusList:
@@ -186,12 +187,12 @@ class StatusListCache:
 
     def token(self, session: Session, ring: Ring, *, uri: str, at: datetime, hours: int) -> str:
         with self._lock:
-            kept, key, stamp = self._kept, ring.newest, _stamp(session)
+            kept, key, stamp = self._kept, ring.newest, _stamp(session, office_day(at))
             if kept and kept.kid == key.kid and kept.made_at <= at:
                 age = at - kept.made_at
                 if age < LEAST_INTERVAL or (stamp == kept.stamp and age < RENEW_AFTER):
                     return kept.token
-            entries = kept.entries if kept and kept.stamp == stamp else pack_entries(session)
+            entries = kept.entries if kept and kept.stamp == stamp else pack_entries(session, on=office_day(at))
             token = sign_list(entries, key, uri=uri, at=at, hours=hours)
             self._kept = _Kept(entries, stamp, at, token, key.kid)
             return token
@@ -202,8 +203,8 @@ def note_change(session: Session) -> None:
     sequences.next_numbers(session, CHANGES)
 
 
-def _stamp(session: Session) -> tuple[int, ...]:
-    """Changes whenever the list does."""
+def _stamp(session: Session, on: date) -> tuple[int, ...]:
+    """Changes whenever the list does: with a change of a certificate, and with the day, which ends suspensions."""
     counters = select(NumberSequence.key, NumberSequence.last).where(NumberSequence.key.in_((CHANGES, SERIES)))
     moved = {row.key: row.last for row in session.execute(counters)}
-    return moved.get(CHANGES, 0), moved.get(SERIES, 0)
+    return moved.get(CHANGES, 0), moved.get(SERIES, 0), on.toordinal()

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, UniqueConstraint, and_, or_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import MEASURES, Category, CertificateEventKind, CertificateStatus, MeasureGround, MeasureState
@@ -42,6 +42,7 @@ class Certificate(Model):
     valid_to: Mapped[date] = mapped_column(index=True)
     status: Mapped[CertificateStatus] = mapped_column(Choice(CertificateStatus), default=CertificateStatus.VALID)
     status_reason: Mapped[str] = mapped_column(String(500), default="")
+    suspended_to: Mapped[date | None] = mapped_column(comment="last day of the suspension; valid from the day after")
     is_electronic: Mapped[bool] = mapped_column(default=True, comment="imported paper certificates are not (R133)")
 
     person: Mapped[Person] = relationship()
@@ -53,8 +54,14 @@ class Certificate(Model):
     measures: Mapped[list[CertificateMeasure]] = relationship(back_populates="certificate", order_by="CertificateMeasure.id")
 
     def status_on(self, day: date) -> CertificateStatus:
-        """The status on a day: a valid certificate past ``valid_to`` is expired, whatever is stored."""
-        return self.status.on(day, self.valid_to)
+        """The status on a day: what has run out by then, certificate or suspension, is over, whatever is stored."""
+        return self.status.on(day, self.valid_to, self.suspended_to)
+
+    @classmethod
+    def stands_valid(cls, day: date) -> ColumnElement[bool]:
+        """SQL condition: neither suspended on this day nor ended. Whether it has expired is the caller's to ask."""
+        over = and_(cls.status == CertificateStatus.SUSPENDED, cls.suspended_to < day)
+        return or_(cls.status == CertificateStatus.VALID, over)
 
     def __repr__(self) -> str:
         return self.number

@@ -50,6 +50,7 @@ class CertificateFacts:
     valid_from: date
     is_electronic: bool
     measure_proposed: bool = False  # one against it awaits its decision
+    suspended_to: date | None = None  # last day of the suspension
 
     def in_force(self, on: date) -> bool:
         """Valid or suspended, and not past its last day: excludes a second one."""
@@ -57,7 +58,7 @@ class CertificateFacts:
 
     def status_on(self, day: date) -> CertificateStatus:
         """The status that holds on a day."""
-        return self.status.on(day, self.valid_to)
+        return self.status.on(day, self.valid_to, self.suspended_to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,6 +344,7 @@ class _Context:
                 exists()
                 .where(CertificateMeasure.certificate_id == Certificate.id, CertificateMeasure.state == MeasureState.PROPOSED)
                 .label("measure_proposed"),
+                Certificate.suspended_to,
             )
             .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
             .where(Certificate.person_id.in_(people))

@@ -1,11 +1,13 @@
 """安管人员证书: the list of certificates within the reader's access scope."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import g, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
+from sqlalchemy import ColumnElement, and_, or_
 from werkzeug.wrappers import Response
 
 from app.core.crypto.seal_provider import Suite
@@ -45,6 +47,11 @@ class CertificateScreen(OpenList):
         "valid_to": _("Valid until"),
         "status": _("Certificate status"),
     }
+
+    def _init_properties(self) -> None:
+        """The status is asked for as it holds today, as it is shown."""
+        super()._init_properties()
+        self.boxes = [replace(box, holds=_standing) if box.name == "status" else box for box in self.boxes]
 
     def render_template(self, template: str, **context: Any) -> str:
         g.open_matters = open_on([certificate.id for certificate in context.get("rows", ())])
@@ -99,6 +106,21 @@ class CertificateScreen(OpenList):
             Link(gettext("Page behind the QR code"), code, external=True),
             past,
         ]
+
+
+def _standing(code: str) -> ColumnElement[bool] | None:
+    today = request_context.today()
+    valid = Certificate.stands_valid(today)
+    stored = {status.value: Certificate.status == status for status in CertificateStatus}
+    return {
+        **stored,
+        CertificateStatus.VALID.value: and_(valid, Certificate.valid_to >= today),
+        CertificateStatus.EXPIRED.value: and_(valid, Certificate.valid_to < today),
+        CertificateStatus.SUSPENDED.value: and_(
+            stored[CertificateStatus.SUSPENDED.value],
+            or_(Certificate.suspended_to.is_(None), Certificate.suspended_to >= today),
+        ),
+    }.get(code)
 
 
 def _as_ofd(version: CertificateVersion) -> list[Link]:

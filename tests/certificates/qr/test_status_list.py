@@ -29,7 +29,7 @@ VALID, SUSPENDED = CertificateStatus.VALID, CertificateStatus.SUSPENDED
 
 
 def list_of(session, at=make.NOON, hours=72):
-    return status_list.sign_list(status_list.pack_entries(session), ring.newest, uri=URI, at=at, hours=hours)
+    return status_list.sign_list(status_list.pack_entries(session, on=make.TODAY), ring.newest, uri=URI, at=at, hours=hours)
 
 
 def opened(session):
@@ -148,7 +148,7 @@ def test_a_changed_list_is_refused(session):
 
 
 def test_a_list_signed_by_a_other_key_or_by_a_secret_is_refused(session):
-    entries, head = status_list.pack_entries(session), {"typ": status_list.TYPE, "kid": ring.newest.kid}
+    entries, head = status_list.pack_entries(session, on=make.TODAY), {"typ": status_list.TYPE, "kid": ring.newest.kid}
     other_key = CodeKey(ec.generate_private_key(ec.SECP256R1()))
     theirs = status_list.sign_list(entries, other_key, uri=URI, at=make.NOON, hours=1)
     hashed = jwt.encode({"iat": 1, "exp": 2, "status_list": {"bits": 2, "lst": ""}}, "k" * 40, "HS256", head)
@@ -209,6 +209,16 @@ def suspend(session, certificate_id=1):
     session.flush()
     decision = Decision(session, make.officer(Role.ADMIN), make.NOON, Office())
     record(decision, CertificateEventKind.SUSPENDED, SUSPENDED, [{"certificate_id": certificate_id}])
+
+
+def test_a_suspension_is_over_in_the_list_on_the_day_after_its_last(session, printed):
+    place, shelf = printed(), StatusListCache()
+    suspend(session)
+    session.get_one(Certificate, 1).suspended_to = make.TODAY
+    session.commit()
+    for day, mark in ((0, StatusMark.SUSPENDED), (1, StatusMark.VALID)):
+        token = shelf.token(session, ring, uri=URI, at=make.NOON + timedelta(days=day), hours=24)
+        assert status_list.opened(token, ring.public).mark(place) is mark
 
 
 def test_what_happens_is_in_the_list_half_a_minute_later(session, printed):
