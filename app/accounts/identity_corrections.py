@@ -65,11 +65,7 @@ def ask(
     if not 2 <= len(reason) <= LONGEST_REASON:
         wrong.append(Refusal("reason-missing", _("Please give the reason in detail."), "reason"))
     wrong += _stands_in_the_way(session, person, new, office_day(at))
-    pending = (IdentityCorrection.person_id == person.id, IdentityCorrection.state == PENDING)
-    if session.scalar(select(exists().where(*pending))):
-        wrong.append(
-            Refusal("correction-pending", _("A correction of %(name)s awaits a decision already.", name=person.name))
-        )
+    wrong += _pending(session, person)
     if wrong or scan is None:
         raise Unmet(wrong)
     assert person.enterprise is not None  # noqa: S101 - the actor's own
@@ -92,6 +88,17 @@ def ask(
     session.add(made)
     session.flush()
     return made
+
+
+def bars(session: Session, person: Person, on: date) -> list[Refusal]:
+    """Why no correction can be applied for, whatever is typed; for the pages, ``ask`` checks again."""
+    fixed = {refusal.code: refusal for refusal in identity_is_fixed_by(session, person.id, on)}
+    found = list(_pending(session, person))
+    if not fixed:
+        found.append(_not_fixed(person))
+    if not _is_bound_otherwise(session, person):
+        found += [fixed[code] for code in _SETTLED_ELSEWHERE if code in fixed]
+    return found
 
 
 def withdraw(session: Session, correction_id: int, actor: Actor, *, at: datetime) -> IdentityCorrection:
@@ -189,10 +196,9 @@ def _stands_in_the_way(session: Session, person: Person, new: dict[str, str], on
     """On asking and on approval: what else corrects this identity, and whose number it is."""
     fixed = {refusal.code: refusal for refusal in identity_is_fixed_by(session, person.id, on)}
     if not fixed:
-        sentence = _("Nothing fixes name and ID number of %(name)s yet: they can simply be edited.", name=person.name)
-        yield Refusal("identity-not-fixed", sentence)
+        yield _not_fixed(person)
     only_binds = not identity_differences(_on_record(person), new) and _is_bound_otherwise(session, person)
-    for code in ("settled-by-certificate", "settled-by-application"):
+    for code in _SETTLED_ELSEWHERE:
         if code in fixed and not only_binds:
             yield fixed[code]
     if not identity_differences(_on_record(person), new) and not only_binds:
@@ -200,6 +206,20 @@ def _stands_in_the_way(session: Session, person: Person, new: dict[str, str], on
     twin = select(Person.id).where(Person.id_number_key == new["id_number"], Person.id != person.id)
     if session.scalar(twin) is not None:
         yield _taken()
+
+
+_SETTLED_ELSEWHERE = ("settled-by-certificate", "settled-by-application")
+
+
+def _pending(session: Session, person: Person) -> Iterator[Refusal]:
+    pending = (IdentityCorrection.person_id == person.id, IdentityCorrection.state == PENDING)
+    if session.scalar(select(exists().where(*pending))):
+        yield Refusal("correction-pending", _("A correction of %(name)s awaits a decision already.", name=person.name))
+
+
+def _not_fixed(person: Person) -> Refusal:
+    sentence = _("Nothing fixes name and ID number of %(name)s yet: they can simply be edited.", name=person.name)
+    return Refusal("identity-not-fixed", sentence)
 
 
 def _on_record(person: Person) -> dict[str, str]:

@@ -403,8 +403,7 @@ def certificate_is_of_this_province(case: Facts, on: date, office: Office) -> It
 def certificate_stands(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
     """Neither suspended nor ended. Expiry is checked on submission only: a request made in time stays valid."""
     held = case.certificate
-    status = held.status_on(on) if held else None
-    if held and status not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):
+    if held and (status := held.status_on(on)) not in (CertificateStatus.VALID, CertificateStatus.EXPIRED):
         yield Refusal(
             "certificate-not-valid",
             _("%(number)s: “%(status)s”. Nothing can be done with it.", number=held.number, status=status.label),

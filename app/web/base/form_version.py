@@ -147,7 +147,7 @@ def _shown(field: Any, *, typed: bool = False) -> str:
 
 def _shown_file(field: UploadField, *, typed: bool) -> str:
     if typed:
-        return str(field.data.filename) if _has_file(field) else str(gettext("removed"))
+        return str(field.data.filename) if field.data is not None else str(gettext("removed"))
     return field.current.name if field.current else "—"
 
 

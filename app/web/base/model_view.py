@@ -160,6 +160,10 @@ class ModelScreen(ModelView):
         """Delete a row."""
         self.datamodel.session.delete(item)
 
+    def saved_message(self, item: Any, *, new: bool) -> str:  # noqa: ARG002
+        """The one message after saving."""
+        return str(gettext("Saved."))
+
     def redirect_after(self, item: Any, *, new: bool) -> str | None:
         """Where to go after saving; None: back to the page before."""
 
@@ -341,7 +345,7 @@ class ModelScreen(ModelView):
         elif request.method == "POST" and form.validate():
             loose = self._try(item, form, version)
             if not loose and not form.errors and not (version and version.differences):
-                flash(gettext("Saved."), "success")
+                flash(self.saved_message(item, new=new), "success")
                 return redirect(self.redirect_after(item, new=new) or safe_next(home))
         page = self.render_template(
             self.add_template if new else self.edit_template,

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 
 from app.accounts import identity_corrections
 from app.accounts.identity_corrections import CorrectionRequest
-from app.accounts.registry import identity_is_fixed_by
 from app.core.errors import AppError, NotFound
 from app.core.identifiers import mask_id
 from app.core.vocabulary import IdentityCorrectionState, PaperKind
@@ -108,8 +107,12 @@ class CorrectionRequestScreen(ModelScreen):
 
     def obstacles(self) -> builtins.list[object]:
         """What has to be done instead, or before."""
-        fixed = identity_is_fixed_by(db.session(), g.asked_for.id, request_context.today())
-        return [refusal.sentence for refusal in fixed if refusal.code != "settled-by-exam"]
+        bars = identity_corrections.bars(db.session(), g.asked_for, request_context.today())
+        return [refusal.sentence for refusal in bars]
+
+    def _sets(self, form: Any, *, new: bool) -> builtins.list[Any]:
+        """No form where nothing can be sent."""
+        return [] if self.obstacles() else super()._sets(form, new=new)
 
     def before_saving(self) -> None:
         request_context.begin_writing()  # ``identity_corrections.ask`` checks the scan before its first statement
@@ -131,8 +134,10 @@ class CorrectionRequestScreen(ModelScreen):
         )
         identity_corrections.ask(db.session(), request_context.store(), item.person_id, asked, **request_context.acting())
 
+    def saved_message(self, item: IdentityCorrection, *, new: bool) -> str:  # noqa: ARG002
+        return str(gettext("The authority now compares it with the scan; you are told by text message."))
+
     def redirect_after(self, item: IdentityCorrection, *, new: bool) -> str | None:  # noqa: ARG002
-        flash(gettext("The authority now compares it with the scan; you are told by text message."), "success")
         return url_for(f"{self.endpoint}.list")
 
     @route(f"/withdraw/{ROW}pk>", "POST")

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, selectinload
 from werkzeug.wrappers import Response
 
-from app.accounts import registry
+from app.accounts import identity_corrections, registry
 from app.applications.attachments import current
 from app.core.errors import AppError, Refusal
 from app.core.identifiers import fold, mask_birth_date, mask_id
@@ -289,6 +289,11 @@ class PersonScreen(ModelScreen):
     def correction_links(self, item: Person) -> list[Link]:
         """申请更正, where that is the way: signed up or examined, and no certificate yet."""
         if "settled-by-exam" not in {refusal.code for refusal in self.fixed(item)}:
+            return []
+        bars = {refusal.code for refusal in identity_corrections.bars(db.session(), item, request_context.today())}
+        if "correction-pending" in bars:
+            return [Link(gettext("The correction applied for"), url_for("CorrectionRequestScreen.list"), icon="clock")]
+        if bars:
             return []
         url = url_for("CorrectionRequestScreen.ask", person_id=item.id)
         return [Link(gettext("Apply for a correction of name or ID number"), url, icon="edit")]

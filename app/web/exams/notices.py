@@ -4,7 +4,7 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
-from flask import flash, g, request, send_file, url_for
+from flask import g, request, send_file, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
@@ -213,14 +213,13 @@ class NoticeScreen(OpenList):
                     setattr(item, name, moment)
         (exams.publish if new else exams.amend)(db.session(), item, request_context.current_actor(), at=request_context.now())
 
-    def redirect_after(self, item: ExamNotice, *, new: bool) -> str | None:
+    def saved_message(self, item: ExamNotice, *, new: bool) -> str:
         if not new:
-            return None
-        flash(
-            gettext("The notice is published: enterprises can read it and sign their people up within the time set."),
-            "success",
-        )
-        return url_for("NoticeScreen.show", pk=item.id)
+            return super().saved_message(item, new=new)
+        return str(gettext("The notice is published: enterprises can read it and sign their people up within the time set."))
+
+    def redirect_after(self, item: ExamNotice, *, new: bool) -> str | None:
+        return url_for("NoticeScreen.show", pk=item.id) if new else None
 
     def delete_item(self, item: ExamNotice) -> None:
         exams.withdraw(db.session(), item.id, request_context.current_actor())

@@ -49,3 +49,33 @@ def test_a_form_with_mistakes_is_shown_again_with_what_was_typed(firm):
     assert answer.status_code == 422
     assert "写错</textarea>" in answer.text
     assert not corrections(firm)
+
+
+def test_where_nothing_can_be_applied_for_there_is_the_reason_and_no_form(firm, session):
+    free, holder, busy = make.person(firm.enterprise), firm.passer(), firm.passer()
+    session.add_all([free, make.certificate(holder)])
+    session.commit()
+    assert apply(firm, busy).status_code == 302
+    for person in (free, holder, busy):
+        page = firm.browser(CLERK).get(f"/identity-requests/ask/{person.id}").text
+        assert "alert-warning" in page
+        assert 'name="reason"' not in page
+        assert "Submit</button>" not in page
+    assert 'name="reason"' in firm.browser(CLERK).get(f"/identity-requests/ask/{firm.passer().id}").text
+
+
+def test_the_persons_page_names_the_pending_application_instead_of_offering_another(firm):
+    person = firm.passer()
+    apply(firm, person)
+    for page in (f"/people/show/{person.id}", f"/people/edit/{person.id}"):
+        text = firm.browser(CLERK).get(page).text
+        assert f"/identity-requests/ask/{person.id}" not in text
+        assert 'href="/identity-requests/"' in text
+        assert "The correction applied for" in text
+
+
+def test_sending_says_one_thing(firm):
+    apply(firm, firm.passer())
+    page = firm.browser(CLERK).get("/identity-requests/").text
+    assert page.count('class="alert alert-success"') == 1
+    assert "you are told by text message" in page
