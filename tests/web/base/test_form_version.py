@@ -18,7 +18,7 @@ from tests.web.applications.case_fixture import rolling_back
 from tests.web.enterprise.conftest import a_qualification, file
 from tests.web.form_steps import save, seen
 
-STALE = "您打开之后，已有他人保存了此记录"
+STALE = "您打开之后，此记录已在别处保存"
 PERSON = {"name": "李雷", "education": "bachelor", "position": "safety_officer", "major": "", "mobile": "", "id_number": ""}
 
 
