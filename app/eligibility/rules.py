@@ -4,6 +4,7 @@ A rule is a pure function of the facts of one case, the day and the office's set
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 
 from flask_babel import lazy_gettext as _
@@ -24,6 +25,7 @@ from app.core.vocabulary import (
     PassSource,
     Position,
     Registration,
+    State,
     reason_of,
 )
 from app.eligibility.facts import Facts
@@ -73,7 +75,8 @@ def is_one_and_the_same_person(case: Facts, on: date, office: Office) -> Iterato
     if case.snapshot and case.state in UNDER_WAY:
         then = case.snapshot["person"]
         settled = {field: text for field, text in stated.items() if name_key(case.person[field]) == name_key(text)}
-        yield from _identity_refusals(case, {**then, **settled}, _("the application as submitted"))
+        refused = _identity_refusals(case, {**then, **settled}, _("the application as submitted"))
+        yield from (replace(refusal, sentence=_with_remedy(refusal.sentence, case)) for refusal in refused)
     if case.matter is MatterKind.NEW and (passed := case.latest_pass):
         exam = _("the exam passed on %(day)s", day=f"{passed.passed_on:%Y-%m-%d}")
         if passed.identity is None:
@@ -91,6 +94,16 @@ def is_one_and_the_same_person(case: Facts, on: date, office: Office) -> Iterato
             "identity-differs",
             _("%(name)s: the submitted scan “%(paper)s” is not this person's.", name=case.name, paper=kind.label),
         )
+
+
+def _with_remedy(sentence: object, case: Facts) -> object:
+    """What to do with an application that was under way when the identity was corrected."""
+    if case.state in (State.AWAITING_REVIEW, State.AWAITING_APPROVAL):
+        return _("%(sentence)s If it was corrected meanwhile, refuse this application: it is filed anew.", sentence=sentence)
+    return _(
+        "%(sentence)s If it was corrected meanwhile, the enterprise withdraws this application and submits it again.",
+        sentence=sentence,
+    )
 
 
 def _stated_corrections(case: Facts) -> Mapping[str, str]:

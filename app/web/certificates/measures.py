@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts.access import CASE_OFFICERS, must_reach
 from app.certificates import status_changes
+from app.certificates.grounds import banned_until
 from app.core.errors import AppError, NotFound
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import PUNISHING, TAKEN, MeasureState, Role
@@ -153,15 +154,16 @@ class MeasureScreen(ModelScreen):
             return [Link(gettext("Take back"), back, post=True, confirm=sure)] if self.may("retract") else []
         if not self.decides():
             return []
-        return [self._confirm(item.id, final=item.kind in PUNISHING), self._refuse(item.id)]
+        return [self._confirm(item.id, final=item.kind in PUNISHING, ban=_ban(item)), self._refuse(item.id)]
 
-    def _confirm(self, only: int | None = None, *, final: bool) -> Link:
+    def _confirm(self, only: int | None = None, *, final: bool, ban: str = "") -> Link:
         sure = gettext("The measure takes effect at once; the enterprise is told by text message.")
         if final:
             sure = gettext(
                 "The measure takes effect at once; the enterprise is told by text message. "
                 "What is revoked or withdrawn ends for good."
             )
+        sure = f"{sure} {ban}".strip()
         url = url_for(f"{self.endpoint}.decide", code=CONFIRM, only=only)
         return Link(gettext("Confirm the measure"), url, primary=True, post=True, confirm=sure)
 
@@ -197,6 +199,8 @@ class MeasureScreen(ModelScreen):
     def cell(self, column: str, item: CertificateMeasure) -> object | None:
         if column in ("decided_by", "decision_reason", "facts"):
             return shown(getattr(item, column) or None)
+        if column == "banned_until" and item.state is MeasureState.PROPOSED:
+            return shown(_ban(item) or None)
         return None
 
 
@@ -257,3 +261,12 @@ class MeasurePaperView(BaseView):
         must_reach(request_context.current_actor(), measure)
         assert measure is not None  # noqa: S101 - must_reach has refused None
         return measure
+
+
+def _ban(item: CertificateMeasure) -> str:
+    """The ban that a proposal brings if it is confirmed today; "" for none."""
+    until = banned_until(item.ground, request_context.today(), request_context.current_office())
+    if until is None:
+        return ""
+    day = f"{until:%Y-%m-%d}"
+    return str(gettext("If confirmed today, the holder may not sit an exam or apply before %(day)s.", day=day))

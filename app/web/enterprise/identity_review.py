@@ -13,6 +13,8 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.accounts import identity_corrections
+from app.accounts.access import reaches
+from app.applications.attachments import current
 from app.core.errors import AppError, NotAllowed, NotFound, Refusal
 from app.core.identifiers import IDENTITY, identity_differences, mask_id
 from app.core.vocabulary import IdentityCorrectionState, PaperKind
@@ -135,7 +137,7 @@ class CorrectionReviewScreen(ModelScreen):
             wrong={refusal.field: refusal.sentence for refusal in page.refusals if refusal.field},
             pairs=_pairs(correction, in_full=page.revealed),
             bound=_bound(correction, in_full=page.revealed),
-            scans=[_scan(correction)],
+            scans=[_scan(correction), *_on_file(correction)],
             waits=correction.state is WAITS,
             reasons=REASONS,
             chosen=request.form.get("decision", ""),
@@ -179,6 +181,20 @@ def _bound(correction: IdentityCorrection, *, in_full: bool) -> list[tuple[str, 
 
 def _shown(field: str, value: str, in_full: bool) -> str:
     return value if in_full or field == "name" else mask_id(value)
+
+
+def _on_file(correction: IdentityCorrection) -> list[Scan]:
+    """The person's ID card and photo as they are on record, to compare; of an approved correction the card is its scan."""
+    papers, found = current(db.session(), correction.person), []
+    for kind in (PaperKind.ID_CARD, PaperKind.PHOTO):
+        paper = papers.get(kind)
+        if paper is None or paper.digest == correction.digest or not reaches(request_context.current_actor(), paper):
+            continue
+        pdf = paper.mime == "application/pdf"
+        small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)
+        label = gettext("%(paper)s on record", paper=kind.label)
+        found.append(Scan(label, url_for("PaperView.open", paper_id=paper.id), small, pdf, paper.filename))
+    return found
 
 
 def _scan(correction: IdentityCorrection) -> Scan:

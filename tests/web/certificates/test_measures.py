@@ -1,11 +1,12 @@
 """Measures on screen: who proposes, who confirms, who reads what of it afterwards."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from app.core.clock import now, office_day
+from app.core.clock import add_years, now, office_day
 from app.core.vocabulary import CertificateStatus, MeasureGround, MeasureState, Role
 from app.db.session import db
 from app.models import AuditEntry, CertificateMeasure, Message, Person, PublicNotice
@@ -176,3 +177,14 @@ def test_the_list_is_read_by_indexes(bureau, session, question):
     listed = [statement for statement in asked if "certificate_measure" in statement]
     assert listed
     assert not [statement for statement in listed if "certificate_measure" in tables_read_whole(session, statement)]
+
+
+@pytest.mark.parametrize(("ground", "years"), [(MeasureGround.DECEIT, 3), (MeasureGround.OFFICIAL_FAULT, 0)])
+def test_the_ban_is_named_before_a_measure_is_confirmed(bureau, ground, years):
+    bureau.propose("revoked", ground=ground.value)
+    page = bureau.browser(Role.APPROVER).get(f"/measures/show/{bureau.measure().id}").text
+    day = add_years(office_day(now()), years).isoformat()
+    sentence = f"the holder may not sit an exam or apply before {day}"
+    dialog = re.search(r'data-confirm="([^"]*)"[^>]*data-verb="Confirm the measure"', page)[1]
+    assert (sentence in dialog) == bool(years)
+    assert page.count(sentence) == (2 if years else 0)

@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from app.core.vocabulary import AuditAction, IdentityCorrectionState, Role
 from app.db.session import db
-from app.models import AuditEntry
+from app.models import AuditEntry, Paper
 from tests import make
 from tests.query_counter import queries, tables_read_whole
 from tests.web.enterprise.identity_steps import apply, corrections
@@ -73,3 +73,16 @@ def test_the_list_is_read_by_indexes(firm, session):
         listed = [statement for statement in asked if "identity_correction" in statement]
         assert listed
         assert not [statement for statement in listed if "identity_correction" in tables_read_whole(session, statement)]
+
+
+def test_id_card_and_photo_on_record_stand_beside_the_new_scan(firm, session):
+    person = firm.passer()
+    apply(firm, person)
+    [asked] = corrections(firm)
+    kept = {paper.kind.value: paper.id for paper in session.scalars(select(Paper).where(Paper.person_id == person.id))}
+    page = firm.browser(OFFICER).get(f"/identity-reviews/{asked.id}").text
+    assert f"/identity-reviews/scan/{asked.id}" in page
+    for kind in ("id_card", "photo"):
+        assert f"/papers/{kept[kind]}" in page
+    assert page.count("on record") >= 2
+    assert f"/papers/{kept['education']}" not in page
