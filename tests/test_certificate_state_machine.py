@@ -70,9 +70,15 @@ class Expected:
     valid_to: date
     enterprise_id: int
     versions: int
+    suspended_to: date | None = None
+
+    def standing(self, on):
+        """The status without expiry: a suspension is over on the day after its last, whatever the night has done."""
+        return VALID if self.status is SUSPENDED and self.suspended_to < on else self.status
 
     def shown(self, on):
-        return CertificateStatus.EXPIRED if self.status is VALID and on > self.valid_to else self.status
+        standing = self.standing(on)
+        return CertificateStatus.EXPIRED if standing is VALID and on > self.valid_to else standing
 
 
 def code_of(version):
@@ -156,7 +162,7 @@ class Life(RuleBasedStateMachine):
         certificate_id = data.draw(st.sampled_from(sorted(self.pending)))
         application = self.session.get_one(Application, self.pending.pop(certificate_id))
         firm = next(w for w in self.firm if w.enterprise.id == application.enterprise_id)
-        if self.expected[certificate_id].status is VALID:
+        if self.expected[certificate_id].standing(self.on) is VALID:
             self._decide(application)
             self._happened(certificate_id, application.matter, firm)
             return
@@ -196,7 +202,7 @@ class Life(RuleBasedStateMachine):
             self.session.rollback()
             return
         measures.impose(self.session, certificate, kind, **facts)
-        self.expected[certificate_id] = replace(was, status=target)
+        self.expected[certificate_id] = replace(was, status=target, suspended_to=facts.get("last_day"))
         self.terms.pop(certificate_id, None)
         if kind is CertificateEventKind.SUSPENDED:
             self.terms[certificate_id] = facts["last_day"]
@@ -207,7 +213,8 @@ class Life(RuleBasedStateMachine):
         self.session.commit()
         for certificate_id, last_day in list(self.terms.items()):
             if last_day < self.on:
-                self.expected[certificate_id] = replace(self.expected[certificate_id], status=VALID)
+                if self.expected[certificate_id].status is SUSPENDED:
+                    self.expected[certificate_id] = replace(self.expected[certificate_id], status=VALID)
                 del self.terms[certificate_id]
 
     # --- what must be true ----------------------------------------------------------------------------
@@ -286,7 +293,7 @@ class Life(RuleBasedStateMachine):
             return StatusMark.ENDED
         if version < expected.versions:
             return StatusMark.UPDATED
-        return StatusMark.SUSPENDED if expected.status is SUSPENDED else StatusMark.VALID
+        return StatusMark.SUSPENDED if expected.standing(self.on) is SUSPENDED else StatusMark.VALID
 
     @invariant()
     def every_version_has_its_own_status_index_and_identifier(self):
@@ -317,7 +324,7 @@ class Life(RuleBasedStateMachine):
 
     def _may(self, certificate_id, matter):
         was = self.expected[certificate_id]
-        if was.status is not VALID or certificate_id in self.pending:
+        if was.standing(self.on) is not VALID or certificate_id in self.pending:
             return False
         if matter is MatterKind.CANCELLATION:
             return True
@@ -353,7 +360,7 @@ class Life(RuleBasedStateMachine):
         if matter is MatterKind.CANCELLATION:
             self.expected[certificate_id] = replace(was, status=CertificateStatus.CANCELLED)
             return
-        now = replace(was, versions=was.versions + 1, enterprise_id=firm.enterprise.id)
+        now = replace(was, status=VALID, versions=was.versions + 1, enterprise_id=firm.enterprise.id)
         if matter is MatterKind.RENEWAL:
             now = replace(now, valid_to=extended(was.valid_to, 3))
         self.expected[certificate_id] = now
