@@ -165,7 +165,7 @@ class CalendarView(BaseView):
             months=months_of(year, days, request_context.today()),
             counts=(sum(not entry.working for entry in days), sum(entry.working for entry in days)),
             form=form,
-            known=_text(known.get(form.day.data)),
+            known=_text(known.get(form.day.data or date.min)),
             missing=office_calendar.unknown_year(
                 db.session, request_context.today(), request_context.current_office().calendar_month
             ),
