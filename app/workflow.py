@@ -16,60 +16,30 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, Case, decides, level_of, reaches_case
 from app.certificates import lifecycle
-from app.certificates.lifecycle import Issued, id_of
+from app.certificates.lifecycle import id_of
 from app.certificates.pdf import render_jobs
 from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import CLOSED, FINAL, Action, MatterKind, Role, Side, Stage, State
+from app.core.vocabulary import Action, MatterKind, ReasonStep, Role, Side, Stage, State
 from app.db import sequences
-from app.eligibility import corrections
+from app.eligibility import corrections, reasons
+from app.eligibility.acceptance_limit import (
+    correction_is_overdue,
+    counts_as_accepted,
+    limit_has_not_passed,
+    refusals_of_a_second_return,
+)
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts, of_applications
-from app.eligibility.rules import Rule, is_still_in_time, refusals, was_never_given_more_time
+from app.eligibility.rules import is_still_in_time, refusals, was_never_given_more_time
 from app.matters import AT_EVERY_STEP, MATTERS, correctable
 from app.models import Application, Step
 from app.outbox import public_notices, sms, sms_texts
+from app.procedure import Batch, Move, table_errors
 
 MAX_REASON_LENGTH = 1000  # characters
-
-
-@dataclass(slots=True)
-class Batch:
-    """The cases that passed the rules, and what the effects collect to be written for them."""
-
-    session: Session
-    move: "Move"
-    cases: list[Facts]
-    actor: Actor
-    reason: str
-    at: datetime
-    office: Office
-    columns: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # application id -> its columns
-    common: dict[str, Any] = field(default_factory=dict)  # columns with one value for all
-    issued: dict[int, Issued] = field(default_factory=dict)
-    marks: tuple[CorrectionMark, ...] = ()
-
-
-Effect = Callable[[Batch], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One row of the procedure."""
-
-    source: State
-    action: Action
-    target: State
-    by: Role
-    needs: tuple[Rule, ...] = ()
-    then: tuple[Effect, ...] = ()
-    stage: Stage | None = None  # of which this is the result
-    agreed: bool = True
-    reason: bool = False  # is required
-    matters: tuple[MatterKind, ...] = tuple(MatterKind)
-    side: Side = Side.FILER  # which of the two enterprises acts, where an enterprise acts
 
 
 # --- rules ------------------------------------------------------------------------
@@ -81,7 +51,14 @@ def meets_the_matter(case: Facts, on: date, office: Office) -> Iterator[Refusal]
 
 
 def may_be_accepted(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    yield from refusals(case, (*AT_EVERY_STEP, *MATTERS[case.matter].on_acceptance), on, office)
+    """The rules of acceptance; they stop nothing that counts as accepted by law, and are asked in the review instead."""
+    if not counts_as_accepted(case.state, case.due_on, on):
+        yield from refusals(case, (*AT_EVERY_STEP, *MATTERS[case.matter].on_acceptance), on, office)
+
+
+def may_be_endorsed(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    unasked = MATTERS[case.matter].on_acceptance if case.counts_from else ()
+    yield from refusals(case, (*AT_EVERY_STEP, *unasked), on, office)
 
 
 def may_be_approved(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
@@ -125,13 +102,17 @@ def start_the_clock(batch: Batch) -> None:
 
 
 def number_acceptance(batch: Batch) -> None:
-    """Number and day of the acceptance slip; the deadline of the decision starts (行政许可法 art. 42)."""
+    """Number and day of the acceptance slip; the deadline of the decision starts (行政许可法 art. 42).
+
+    Where the limit for acceptance had passed, it runs from the day of receipt (art. 32).
+    """
     on = office_day(batch.at)
     slips = sequences.daily_numbers(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
     for case, slip in zip(batch.cases, slips, strict=True):
         days = MATTERS[case.matter].days(batch.office)
-        clock = _clock(batch.office, on, days)
-        promised = {"promised_days": days, "promised_on": clock["due_on"]}
+        late = case.due_from if counts_as_accepted(case.state, case.due_on, on) else None
+        clock = _clock(batch.office, late or on, days)
+        promised = {"promised_days": days, "promised_on": clock["due_on"], "counts_from": late}
         batch.columns[id_of(case)] |= {"acceptance_number": slip, "accepted_at": batch.at, **clock, **promised}
 
 
@@ -171,8 +152,13 @@ def close(batch: Batch) -> None:
 
 
 def stop_the_clock(batch: Batch) -> None:
-    """No deadline of the office runs while the enterprise corrects."""
+    """No deadline runs while the old enterprise considers."""
     batch.common |= NO_CLOCK
+
+
+def await_correction(batch: Batch) -> None:
+    """No deadline of the office runs while the enterprise corrects: the day named to it is stored instead."""
+    batch.common |= _clock(batch.office, office_day(batch.at), batch.office.correction_days)
 
 
 def publish_result(batch: Batch) -> None:
@@ -213,7 +199,7 @@ def notify_handler(batch: Batch) -> None:
                 reason=batch.reason,
                 acceptance_number=str(batch.columns[id_of(case)].get("acceptance_number", "")),
                 certificate_number=issued.number if issued else "",
-                due_on=batch.columns[id_of(case)].get("due_on"),
+                due_on=batch.columns[id_of(case)].get("due_on") or batch.common.get("due_on") or case.due_on,
                 office=batch.office,
             )
         )
@@ -247,6 +233,7 @@ FIT = (meets_the_matter,)
 FILED = (keep_snapshot, start_the_clock)
 RELEASE_ASKED = (keep_snapshot, stop_the_clock, notify_old_enterprise)
 RESULT = (publish_result, notify_handler)
+IN_LIMIT = (limit_has_not_passed,)
 IN_TIME = (was_never_given_more_time, is_still_in_time)
 EXTENSION = (extend_deadline, notify_handler)
 ENTERPRISE, ACCEPTANCE, REVIEWER, APPROVER, ADMIN = (
@@ -268,14 +255,15 @@ MOVES = (
     Move(State.RELEASE_REFUSED,     Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, RELEASE_ASKED, matters=MOVING),
     Move(State.RELEASE_REFUSED,     Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,), matters=MOVING),
     Move(State.AWAITING_ACCEPTANCE, Action.ACCEPT,            State.AWAITING_REVIEW,     ACCEPTANCE,  (may_be_accepted,), (number_acceptance, *RESULT), Stage.ACCEPTANCE),
-    Move(State.AWAITING_ACCEPTANCE, Action.RETURN,            State.RETURNED,            ACCEPTANCE,  (), (stop_the_clock, notify_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
-    Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,           State.NOT_ACCEPTED,        ACCEPTANCE,  (), (close, *RESULT), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_ACCEPTANCE, Action.RETURN,            State.RETURNED,            ACCEPTANCE,  IN_LIMIT, (await_correction, notify_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
+    Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,           State.NOT_ACCEPTED,        ACCEPTANCE,  IN_LIMIT, (close, *RESULT), Stage.ACCEPTANCE, agreed=False, reason=True),
     Move(State.AWAITING_ACCEPTANCE, Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,)),
     Move(State.RETURNED,            Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
     Move(State.RETURNED,            Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,)),
+    Move(State.RETURNED,            Action.LAPSE,             State.ABANDONED,           ACCEPTANCE,  (correction_is_overdue,), (close, notify_handler)),
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED, matters=OTHERS),
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_RELEASE,    ENTERPRISE,  FIT, RELEASE_ASKED, matters=MOVING),
-    Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    AT_EVERY_STEP, RESULT, Stage.REVIEW),
+    Move(State.AWAITING_REVIEW,     Action.ENDORSE,           State.AWAITING_APPROVAL,   REVIEWER,    (may_be_endorsed,), RESULT, Stage.REVIEW),
     Move(State.AWAITING_REVIEW,     Action.REFUSE_REVIEW,     State.REVIEW_REFUSED,      REVIEWER,    (), (close, *RESULT), Stage.REVIEW, agreed=False, reason=True),
     Move(State.AWAITING_REVIEW,     Action.EXTEND,            State.AWAITING_REVIEW,     APPROVER,    IN_TIME, EXTENSION, reason=True),
     Move(State.AWAITING_APPROVAL,   Action.APPROVE,           State.APPROVED,            APPROVER,    (may_be_approved,), (apply_outcome, request_rendering, close, *RESULT), Stage.APPROVAL),
@@ -285,62 +273,7 @@ MOVES = (
 # fmt: on
 
 
-def table_errors(moves: Iterable[Move]) -> list[str]:
-    """Faults of a table of moves: duplicates, dead ends, unreachable states, results without a stage.
-
-    A move that keeps the state is allowed if a rule limits it and it is no result; it does not count as a way out.
-    """
-    moves = tuple(moves)
-    reached = {kind: _reached(moves, kind) for kind in MatterKind}
-    everywhere = set().union(*reached.values())
-    return [
-        *(f"{state.name} cannot be reached" for state in State if state not in everywhere),
-        *(error for kind in MatterKind for error in _errors_for_matter(moves, kind, reached[kind])),
-        *(
-            f"{move.action.name} is made public but belongs to no stage"
-            for move in moves
-            if publish_result in move.then and not move.stage
-        ),
-        *(
-            f"{move.action.name} stays in {move.source.name} " + ("as a result" if move.stage else "without a limit")
-            for move in moves
-            if move.source is move.target and (move.stage or not move.needs)
-        ),
-        *(
-            f"{move.target.name} is closed without a day"
-            for move in moves
-            if move.target in CLOSED and close not in move.then
-        ),
-        *(
-            f"{move.action.name} is the old enterprise's, and there is none"
-            for move in moves
-            if move.side is Side.RELEASER and not set(move.matters) <= set(MOVING)
-        ),
-    ]
-
-
-def _errors_for_matter(moves: Sequence[Move], kind: MatterKind, reached: set[State]) -> Iterator[str]:
-    """Faults in the moves of one matter."""
-    keys = [(move.source, move.action) for move in moves if kind in move.matters]
-    leaving = {move.source for move in moves if kind in move.matters and move.target is not move.source}
-    touched = {source for source, _action in keys}
-    yield from (f"{kind.value}: two moves for {key}" for key in sorted(set(keys), key=str) if keys.count(key) > 1)
-    yield from (f"{kind.value}: {state.name} has no way out" for state in State if state in reached - leaving - set(FINAL))
-    yield from (f"{kind.value}: {state.name} is final yet has a way out" for state in FINAL if state in touched)
-    yield from (f"{kind.value}: {state.name} is left but never entered" for state in State if state in touched - reached)
-
-
-def _reached(moves: Iterable[Move], kind: MatterKind) -> set[State]:
-    reached, frontier = {State.DRAFT}, [State.DRAFT]
-    while frontier:
-        state = frontier.pop()
-        onward = {move.target for move in moves if move.source is state and kind in move.matters} - reached
-        reached |= onward
-        frontier.extend(onward)
-    return reached
-
-
-if errors := table_errors(MOVES):
+if errors := table_errors(MOVES, publishes=publish_result, closes=close, between=MOVING):
     raise RuntimeError(f"the workflow table is unsound: {'; '.join(errors)}")
 
 _BY_KEY = {(move.source, move.action, kind): move for move in MOVES for kind in move.matters}
@@ -374,7 +307,7 @@ def plan(
     Raises ``NotAllowed`` if none of the actor's roles may do this at all, ``Unmet`` for a missing or overlong reason and
     for an empty or too large batch.
     """
-    ids = _check_request(ids, action, actor, reason, office)
+    ids = _check_request(session, ids, action, actor, reason, office)
     return _plan(ids, of_applications(session, ids), action, actor, reason=reason, on=office_day(at), office=office)
 
 
@@ -386,6 +319,7 @@ def carry_out(
     *,
     reason: str = "",
     marks: Sequence[CorrectionMark] = (),
+    brought_up: bool = False,
     at: datetime,
     office: Office,
 ) -> Plan:
@@ -396,20 +330,23 @@ def carry_out(
 
     The caller owns the transaction. What does not pass is refused and left unchanged, also rows that somebody else moved
     meanwhile. ``marks`` belong to a return for correction: the notice is built from them, with ``reason`` as its last line.
+    ``brought_up``: the officer states that the enterprise's own correction brought up what is marked on a further return.
     Raises as ``plan`` does, and ``Stale`` if a row changed in spite of the lock.
     """
     marks = tuple(replace(mark, why=mask_numbers(mark.why)) for mark in marks)
     reason = mask_numbers(corrections.checked_notice(action, marks, reason))  # stored, printed and sent as plain text
-    ids = _check_request(ids, action, actor, reason, office)
+    ids = _check_request(session, ids, action, actor, reason, office, marks=marks)
     locked = of_applications(session, ids, lock=True)
 
     def act(part: Sequence[int], cases: Mapping[int, Facts]) -> Plan:
-        planned = _plan(part, cases, action, actor, reason=reason, marks=marks, on=office_day(at), office=office)
+        planned = _plan(
+            part, cases, action, actor, reason=reason, marks=marks, brought_up=brought_up, on=office_day(at), office=office
+        )
         groups: dict[Move, list[Facts]] = defaultdict(list)
         for case, move in planned.passes.values():
             groups[move].append(case)
         for move, moving in groups.items():
-            _write(Batch(session, move, moving, actor, reason.strip(), at, office, marks=marks))
+            _write(Batch(session, move, moving, actor, reason.strip(), at, office, marks=marks, brought_up=brought_up))
         session.expire_all()  # bulk statements bypass the identity map
         return planned
 
@@ -459,6 +396,7 @@ def _plan(
     *,
     reason: str,
     marks: Sequence[CorrectionMark] = (),
+    brought_up: bool = False,
     on: date,
     office: Office,
 ) -> Plan:
@@ -474,6 +412,8 @@ def _plan(
         if number in corrected:
             case = replace(case, id_number_taken=True)
         refused = _refusals_of(case, move, actor, on, office) or _uncorrected(case, action, marks, reason, on)
+        if not refused and action is Action.RETURN:
+            refused = [*refusals_of_a_second_return(case, marks, brought_up=brought_up)]
         if refused or move is None:
             planned.refused[application_id] = tuple(refused)
         else:
@@ -493,7 +433,16 @@ def _uncorrected(case: Facts, action: Action, marks: Sequence[CorrectionMark], r
     return [corrections.not_corrected(case.name, case.application_id, item) for item in unchanged]
 
 
-def _check_request(ids: Iterable[int], action: Action, actor: Actor, reason: str, office: Office) -> list[int]:
+def _check_request(
+    session: Session,
+    ids: Iterable[int],
+    action: Action,
+    actor: Actor,
+    reason: str,
+    office: Office,
+    *,
+    marks: Sequence[CorrectionMark] = (),
+) -> list[int]:
     """The ids, each once; raises what ``plan`` promises."""
     if actor.roles.isdisjoint(ACTORS[action]):
         raise NotAllowed
@@ -507,10 +456,12 @@ def _check_request(ids: Iterable[int], action: Action, actor: Actor, reason: str
     elif len(reason.strip()) > MAX_REASON_LENGTH:
         sentence = _("The reason may have at most %(n)s characters.", n=MAX_REASON_LENGTH)
         wrong = Refusal("reason-too-long", sentence, field="reason")
-    elif not reason.strip() and any(move.reason for move in MOVES if move.action is action):
-        wrong = Refusal("reason-missing", _("Please give the reason in detail."), field="reason")
     if wrong:
         raise Unmet.because(wrong)
+    if wrongs := [wrong for mark in marks if (wrong := reasons.refusal_of_mark(mark.item, mark.why))]:
+        raise Unmet(wrongs)
+    if not marks and any(move.reason for move in MOVES if move.action is action):  # marks have explanations of their own
+        reasons.check_reason(session, ReasonStep(action.value), reason, office)  # type: ignore[call-arg]
     return ids
 
 
@@ -567,6 +518,8 @@ def _step(batch: Batch, case: Facts) -> dict[str, Any]:
         "actor": batch.actor.name,
         "reason": batch.reason,
         "marks": [mark.stored() for mark in batch.marks] or None,
+        "brought_up": batch.brought_up and case.snapshot_before is not None,
+        "awaited_until": batch.common.get("due_on") if batch.move.action is Action.RETURN else None,
         "at": batch.at,
     }
 

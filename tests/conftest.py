@@ -36,6 +36,7 @@ from app.core.settings import Keys, Settings
 from app.core.vocabulary import Role, SignInMethod
 from app.db import migrate
 from app.db.session import db
+from app.eligibility.reasons import seed_reasons
 from app.files.storage import Store
 from app.matters import seed_papers
 from app.models import Account, Model
@@ -89,7 +90,8 @@ class System:
 
     def sweep(self) -> None:
         """Empty every table but those that ``anguan init`` fills, and reset the sequences."""
-        kept = {"ab_role", "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role", "paper_rule"}
+        kept = {"ab_role", "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role"}
+        kept |= {"paper_rule", "stock_reason"}
         names = [table.name for table in Model.metadata.sorted_tables[::-1] if table.name not in kept]
         with self.engine.begin() as connection:
             if self.kind == "postgresql":
@@ -155,6 +157,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     migrate.migrate_to(engine)
     with Session(engine) as session:
         seed_papers(session)
+        seed_reasons(session)
         session.commit()
     yield System(request.param, settings, engine)
     engine.dispose()

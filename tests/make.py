@@ -32,6 +32,7 @@ from app.core.vocabulary import (
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)  # noon in the office, a Monday
 TODAY = date(2026, 3, 2)
+REASON = "身份证载明的姓名与填报的姓名不一致（《行政许可法》第三十一条）"  # a fact and a clause
 _serial = count(1)
 
 

@@ -37,6 +37,17 @@ def tables_read_whole(session: Session, statement: str) -> set[str]:
     return set(re.findall(r"Seq Scan on (\w+)", "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked}").scalars())))
 
 
+def sorted_apart(session: Session, statement: str) -> bool:
+    """Whether the rows of a statement are sorted after reading, instead of read in order."""
+    connection, asked = session.connection(), re.sub(r"\?|%\(\w+\)s(::\w+)?", "'1'", statement)
+    if connection.dialect.name == "sqlite":
+        return any("USE TEMP B-TREE" in row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}"))
+    for setting in ("seqscan", "sort", "bitmapscan"):
+        connection.exec_driver_sql(f"SET LOCAL enable_{setting} = off")
+    plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked}").scalars())
+    return re.search(r"^\s*(->)?\s*Sort\b", plan, re.MULTILINE) is not None
+
+
 def audit_entries(session: Session) -> int:
     """The number of audit log entries, without those of refused actions."""
     session.rollback()

@@ -140,7 +140,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     token = f"{region}{firm.id:026d}"
     version = CertificateVersion(certificate=certificate, version=1, token=token, face=face, issued_at=at, digest=digest)
     cases = [
-        make.application(people[0], State.AWAITING_ACCEPTANCE),
+        make.application(people[0], State.AWAITING_ACCEPTANCE, due_on=office_day(at) + timedelta(days=7)),
         make.application(people[1], State.DRAFT),
         make.application(people[2], State.APPROVED, certificate=certificate),
         make.application(people[0], State.RETURNED, category=Category.A),
@@ -444,7 +444,7 @@ def test_foreign_rows_in_a_batch_are_left_as_they_are(session, everybody, changs
     before = all_rows(session)
     rows = [NOBODYS, zhuzhou.case, zhuzhou.draft, zhuzhou.closed, zhuzhou.signup + 1]
     measures = [NOBODYS, zhuzhou.measure, zhuzhou.taken, changsha.taken]
-    typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
+    typed = {"reason": make.REASON, "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
     for address in BATCHES:
         ticked = [f"{zhuzhou.person}-C1"] if "filings" in address else measures if "measures" in address else rows
         for role, browser in everybody.items():
@@ -539,8 +539,12 @@ def test_no_forged_id_causes_an_error_or_finds_anything(everybody):
 def test_a_reason_with_nul_is_stored_without_it(role, session, everybody, changsha):
     for address in DECIDED[role]:
         row = changsha.signup if role is EXAM else changsha.case
-        assert everybody[role].post(address, data={"rowid": row, "reason": "照\0片模糊"}).status_code < 500, address
-    everybody[ACCEPTANCE].post(f"/cases/{changsha.case}/decide", data={"decision": "return", "reason": "照\0片模糊"})
+        assert everybody[role].post(address, data={"rowid": row, "reason": "照\0片模糊，面部无法核对"}).status_code < 500, (
+            address
+        )
+    everybody[ACCEPTANCE].post(
+        f"/cases/{changsha.case}/decide", data={"decision": "return", "reason": "照\0片模糊，面部无法核对"}
+    )
     stored = set(session.scalars(select(Step.reason))) | set(session.scalars(select(ExamSignup.reason)))
     session.rollback()
     assert "照片模糊" in stored
@@ -549,7 +553,7 @@ def test_a_reason_with_nul_is_stored_without_it(role, session, everybody, changs
 
 @pytest.mark.parametrize("system", ["postgresql"], indirect=True)  # its driver takes 65,535 parameters
 def test_too_many_rows_are_refused_before_the_database_is_asked(everybody, changsha):
-    typed = {"reason": "原因", "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
+    typed = {"reason": make.REASON, "handler_name": "韩梅梅", "handler_mobile": "13800000000"}
     for address in BATCHES:
         role = next(role for role, starts in WHO.items() if address.startswith(starts))
         rows = [f"{row}-C1" if "filings" in address else row for row in range(1, 70_000)]
@@ -654,7 +658,7 @@ def test_of_two_concurrent_decisions_one_wins_and_the_other_is_a_conflict(sessio
     session.rollback()
     case, results = f"/cases/{changsha.case}/decide", ("return", "decline")
     requests = zip(browsers, results, strict=True)
-    answers = at_once(lambda one: one[0].post(case, data={"decision": one[1], "reason": "不清楚"}), requests)
+    answers = at_once(lambda one: one[0].post(case, data={"decision": one[1], "reason": make.REASON}), requests)
     assert sorted(answer.status_code for answer in answers) == [302, 409]
     assert scalar(session, select(func.count(Step.id)).where(Step.application_id == changsha.case)) == 2  # submitted, decided
 

@@ -247,10 +247,10 @@ def test_only_the_old_enterprise_agrees_and_only_the_new_one_files(firm):
 def test_a_refusal_by_the_old_enterprise_is_told_with_its_reason_and_can_be_asked_again(firm, session):
     application = firm.on(firm.old.certificate(), TRANSFER)
     do(firm, application, Action.SUBMIT)
-    do(firm, application, Action.REFUSE_RELEASE, side=Side.RELEASER, reason="劳动合同未到期")
+    do(firm, application, Action.REFUSE_RELEASE, side=Side.RELEASER, reason="劳动合同至2027年6月届满")
     asked, answered = session.scalars(select(models.Message).order_by(models.Message.id))
     assert (asked.mobile, answered.mobile) == ("13700000000", "13800000000")
-    assert "劳动合同未到期" in answered.text
+    assert "劳动合同至2027年6月届满" in answered.text
     do(firm, application, Action.SUBMIT)
     assert (application.state, application.round) == (State.AWAITING_RELEASE, 2)
 
@@ -260,7 +260,7 @@ def test_the_administrator_releases_with_evidence_and_both_are_told(firm, sessio
     do(firm, application, Action.SUBMIT)
     with pytest.raises(Unmet):
         do(firm, application, Action.RELEASE_BY_OFFICE, Role.ADMIN)
-    do(firm, application, Action.RELEASE_BY_OFFICE, Role.ADMIN, reason="原企业已注销，见工商登记")
+    do(firm, application, Action.RELEASE_BY_OFFICE, Role.ADMIN, reason="原企业已注销，见工商登记通知书")
     assert application.state is State.AWAITING_ACCEPTANCE
     assert {m.mobile for m in session.scalars(select(models.Message))} == {"13700000000", "13800000000"}
     assert session.scalars(select(models.PublicNotice)).all() == []
@@ -613,7 +613,7 @@ def test_marks_make_one_notice_and_open_only_what_is_marked(firm, session):
 def test_without_marks_everything_is_open(firm, session):
     application = firm.on(firm.certificate(), RENEWAL)
     do(firm, application, Action.SUBMIT)
-    do(firm, application, Action.RETURN, Role.ACCEPTANCE_OFFICER, reason="请核对全部信息")
+    do(firm, application, Action.RETURN, Role.ACCEPTANCE_OFFICER, reason="填报的职务与聘任文件载明的职务不一致")
     session.get(models.Person, application.person_id).position = Position.SAFETY_DIRECTOR
     session.commit()
     do(firm, application, Action.SUBMIT)
@@ -632,7 +632,7 @@ def test_without_marks_everything_is_open(firm, session):
 def test_a_mark_is_of_something_says_why_and_goes_with_a_return(firm, action, mark):
     application = firm.application(State.AWAITING_ACCEPTANCE, matter=RENEWAL)
     with pytest.raises(Unmet) as error:
-        do(firm, application, action, Role.ACCEPTANCE_OFFICER, marks=[mark], reason="原因")
+        do(firm, application, action, Role.ACCEPTANCE_OFFICER, marks=[mark], reason=make.REASON)
     assert error.value.refusals[0].code == "bad-mark"
 
 

@@ -91,6 +91,7 @@ CHINESE_ALLOWED = {
     "app/accounts/people_import.py": "words that clerks type into the sheet",
     "app/applications/legacy_import/columns.py": "headings and words of other offices' sheets, forms of numbers and dates",
     "app/applications/office_calendar.py": "what the State Council announced, and the two words of its sheet",
+    "app/eligibility/reasons.py": "stock reasons as they are stored, forms of clauses, conclusions that say nothing",
     "app/exams/scores.py": "words that clerks type into the workbook",
     "app/outbox/sms_texts.py": "the signature that carriers demand, and how the issuer is abbreviated",
     "app/db/tables/applications.py": "a law beside a column",

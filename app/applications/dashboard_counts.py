@@ -42,6 +42,7 @@ class EnterpriseWork:
     filed: dict[tuple[MatterKind, State], int]
     to_release: int
     saved_at: dict[MatterKind, datetime]  # when the oldest draft of each matter was created
+    awaited_until: dict[MatterKind, date]  # the first day by which a correction of each matter is awaited
 
 
 def enterprise_work(session: Session, actor: Actor) -> EnterpriseWork:
@@ -51,14 +52,23 @@ def enterprise_work(session: Session, actor: Actor) -> EnterpriseWork:
         Application.releasing_enterprise_id == actor.enterprise_id,
     )
     rows = session.execute(
-        select(mine.label("mine"), Application.matter, Application.state, func.count(), func.min(Application.created_at))
+        select(
+            mine.label("mine"),
+            Application.matter,
+            Application.state,
+            func.count().label("n"),
+            func.min(Application.created_at).label("first"),
+            func.min(Application.due_on).label("due_on"),
+        )
         .where(Application.state.in_((*OPEN, State.NOT_ACCEPTED)), or_(mine, theirs))
         .group_by("mine", Application.matter, Application.state)
     ).all()
-    filed = {(matter, state): count for is_mine, matter, state, count, _first in rows if is_mine}
-    asked = (count for is_mine, _matter, state, count, _first in rows if not is_mine and state is State.AWAITING_RELEASE)
-    saved_at = {matter: first for is_mine, matter, state, _count, first in rows if is_mine and state is State.DRAFT}
-    return EnterpriseWork(filed, sum(asked), saved_at)
+    own = [row for row in rows if row.mine]
+    filed = {(row.matter, row.state): row.n for row in own}
+    asked = (row.n for row in rows if not row.mine and row.state is State.AWAITING_RELEASE)
+    saved_at = {row.matter: row.first for row in own if row.state is State.DRAFT}
+    awaited = {row.matter: row.due_on for row in own if row.state is State.RETURNED and row.due_on}
+    return EnterpriseWork(filed, sum(asked), saved_at, awaited)
 
 
 def backlog(session: Session, actor: Actor) -> dict[State, int]:
@@ -117,6 +127,20 @@ def open_notices(session: Session, at: datetime, most: int = 5) -> Sequence[Exam
     ).all()
 
 
+def correction_overdue(on: date) -> ColumnElement[bool]:
+    """SQL: the enterprise let the day pass by which the correction was awaited, so the office may close the case."""
+    return and_(Application.state == State.RETURNED, Application.due_on < on)
+
+
+def corrections_overdue(session: Session, actor: Actor, on: date) -> int:
+    return _count(session, Application, correction_overdue(on), reach(actor, Application))
+
+
+def has_limit() -> ColumnElement[bool]:
+    """SQL: a limit of the office runs."""
+    return and_(Application.state.in_(QUEUES.values()), Application.due_on.is_not(None))
+
+
 def is_due(urgency: Urgency, on: date, until: date) -> ColumnElement[bool]:
     """SQL: the case has this urgency on this day; ``SOON`` is due after it, up to ``until``."""
     due = Application.due_on
@@ -149,9 +173,7 @@ def due_counts(session: Session, actor: Actor) -> list[DueCount]:
     """All cases of the actor's region with a running deadline, counted by state, region and due day. One query."""
     longer = Application.extended_to.is_not(None)
     columns = (Application.state, Application.region_code, Application.due_on, longer)
-    rows = session.execute(
-        select(*columns, func.count()).where(Application.due_on.is_not(None), in_region(actor)).group_by(*columns)
-    )
+    rows = session.execute(select(*columns, func.count()).where(has_limit(), in_region(actor)).group_by(*columns))
     return [DueCount(row[0], row[1], row[2] or date.max, bool(row[3]), row[4]) for row in rows]
 
 
@@ -167,7 +189,7 @@ def next_due(session: Session, actor: Actor, states: Sequence[State], most: int 
     return session.scalars(
         select(Application)
         .where(Application.state.in_(states), reach(actor, Application))
-        .order_by(Application.due_on, Application.submitted_at, Application.id)
+        .order_by(Application.due_on, Application.id)
         .limit(most)
     ).all()
 

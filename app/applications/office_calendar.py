@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.applications.office_settings import calendar_of
 from app.core.errors import NotFound, Refusal, Stale, Unmet
-from app.core.vocabulary import AuditAction, Role
+from app.core.vocabulary import AuditAction, Role, State
 from app.db import audit
 from app.files.spreadsheets import CellError, Column, at_most, read, write
 from app.models import Application, CalendarDay
@@ -200,14 +200,13 @@ def _fault(one: DayEntry) -> object:
 
 
 def recompute_deadlines(session: Session) -> int:
-    """Recompute every running deadline by the stored calendar, extensions included; how many moved.
+    """Recompute every running deadline of the office by the stored calendar, extensions included; how many moved.
 
-    One query and one update, however many cases: a deadline follows from its first day and number of days.
+    The day by which a correction is awaited stays as the notice named it. One query and one update, however many cases: a
+    deadline follows from its first day and number of days.
     """
-    calendar = calendar_of(session)
-    terms = session.execute(
-        select(Application.due_from, Application.due_days).where(Application.due_on.is_not(None)).distinct()
-    ).all()
+    calendar, running = calendar_of(session), (Application.due_on.is_not(None), Application.state != State.RETURNED)
+    terms = session.execute(select(Application.due_from, Application.due_days).where(*running).distinct()).all()
     if not terms:
         return 0
     due = case(
@@ -219,7 +218,7 @@ def recompute_deadlines(session: Session) -> int:
         else_=Application.due_on,
     )
     moved = session.execute(
-        update(Application).where(Application.due_on.is_not(None), Application.due_on != due).values(due_on=due),
+        update(Application).where(*running, Application.due_on != due).values(due_on=due),
         execution_options={"synchronize_session": False},
     )
     return int(moved.rowcount)  # type: ignore[attr-defined]

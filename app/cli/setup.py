@@ -20,6 +20,7 @@ from app.core.settings import BadSetting, Settings, home_of, make_keys, read_set
 from app.db import migrate
 from app.db.audit import hash_chain
 from app.db.session import db
+from app.eligibility.reasons import seed_reasons
 from app.matters import seed_papers
 from app.models import Region
 from app.web.auth.permissions import sync_roles
@@ -44,6 +45,7 @@ def init() -> None:
             hash_chain.link_existing(db.session())  # lines written before the audit log had a chain become its beginning
             fill_regions(db.session(), settings)
             seed_papers(db.session())  # as far as lines are missing; what the administrator switched stays
+            seed_reasons(db.session())  # of steps that have none
             seed_calendar(db.session())  # years of which the office knows none
             identity_binding.bind_unbound(db.session())  # sign-ups and passes of older databases
             index_printed_numbers(db.session())  # and the numbers that their certificates show

@@ -63,6 +63,7 @@ class Office:
     publish_suspensions: bool = True  # 行政处罚法 art. 48; revocations and withdrawals are always published
     measure_document: bool = True  # a measure is proposed with a scan of its document
     accept_days: int = 5  # working days, 行政许可法 art. 32
+    correction_days: int = 15  # working days that a correction is awaited; the law sets none
     decide_days: int = 20  # working days, 行政许可法 art. 42: new applications and renewals
     swift_days: int = 5  # working days, 令17号 arts. 11 and 12: transfers, replacements, cancellations
     extend_days: int = 10  # working days, 行政许可法 art. 42
@@ -70,6 +71,7 @@ class Office:
     expiry_reminders: tuple[int, ...] = (90, 60, 30)  # days before a certificate's last day; none: no reminders
     draft_reminder_days: int = 3  # after which the handler is reminded of a draft; 0: never
     deadline_messages: bool = True  # officers get a text message with what is due
+    least_reason: int = 10  # characters of the fact in a reason, beside the clause; 行政许可法 art. 38
     calendar_month: int = 11  # from then on, next year's holidays are asked for
     pass_mark: int = 60  # of 100
     publicity_days: int = 30  # how long a public notice stays listed
@@ -201,7 +203,8 @@ _OWN = _("our own choice")
 
 # fmt: off
 ADJUSTABLE = (
-    Adjustable("accept_days", Section.DEADLINES, _("Acceptance is owed within"), _("Administrative Licensing Law, article 32"), 1, 60, _DAYS),
+    Adjustable("accept_days", Section.DEADLINES, _("Acceptance, or the one notice of what is to be corrected, is owed within"), _("Administrative Licensing Law, article 32"), 1, 60, _DAYS),
+    Adjustable("correction_days", Section.DEADLINES, _("A correction is awaited for"), _OWN, 1, 250, _DAYS),
     Adjustable("decide_days", Section.DEADLINES, _("Decision on new applications and renewals"), _("Administrative Licensing Law, article 42"), 1, 60, _DAYS),
     Adjustable("swift_days", Section.DEADLINES, _("Decision on transfers, replacements and cancellations"), _("Order 17, articles 11 and 12"), 1, 60, _DAYS),
     Adjustable("extend_days", Section.DEADLINES, _("An extension allows so much more time"), _("Administrative Licensing Law, article 42"), 1, 60, _DAYS),
@@ -224,6 +227,7 @@ ADJUSTABLE = (
     Adjustable("review_level", Section.DECISIONS, _("First review is decided by"), _OWN),
     Adjustable("approval_level", Section.DECISIONS, _("Issuing approval is decided by"), _("Order 17, article 9")),
     Adjustable("two_pairs_of_eyes", Section.DECISIONS, _("Nobody decides two consecutive stages of one application"), _OWN),
+    Adjustable("least_reason", Section.DECISIONS, _("A refusal or return states a fact of at least"), _("Administrative Licensing Law, article 38"), 2, 100, _("characters")),
     Adjustable("suspension_months", Section.DECISIONS, _("A suspension lasts at most"), _("Document 206 of 2015, eleven"), 1, 36, _MONTHS),
     Adjustable("measure_document", Section.DECISIONS, _("A measure is proposed with a scan of its document"), _OWN),
     Adjustable("publish_suspensions", Section.DECISIONS, _("Suspensions are published, as revocations and withdrawals always are"), _("Administrative Penalty Law, article 48")),

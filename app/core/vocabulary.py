@@ -148,6 +148,7 @@ class Action(Term):
     RELEASE_BY_OFFICE = "release_by_office", _("Release in place of the old enterprise")
     ACCEPT = "accept", _("Accept")
     RETURN = "return", _("Return for correction")
+    LAPSE = "lapse", _("Close for want of correction")
     DECLINE = "decline", _("Do not accept")
     ENDORSE = "endorse", _("Agree in review")
     REFUSE_REVIEW = "refuse_review", _("Disagree in review")
@@ -166,6 +167,19 @@ OFFICE_ACTIONS = (  # decisions of the office; an extension of the time limit is
     Action.APPROVE,
     Action.REFUSE_APPROVAL,
 )
+
+
+class ReasonStep(Term):
+    """Where a reason must be given: the actions that need one, by their codes, and the refusal of a sign-up."""
+
+    RETURN = "return", Action.RETURN.label
+    DECLINE = "decline", Action.DECLINE.label
+    REFUSE_REVIEW = "refuse_review", Action.REFUSE_REVIEW.label
+    REFUSE_APPROVAL = "refuse_approval", Action.REFUSE_APPROVAL.label
+    REFUSE_RELEASE = "refuse_release", Action.REFUSE_RELEASE.label
+    RELEASE_BY_OFFICE = "release_by_office", Action.RELEASE_BY_OFFICE.label
+    EXTEND = "extend", Action.EXTEND.label
+    REJECT_SIGNUP = "reject_signup", _("Reject a sign-up")
 
 
 class Urgency(Term):

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, reach
 from app.core.clock import office_day
 from app.core.errors import FixPlace, Refusal, Unmet
+from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import MeasureGround, SignupState
+from app.core.vocabulary import MeasureGround, ReasonStep, SignupState
+from app.eligibility.reasons import check_reason
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, check_batch_size, lock_notices_of, valid_ids
@@ -22,7 +24,15 @@ MOST_REASON = 500  # characters, as the column holds
 
 
 def review(
-    session: Session, ids: Iterable[int], admit: bool, actor: Actor, *, reason: str = "", again: bool = False, at: datetime
+    session: Session,
+    ids: Iterable[int],
+    admit: bool,
+    actor: Actor,
+    *,
+    reason: str = "",
+    again: bool = False,
+    at: datetime,
+    office: Office,
 ) -> SignupOutcome:
     """审核通过 (``admit``) or 审核不通过, the latter with a reason.
 
@@ -31,7 +41,8 @@ def review(
     """
     clerk = as_exam_clerk(actor)
     reason = "" if admit else mask_numbers(reason.strip())
-    _must_give_reason(admit, reason)
+    if not admit:
+        _check_reason(session, reason, office)
     ids = list(dict.fromkeys(ids))
     check_batch_size(ids)
     sources = ((SignupState.REJECTED if admit else SignupState.ADMITTED),) if again else (SignupState.SUBMITTED,)
@@ -65,10 +76,9 @@ def _banned(session: Session, people: Collection[int], on: date) -> dict[int, tu
     return {row[0]: (row[1], row[2]) for row in session.execute(asked) if row[1]}
 
 
-def _must_give_reason(admit: bool, reason: str) -> None:
-    if not admit and not reason:
-        raise Unmet.because(Refusal("reason-missing", _("Please give the reason in detail."), "reason"))
+def _check_reason(session: Session, reason: str, office: Office) -> None:
     if len(reason) > MOST_REASON:
         raise Unmet.because(
             Refusal("reason-too-long", _("The reason may have at most %(n)s characters.", n=MOST_REASON), "reason")
         )
+    check_reason(session, ReasonStep.REJECT_SIGNUP, reason, office)

@@ -36,7 +36,11 @@ TEXTS: dict[Action, object] = {
     Action.ACCEPT: _("Your %(matter)s for %(person)s (%(category)s) was accepted under the acceptance number %(number)s."),
     Action.RETURN: _(
         "Your %(matter)s for %(person)s (%(category)s) needs correction: %(reason)s. "
-        "Please sign in, correct it and submit it again."
+        "Please sign in, correct it and submit it again by %(due_on)s."
+    ),
+    Action.LAPSE: _(
+        "Your %(matter)s for %(person)s (%(category)s) was to be corrected by %(due_on)s. Nothing was received, so it "
+        "is closed. You may file it anew."
     ),
     Action.DECLINE: _(
         "Your %(matter)s for %(person)s (%(category)s) was not accepted. Reason: %(reason)s. Please sign in for the details."

@@ -162,6 +162,8 @@ def _matter_tiles(ours: dashboard_counts.EnterpriseWork, on: date) -> list[Tile]
             if count := ours.filed.get((matter, state), 0):
                 label = f"{matter.label} · {state.label}"
                 hint = _draft_hint(ours.saved_at[matter], on) if state is State.DRAFT else ""
+                if state is State.RETURNED and (until := ours.awaited_until.get(matter)):
+                    hint = _awaited_hint(until, on)
                 found.append(Tile(label, count, optional_url(f"{endpoint}.list", state=state.value), "bad", hint))
     return found or [Tile(gettext("Not yet submitted"), 0, optional_url("NewApplicationScreen.list"))]
 
@@ -172,6 +174,13 @@ def _draft_hint(since: datetime, on: date) -> str:
     if days < 1:
         return str(gettext("Saved only: the authority sees nothing until you submit."))
     return str(gettext("NOT submitted: the oldest has been lying for %(n)s days; the authority sees nothing of it.", n=days))
+
+
+def _awaited_hint(until: date, on: date) -> str:
+    """By when the first correction is awaited."""
+    if until < on:
+        return str(gettext("The first was awaited until %(day)s: the authority may close it any day.", day=until))
+    return str(gettext("The first is awaited until %(day)s; afterwards the authority may close it.", day=until))
 
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
@@ -190,7 +199,16 @@ def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
         due(Urgency.OVERDUE, "bad"),
         due(Urgency.TODAY, "todo"),
         due(Urgency.SOON, "todo"),
+        *(_corrections_tile(actor, on) if state is State.AWAITING_ACCEPTANCE else ()),
     ]
+
+
+def _corrections_tile(actor: Actor, on: date) -> list[Tile]:
+    """Cases that may be closed because their correction is overdue."""
+    count = dashboard_counts.corrections_overdue(db.session, actor, on)
+    url = optional_url("AcceptanceScreen.list", state=State.RETURNED.value, correction="overdue")
+    tile = Tile(gettext("Corrections overdue"), count, url, "todo", gettext("May be closed with a notice."))
+    return [tile] if count else []
 
 
 def _admin_tiles(on: date) -> list[Tile]:

@@ -26,7 +26,7 @@ def office_where(role: Role, level: Level) -> Office:
 
 def do(session, application, move, region, office):
     officer = make.officer(move.by, region=region)
-    planned = carry_out(session, [application.id], move.action, officer, reason="原因", at=make.NOON, office=office)
+    planned = carry_out(session, [application.id], move.action, officer, reason=make.REASON, at=make.NOON, office=office)
     session.commit()
     return [refusal.code for refusal in planned.refused.get(application.id, ())]
 

@@ -136,7 +136,7 @@ def certified(status):
     return lambda person: make.certificate(person, status=status, status_reason="-")
 
 
-SIGNUP_FACTS = {SignupState.REJECTED: {"reason": "照片不清楚"}}
+SIGNUP_FACTS = {SignupState.REJECTED: {"reason": "照片背景杂乱，面部看不清楚"}}
 SIGNUP_FACTS |= {state: {"score": 60} for state in (SignupState.PASSED, SignupState.FAILED)}
 SIGNUP_FACTS |= {SignupState.ABSENT: {"absent": True}}
 STANDING = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)

@@ -29,6 +29,8 @@ from tests.applications.legacy_import.conftest import means, take  # noqa: F401
 from tests.applications.legacy_import.sheets import row
 from tests.workflow_fixture import INCOMING, Firm
 
+BANNED = "该人员在禁止申报期内，至2027年止（令17号第二十七条）"
+
 DAY, OFFICE = timedelta(days=1), Office()
 UNTIL = add_years(make.TODAY, 3)
 
@@ -95,9 +97,9 @@ def test_who_was_banned_after_signing_up_is_neither_submitted_nor_admitted(sessi
     outcome = exams.submit(session, [selected.id], clerk, at=at, office=OFFICE)
     assert names_day_and_ground(outcome.refused[selected.id])
     examiner = make.officer(Role.EXAM_CLERK)
-    outcome = exams.review(session, [sent.id], True, examiner, at=at)
+    outcome = exams.review(session, [sent.id], True, examiner, at=at, office=Office())
     assert names_day_and_ground(outcome.refused[sent.id])
-    assert exams.review(session, [sent.id], False, examiner, reason="禁止申报期内", at=at).moved == [sent.id]
+    assert exams.review(session, [sent.id], False, examiner, reason=BANNED, at=at, office=Office()).moved == [sent.id]
 
 
 @pytest.mark.parametrize(("on", "open_"), [(make.TODAY, False), (UNTIL - DAY, False), (UNTIL, True)])
@@ -137,7 +139,7 @@ def test_who_was_banned_after_filing_is_not_accepted_and_can_be_declined(session
     measures.impose(session, certificate, measures.REVOKED, ground=MeasureGround.DECEIT)
     officer = make.officer(Role.ACCEPTANCE_OFFICER)
     assert names_day_and_ground(do(session, application, Action.ACCEPT, officer, make.TODAY))
-    carry_out(session, [application.id], Action.DECLINE, officer, reason="禁止申报期内", at=make.NOON, office=OFFICE)
+    carry_out(session, [application.id], Action.DECLINE, officer, reason=BANNED, at=make.NOON, office=OFFICE)
     assert application.state is State.NOT_ACCEPTED
 
 

@@ -79,7 +79,7 @@ def signups(session, notice, people):
     """``signups(state, n)``: so many sign-ups of own people in a state."""
 
     def sign_up(state=SUBMITTED, n: int = 1, *, on=None, **facts):
-        reason = {"reason": "照片不清楚"} if state is REJECTED else {}
+        reason = {"reason": "照片背景杂乱，面部看不清楚"} if state is REJECTED else {}
         made = [make.signup(on or notice, person, state=state, **reason, **facts) for person in people(n)]
         session.add_all(made)
         session.commit()

@@ -12,6 +12,7 @@ from sqlalchemy import func, insert, select, update
 
 from app import exams
 from app.core.errors import NotAllowed, NotFound, Stale, Unmet
+from app.core.office import Office
 from app.core.vocabulary import AuditAction, Category, PassSource, Role, Sex, SignupState
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.files.spreadsheets import SheetRefused
@@ -21,6 +22,8 @@ from tests.exams.conftest import CHANGSHA, CLERK, codes
 from tests.exams.test_signups import committed_at_once
 from tests.make import NOON
 from tests.query_counter import queries
+
+ANOTHER = "现场照片与身份证照片不是同一人"
 
 ABSENT, ADMITTED, FAILED, PASSED, REJECTED, SELECTED, SUBMITTED = (
     *(SignupState.ABSENT, SignupState.ADMITTED, SignupState.FAILED, SignupState.PASSED),
@@ -34,7 +37,7 @@ def sit(session, notice, enterprise):
     """``sit("李雷", "韩梅梅")``: admitted sign-ups of these people."""
 
     def sit(*names, state=ADMITTED, on=None, **facts):
-        reason = {"reason": "不符合"} if state is REJECTED else {}
+        reason = {"reason": "学历证与填报的学历不一致"} if state is REJECTED else {}
         people = [make.person(enterprise, name=name) for name in names]
         made = [make.signup(on or notice, person, state=state, **reason, **facts) for person in people]
         session.add_all(made)
@@ -416,7 +419,7 @@ def test_what_happened_since_the_look_counts(session, notice, sit):
     [signup] = sit("李雷")
     data = export(session, notice).put(signup, "Score", 70).data()
     digest = exams.read_scores(session, notice.id, data, CLERK, at=EXAM_DAY).digest
-    exams.review(session, [signup.id], False, CLERK, reason="冒名", again=True, at=EXAM_DAY)
+    exams.review(session, [signup.id], False, CLERK, reason=ANOTHER, again=True, at=EXAM_DAY, office=Office())
     with pytest.raises(Unmet) as refused:
         exams.import_scores(session, notice.id, data, CLERK, at=EXAM_DAY, digest=digest)
     assert codes(refused.value) == {"bad-cell"}
@@ -573,7 +576,7 @@ def test_ten_thousand_scores_are_imported_at_once(session, notice, enterprise):
     session.execute(insert(ExamSignup), [common | row for row in rows])
     signup_ids = session.scalars(select(ExamSignup.id)).all()
     session.commit()
-    assert len(exams.review(session, signup_ids, True, CLERK, at=NOON).moved) == 10_000
+    assert len(exams.review(session, signup_ids, True, CLERK, at=NOON, office=Office()).moved) == 10_000
     _name, data = exams.signup_sheet(session, notice.id, CLERK, at=NOON)
     book = load_workbook(BytesIO(data))
     for row in book.active.iter_rows(min_row=3):

@@ -4,18 +4,23 @@ import pytest
 
 from app import exams
 from app.core.errors import NotAllowed, Unmet
+from app.core.office import Office
 from app.core.vocabulary import Role, SignupState
 from tests import make
 from tests.exams.conftest import ADMITTED, CHANGSHA, CLERK, REJECTED, SELECTED, SUBMITTED, ZHUZHOU, codes, fields
 from tests.make import NOON
 
+ANOTHER = "现场照片与身份证照片不是同一人"
+
 
 def test_a_batch_is_admitted_and_another_rejected_with_a_reason(session, signups):
     good, bad = signups(SUBMITTED, 2), signups(SUBMITTED, 2)
-    assert exams.review(session, [s.id for s in good], True, CLERK, at=NOON).moved == [s.id for s in good]
-    exams.review(session, [s.id for s in bad], False, CLERK, reason=" 照片不清楚 ", at=NOON)
+    assert exams.review(session, [s.id for s in good], True, CLERK, at=NOON, office=Office()).moved == [s.id for s in good]
+    exams.review(session, [s.id for s in bad], False, CLERK, reason=" 照片背景杂乱，面部看不清楚 ", at=NOON, office=Office())
     assert {(s.state, s.reason) for s in good} == {(ADMITTED, "")}
-    assert {(s.state, s.reason, s.reviewed_at, s.reviewed_by) for s in bad} == {(REJECTED, "照片不清楚", NOON, CLERK.name)}
+    assert {(s.state, s.reason, s.reviewed_at, s.reviewed_by) for s in bad} == {
+        (REJECTED, "照片背景杂乱，面部看不清楚", NOON, CLERK.name)
+    }
 
 
 @pytest.mark.parametrize(
@@ -24,7 +29,7 @@ def test_a_batch_is_admitted_and_another_rejected_with_a_reason(session, signups
 def test_a_rejection_needs_a_reason_of_sensible_length(session, signups, reason, code):
     [signup] = signups(SUBMITTED)
     with pytest.raises(Unmet) as refused:
-        exams.review(session, [signup.id], False, CLERK, reason=reason, at=NOON)
+        exams.review(session, [signup.id], False, CLERK, reason=reason, at=NOON, office=Office())
     assert fields(refused.value) == {(code, "reason")}
     assert signup.state is SUBMITTED
 
@@ -35,7 +40,7 @@ def test_a_first_decision_meets_only_what_awaits_one(session, signups, state, ad
     [signup] = signups(
         state, score=70 if state in (SignupState.PASSED, SignupState.FAILED) else None, absent=state.value == "absent"
     )
-    outcome = exams.review(session, [signup.id], admit, CLERK, reason="不符合", at=NOON)
+    outcome = exams.review(session, [signup.id], admit, CLERK, reason="学历证与填报的学历不一致", at=NOON, office=Office())
     assert codes(outcome.refused[signup.id]) == ({"not-found"} if state is SELECTED else {"stale"})
     session.refresh(signup)
     assert signup.state is state
@@ -44,8 +49,10 @@ def test_a_first_decision_meets_only_what_awaits_one(session, signups, state, ad
 def test_a_decision_is_undone_by_name_and_takes_an_imported_score_with_it(session, signups):
     [wrong] = signups(ADMITTED, score=80)
     [right] = signups(REJECTED)
-    assert exams.review(session, [wrong.id], False, CLERK, reason="冒名", again=True, at=NOON).moved == [wrong.id]
-    assert exams.review(session, [right.id], True, CLERK, again=True, at=NOON).moved == [right.id]
+    assert exams.review(session, [wrong.id], False, CLERK, reason=ANOTHER, again=True, at=NOON, office=Office()).moved == [
+        wrong.id
+    ]
+    assert exams.review(session, [right.id], True, CLERK, again=True, at=NOON, office=Office()).moved == [right.id]
     assert (wrong.state, wrong.score, right.state, right.reason) == (REJECTED, None, ADMITTED, "")
 
 
@@ -53,7 +60,7 @@ def test_an_undone_rejection_needs_a_place(session, notice, signups):
     notice.quota = 1
     [rejected] = signups(REJECTED)
     signups(SUBMITTED)
-    outcome = exams.review(session, [rejected.id], True, CLERK, again=True, at=NOON)
+    outcome = exams.review(session, [rejected.id], True, CLERK, again=True, at=NOON, office=Office())
     assert codes(outcome.refused[rejected.id]) == {"no-places"}
 
 
@@ -61,26 +68,28 @@ def test_no_decision_is_made_or_undone_once_the_scores_are_final(session, notice
     [late], [decided] = signups(SUBMITTED), signups(REJECTED)
     notice.scores_submitted_at = NOON
     session.commit()
-    assert codes(exams.review(session, [late.id], True, CLERK, at=NOON).refused[late.id]) == {"scores-final"}
-    assert codes(exams.review(session, [decided.id], True, CLERK, again=True, at=NOON).refused[decided.id]) == {
-        "scores-final"
-    }
+    assert codes(exams.review(session, [late.id], True, CLERK, at=NOON, office=Office()).refused[late.id]) == {"scores-final"}
+    assert codes(
+        exams.review(session, [decided.id], True, CLERK, again=True, at=NOON, office=Office()).refused[decided.id]
+    ) == {"scores-final"}
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.EXAM_CLERK])
 def test_nobody_else_reviews(session, signups, role):
     [signup] = signups(SUBMITTED)
     with pytest.raises(NotAllowed):
-        exams.review(session, [signup.id], True, make.officer(role), at=NOON)
+        exams.review(session, [signup.id], True, make.officer(role), at=NOON, office=Office())
 
 
 def test_a_clerk_of_another_area_finds_nothing_to_review(session, signups):
     [signup] = signups(SUBMITTED)
-    assert codes(exams.review(session, [signup.id], True, ZHUZHOU, at=NOON).refused[signup.id]) == {"not-found"}
-    assert exams.review(session, [signup.id], True, CHANGSHA, at=NOON).moved == [signup.id]
+    assert codes(exams.review(session, [signup.id], True, ZHUZHOU, at=NOON, office=Office()).refused[signup.id]) == {
+        "not-found"
+    }
+    assert exams.review(session, [signup.id], True, CHANGSHA, at=NOON, office=Office()).moved == [signup.id]
 
 
 def test_who_is_clerk_here_and_there_reviews_by_the_exam_clerks_reach_alone(session, enterprise, signups):
     [signup] = signups(SUBMITTED)
     both = make.Actor(None, "两职", frozenset({Role.EXAM_CLERK, Role.ENTERPRISE_CLERK}), "430200", enterprise.id)
-    assert codes(exams.review(session, [signup.id], True, both, at=NOON).refused[signup.id]) == {"not-found"}
+    assert codes(exams.review(session, [signup.id], True, both, at=NOON, office=Office()).refused[signup.id]) == {"not-found"}

@@ -280,7 +280,7 @@ def test_an_empty_or_too_large_choice_is_refused_before_anything_is_read(session
             lambda ids=ids: exams.select(session, notice.id, [(n, A) for n in ids], clerk, at=NOON, office=office),
             lambda ids=ids: exams.submit(session, ids, clerk, at=NOON, office=office),
             lambda ids=ids: exams.deselect(session, ids, clerk),
-            lambda ids=ids: exams.review(session, ids, True, CLERK, at=NOON),
+            lambda ids=ids: exams.review(session, ids, True, CLERK, at=NOON, office=Office()),
         ):
             with pytest.raises(Unmet) as refused:
                 action()
@@ -378,7 +378,7 @@ def test_several_notices_at_once_are_each_asked_for_their_own_window_and_places(
 def test_each_step_of_a_sign_up_is_audited(session, clerk, signups, office):
     [signup] = signups(SELECTED)
     exams.submit(session, [signup.id], clerk, at=NOON, office=office)
-    exams.review(session, [signup.id], False, CLERK, reason="照片不清楚", at=NOON)
+    exams.review(session, [signup.id], False, CLERK, reason="照片背景杂乱，面部看不清楚", at=NOON, office=Office())
     entries = session.scalars(
         select(AuditEntry)
         .where(AuditEntry.table == "exam_signup", AuditEntry.row == str(signup.id), AuditEntry.deed == AuditAction.CHANGE)
@@ -386,7 +386,7 @@ def test_each_step_of_a_sign_up_is_audited(session, clerk, signups, office):
     ).all()
     assert [(entry.actor, entry.deed, entry.change) for entry in entries] == [
         (clerk.name, AuditAction.CHANGE, {"state": ["selected", "submitted"]}),
-        (CLERK.name, AuditAction.CHANGE, {"state": ["submitted", "rejected"], "reason": "照片不清楚"}),
+        (CLERK.name, AuditAction.CHANGE, {"state": ["submitted", "rejected"], "reason": "照片背景杂乱，面部看不清楚"}),
     ]
 
 
@@ -407,8 +407,10 @@ def test_two_reviewers_at_once_do_not_overwrite_each_other(system, session, sign
     ids = [signup.id for signup in signups(SUBMITTED, 20)]
     admitted, rejected = committed_at_once(
         system,
-        lambda session: exams.review(session, ids, True, CLERK, at=NOON),
-        lambda session: exams.review(session, reversed(ids), False, CLERK, reason="不符合", at=NOON),
+        lambda session: exams.review(session, ids, True, CLERK, at=NOON, office=Office()),
+        lambda session: exams.review(
+            session, reversed(ids), False, CLERK, reason="学历证与填报的学历不一致", at=NOON, office=Office()
+        ),
     )
     assert sorted(admitted.moved + rejected.moved) == ids
     assert set(admitted.refused) == set(rejected.moved)
@@ -449,8 +451,8 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_people(sessio
             made = pick(session, notice, [(person, A) for person in hired], clerk, office)
             ids = [signup.id for signup in made]
             assert len(exams.submit(session, ids, clerk, at=NOON, office=office).moved) == n
-            assert len(exams.review(session, ids, True, CLERK, at=NOON).moved) == n
-            exams.review(session, ids, False, CLERK, reason="不符合", again=True, at=NOON)
+            assert len(exams.review(session, ids, True, CLERK, at=NOON, office=Office()).moved) == n
+            exams.review(session, ids, False, CLERK, reason="学历证与填报的学历不一致", again=True, at=NOON, office=Office())
             assert len(exams.deselect(session, ids, clerk).moved) == n
             return len(statements)
 

@@ -29,8 +29,8 @@ from tests.sign_in_fixture import PASSWORD, quickly_hashed
 DAY = timedelta(days=1)
 CLERKS = ("enterprise", "exam", "acceptance", "review", "approval", "viewer")
 ROLES = (Role.ENTERPRISE_CLERK, Role.EXAM_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER)
-UNCLEAR = "照片不是近期免冠照片"
-ASKED_BACK, TURNED_DOWN = "身份证扫描件不清晰，请重新扫描", "学历证与申报信息不一致"
+UNCLEAR = "照片戴帽，不是近期免冠照片"
+ASKED_BACK, TURNED_DOWN = "身份证扫描件不清晰，请重新扫描", "学历证载明大专，与申报的本科不一致（《行政许可法》第三十二条）"
 
 
 class Town:

@@ -186,7 +186,7 @@ class DemoBuilder:
         picks = {name: (people[name].id, member.category) for name, member in entrants.items()}
         signups = self._sign_up(notice, people, picks, days_ago=45)
         exam = self.actors["exam"]
-        exams.review(self.session, signups, True, exam, at=self._before(40))
+        exams.review(self.session, signups, True, exam, at=self._before(40), office=self.office)
         self._score(notice, entrants)
         exams.submit_scores(self.session, notice.id, exam, at=self._before(30))
 
@@ -207,7 +207,7 @@ class DemoBuilder:
         sat = [member for member in (*CAST, *SECOND_CAST) if member.story == "sat"]
         picks = {member.name: (people[member.name].id, member.category) for member in sat}
         signups = self._sign_up(notice, people, picks, days_ago=10)
-        exams.review(self.session, signups, True, self.actors["exam"], at=self._before(4))
+        exams.review(self.session, signups, True, self.actors["exam"], at=self._before(4), office=self.office)
 
     def _open_exam(self, people: dict[str, Person]) -> None:
         """An exam open for sign-up: one selected, one waiting for review, the others still to be signed up."""

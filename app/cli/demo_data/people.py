@@ -154,14 +154,23 @@ ROADS: dict[str, tuple[tuple[Action, str, str], ...]] = {
     "awaiting_release": _SUBMITTED,
     "release_refused": (*_SUBMITTED, (Action.REFUSE_RELEASE, "old", "该人员现任在建项目专职安全员，项目竣工后再办理转出。")),
     "abandoned": (*_SUBMITTED, (Action.WITHDRAW, "enterprise", ""), (Action.ABANDON, "enterprise", "")),
-    "returned": (*_SUBMITTED, (Action.RETURN, "acceptance", "请在十日内补正。")),
-    "not_accepted": (*_SUBMITTED, (Action.DECLINE, "acceptance", "学历证扫描件不清晰，无法核对。")),
+    "returned": (*_SUBMITTED, (Action.RETURN, "acceptance", "请一并核对其余材料。")),
+    "not_accepted": (
+        *_SUBMITTED,
+        (Action.DECLINE, "acceptance", "学历证扫描件不清晰，无法核对毕业院校与专业（《行政许可法》第三十二条）。"),
+    ),
     "awaiting_review": _ACCEPTED,
-    "review_refused": (*_ACCEPTED, (Action.REFUSE_REVIEW, "review", "职称证与本人信息不一致。")),
+    "review_refused": (
+        *_ACCEPTED,
+        (Action.REFUSE_REVIEW, "review", "职称证载明的姓名与申报人姓名不一致（《行政许可法》第三十一条）。"),
+    ),
     "awaiting_approval": _ENDORSED,
     "extended": (*_ENDORSED, (Action.EXTEND, "approval", "申报人在外省的注册情况须向原考核机关核实。")),
     "approved": (*_ENDORSED, (Action.APPROVE, "approval", "")),
-    "approval_refused": (*_ENDORSED, (Action.REFUSE_APPROVAL, "approval", "经核查，该人员劳动关系不在本企业。")),
+    "approval_refused": (
+        *_ENDORSED,
+        (Action.REFUSE_APPROVAL, "approval", "经核查社会保险记录，该人员劳动关系不在申报企业（《行政许可法》第三十一条）。"),
+    ),
 }
 
 # What is marked wherever something is returned for correction.

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import CLOSED, OPEN, UNDER_WAY, Action, Category, MatterKind, ReplacementReason, State
@@ -89,7 +89,11 @@ class Application(Model):
             "certificate_id",
             "enterprise_id",
         ),
+        CheckConstraint(
+            "counts_from IS NULL OR accepted_at IS NOT NULL", name="ck_application_counted_as_accepted_when_accepted"
+        ),
         Index("ix_application_queue", "state", "submitted_at", "id"),
+        Index("ix_application_due", "state", "due_on", "id"),  # the queues, first what is due first
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -108,9 +112,14 @@ class Application(Model):
     promised_days: Mapped[int | None] = mapped_column(comment="working days promised on the acceptance slip")
     promised_on: Mapped[date | None] = mapped_column(comment="day promised on the acceptance slip")
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    due_on: Mapped[date | None] = mapped_column(comment="deadline of the office's next step")
+    due_on: Mapped[date | None] = mapped_column(
+        comment="deadline of the next step: the office's, or the enterprise's while it corrects"
+    )
     due_from: Mapped[date | None] = mapped_column(comment="day on which the time limit started; it does not count")
     due_days: Mapped[int | None] = mapped_column(comment="working days of the time limit, extension included")
+    counts_from: Mapped[date | None] = mapped_column(
+        comment="day of receipt, from which it counts as accepted because the limit for acceptance had passed (art. 32)"
+    )
     extended_to: Mapped[date | None] = mapped_column(comment="deadline as extended by the head (行政许可法 art. 42)")
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     certificate_id: Mapped[int | None] = mapped_column(
@@ -180,6 +189,12 @@ class Step(Model):
     actor: Mapped[str] = mapped_column(String(130))
     reason: Mapped[str] = mapped_column(String(1000), default="")
     marks: Mapped[list[dict[str, str]] | None] = mapped_column(JSON, comment="what is to be corrected, item by item")
+    brought_up: Mapped[bool] = mapped_column(
+        default=False,
+        server_default=false(),
+        comment="of a further return: the officer states that the correction itself brought it up",
+    )
+    awaited_until: Mapped[date | None] = mapped_column(comment="of a return: last day on which the correction is awaited")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     application: Mapped[Application] = relationship(back_populates="steps")

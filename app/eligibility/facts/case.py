@@ -115,7 +115,9 @@ class Facts:
     last_officer_id: int | None = None
     last_officer_action: Action | None = None
     snapshot: Mapping[str, Any] | None = None  # as submitted; see ``record``
+    snapshot_before: Mapping[str, Any] | None = None  # of the submission before, where this one answers a return
     submitted_at: datetime | None = None
+    counts_from: date | None = None
     due_on: date | None = None
     due_from: date | None = None
     due_days: int | None = None

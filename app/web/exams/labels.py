@@ -1,23 +1,14 @@
-"""Texts of the exam pages: state of the sign-up window, stock reasons complete enough for the enterprise to act on."""
+"""Texts of the exam pages: state of the sign-up window, categories, scores."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from flask_babel import gettext
-from flask_babel import lazy_gettext as _
 
 from app.core.clock import office_day, office_time
 from app.core.vocabulary import Category
 from app.models import ExamNotice
-
-REASONS: tuple[object, ...] = (
-    _("The photo is not a recent bareheaded ID photo; please upload a new one."),
-    _("The scan of the ID card is blurred or incomplete; please scan both sides again."),
-    _("The education certificate does not agree with the particulars of the person."),
-    _("The scan of the technical title certificate is incomplete."),
-    _("The category does not fit the position of the person; please choose again."),
-)
 
 
 def window_state(notice: ExamNotice, at: datetime) -> tuple[str, str, str]:

@@ -16,7 +16,7 @@ from app.accounts.access import reaches
 from app.applications import attachments
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
-from app.core.vocabulary import PERSON_PAPERS, PaperKind, SignupState
+from app.core.vocabulary import PERSON_PAPERS, PaperKind, ReasonStep, SignupState
 from app.db.session import db
 from app.exams import SIGNUP_PAPERS, SignupOutcome
 from app.models import ExamSignup, Paper, Person
@@ -27,8 +27,8 @@ from app.web.base.batch_result import run_batch
 from app.web.base.error_pages import refusals_after
 from app.web.base.fab import route
 from app.web.base.review_queue import QueuePosition, Scan, position_in
+from app.web.base.stock_reasons import stock_reasons
 from app.web.exams.access import notice_box
-from app.web.exams.labels import REASONS
 
 WAITS = SignupState.SUBMITTED
 DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
@@ -129,7 +129,7 @@ class SignupReviewScreen(OpenList):
             born=mask_birth_date(f"{signup.person.birth_date:%Y-%m-%d}"),
             waits=signup.state is WAITS,
             undo=[] if signup.state is WAITS else self.decisions(signup),
-            reasons=REASONS,
+            reasons=stock_reasons(ReasonStep.REJECT_SIGNUP),
             chosen=request.form.get("decision", "yes"),
             reason=asked_reason(),
         )
@@ -146,9 +146,7 @@ def _answer(code: str) -> bool:
 
 def _review(ids: Sequence[int], admit: bool) -> SignupOutcome:
     again, reason = request.args.get("again") == "1", asked_reason()
-    return exams.review(
-        db.session(), ids, admit, request_context.current_actor(), reason=reason, again=again, at=request_context.now()
-    )
+    return exams.review(db.session(), ids, admit, reason=reason, again=again, **request_context.acting())
 
 
 def _decision(admit: bool, **args: Any) -> Link:
@@ -164,8 +162,9 @@ def _decision(admit: bool, **args: Any) -> Link:
     sure = gettext("The earlier decision is undone; a score imported meanwhile falls away.") if again else ""
     if admit and not args:
         sure = gettext("Each is checked once more; whoever cannot be admitted is left and named.")
+    reasons = () if admit else stock_reasons(ReasonStep.REJECT_SIGNUP)
     url = url_for("SignupReviewScreen.decide", admit="yes" if admit else "no", **args)
-    return Link(label, url, primary=admit, danger=not admit, post=True, confirm=sure, reason=() if admit else REASONS)
+    return Link(label, url, primary=admit, danger=not admit, post=True, confirm=sure, reason=reasons)
 
 
 def _page(signup_id: int, address: str) -> str:

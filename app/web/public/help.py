@@ -12,10 +12,11 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.core.vocabulary import PaperKind, Role
+from app.procedure import Move
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
 from app.web.public.front import EXAM_FLOW, stages
-from app.workflow import MOVES, Move, notify_handler, publish_result
+from app.workflow import MOVES, notify_handler, publish_result
 
 # Menu entries as the menu calls them.
 NOTICES, OWN_SIGNUPS, SIGNUP_REVIEW = _("Training and exam notices"), _("My sign-ups"), _("Review of sign-ups")

@@ -60,6 +60,8 @@ class Firm:
         person = self.passer(category=category, **person_facts)
         if state is State.APPROVED:
             facts["certificate"] = make.certificate(person, category=category)
+        if state is State.AWAITING_ACCEPTANCE:  # within its limit, by the clock that the pages read
+            facts = {"due_on": office_day(now()) + timedelta(days=7), **facts}
         application = make.application(person, state, category=category, **facts)
         self.session.add(application)
         self.session.commit()

@@ -72,7 +72,7 @@ def sign(session, notice, hire):
     """``sign(state, n, …)``: so many sign-ups of the firm's people."""
 
     def sign(state=SUBMITTED, n=1, *, on=None, at=None, names=None, **facts):
-        given = {"reason": "照片不清楚"} if state is REJECTED else {}
+        given = {"reason": "照片背景杂乱，面部看不清楚"} if state is REJECTED else {}
         given |= {} if state is SELECTED else {"submitted_at": now()}
         people = hire(n, at=at) if names is None else [hire(name=name, at=at)[0] for name in names]
         made = [make.signup(on or notice, person, state=state, **{**given, **facts}) for person in people]

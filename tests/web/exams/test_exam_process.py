@@ -46,9 +46,9 @@ def test_from_a_notice_to_the_pass_list(session, clerk, own, firm, at_work, hire
     session.commit()
     clerk.post("/exam/review/decide?admit=yes", data={"rowid": ids[:4]})
     clerk.post(f"/exam/review/{ids[4]}", data={"decision": "yes"})
-    clerk.post(f"/exam/review/decide?admit=no&only={ids[5]}", data={"reason": "照片不清楚"})
+    clerk.post(f"/exam/review/decide?admit=no&only={ids[5]}", data={"reason": "照片背景杂乱，面部看不清楚"})
     assert states(session) == [ADMITTED] * 5 + [REJECTED]
-    assert "Reason: 照片不清楚" in theirs.get("/exam/signups/").text
+    assert "Reason: 照片背景杂乱，面部看不清楚" in theirs.get("/exam/signups/").text
 
     end_sign_up(session, notice)
     bad = exported(clerk, notice)

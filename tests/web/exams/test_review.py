@@ -47,8 +47,8 @@ def test_a_rejection_needs_a_reason(session, clerk, sign):
     [signup] = sign()
     answer = clerk.post(f"/exam/review/decide?admit=no&only={signup.id}", follow_redirects=True)
     assert "Please give the reason" in answer.text
-    clerk.post(f"/exam/review/decide?admit=no&only={signup.id}", data={"reason": "身份证过期"})
-    assert session.execute(select(ExamSignup.state, ExamSignup.reason)).one() == (REJECTED, "身份证过期")
+    clerk.post(f"/exam/review/decide?admit=no&only={signup.id}", data={"reason": "身份证有效期至2025年1月，已过期"})
+    assert session.execute(select(ExamSignup.state, ExamSignup.reason)).one() == (REJECTED, "身份证有效期至2025年1月，已过期")
 
 
 @pytest.mark.parametrize("answer", ["", "maybe", "1"])
@@ -73,14 +73,16 @@ def test_deciding_opens_the_next_one(session, clerk, sign):
     first, second = sign(n=2)
     answer = clerk.post(f"/exam/review/{first.id}", data={"decision": "yes", "next": "/exam/review/"})
     assert answer.location.startswith(f"/exam/review/{second.id}?next=")
-    answer = clerk.post(f"/exam/review/{second.id}", data={"decision": "no", "reason": "不符合", "next": "/exam/review/"})
+    answer = clerk.post(
+        f"/exam/review/{second.id}", data={"decision": "no", "reason": "学历证与填报的学历不一致", "next": "/exam/review/"}
+    )
     assert answer.location == "/exam/review/"
     assert states(session) == [ADMITTED, REJECTED]
 
 
 def test_the_second_of_two_clerks_is_refused_and_changes_nothing(session, clerk, sign):
     [signup] = sign(ADMITTED)
-    answer = clerk.post(f"/exam/review/{signup.id}", data={"decision": "no", "reason": "不符合"})
+    answer = clerk.post(f"/exam/review/{signup.id}", data={"decision": "no", "reason": "学历证与填报的学历不一致"})
     assert (answer.status_code, "can no longer be done" in answer.text) == (422, True)
     assert states(session) == [ADMITTED]
 
@@ -97,7 +99,7 @@ def test_a_decision_can_be_reversed_until_the_scores_are_final(session, clerk, n
     [signup] = sign(ADMITTED)
     undo = f"/exam/review/decide?admit=no&only={signup.id}&again=1"
     assert undo.replace("&", "&amp;") in clerk.get("/exam/review/?state=admitted").text
-    clerk.post(undo, data={"reason": "误审"})
+    clerk.post(undo, data={"reason": "误将另一人的报名审核通过"})
     assert states(session) == [REJECTED]
     session.execute(update(ExamNotice).values(scores_submitted_at=now()))
     session.commit()

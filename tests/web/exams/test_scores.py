@@ -69,7 +69,7 @@ def test_a_change_between_check_and_import_stops_the_import(session, clerk, noti
     sign(ADMITTED, names=["张三"])
     end_sign_up(session, notice)
     good = ticket(check(clerk, notice, exported(clerk, notice).put("张三", "Score", 80)))
-    session.execute(update(ExamSignup).values(state=REJECTED, reason="误审"))
+    session.execute(update(ExamSignup).values(state=REJECTED, reason="误将另一人的报名审核通过"))
     session.commit()
     answer = clerk.post(f"/exam/notices/{notice.id}/scores/import", data={"ticket": good})
     assert (answer.status_code, "not admitted" in answer.text) == (422, True)

@@ -47,7 +47,7 @@ def test_a_score_is_hidden_until_it_is_final(session, own, sign):
 
 def test_the_reason_of_a_rejection_is_shown(own, sign):
     sign(REJECTED)
-    assert "Reason: 照片不清楚" in own.get("/exam/signups/").text
+    assert "Reason: 照片背景杂乱，面部看不清楚" in own.get("/exam/signups/").text
 
 
 def test_after_the_end_of_sign_up_nothing_offers_to_submit(session, own, sign, notice):

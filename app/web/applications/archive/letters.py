@@ -122,8 +122,21 @@ def _slip(case: Application, step: Step) -> CaseLetter:
         gettext("Acceptance slip"),
         gettext("Your application was examined, is complete and meets the legal form. It is accepted."),
         gettext("The decision will be made within %(days)s working days, by %(day)s.", days=days, day=long_day(due)),
+        *_by_lapse(case),
         number=case.acceptance_number or "",
     )
+
+
+def _by_lapse(case: Application) -> list[str]:
+    if case.counts_from is None:
+        return []
+    return [
+        gettext(
+            "It counts as accepted from %(day)s, when it was received (Administrative Licensing Law, article 32); the "
+            "time is counted from that day.",
+            day=long_day(case.counts_from),
+        )
+    ]
 
 
 def _promised(case: Application, step: Step) -> tuple[int, date]:
@@ -136,8 +149,24 @@ def _promised(case: Application, step: Step) -> tuple[int, date]:
 
 
 def _returned(case: Application, step: Step) -> CaseLetter:
-    sentence = gettext("The following must be corrected or added; it is all named at once.")
-    return _letter(case, step, gettext("Notice of correction"), sentence)
+    sentences = [gettext("The following must be corrected or added; it is all named at once.")]
+    if step.brought_up:
+        sentences = [gettext("Your correction has brought up the following, which must be corrected or added.")]
+    if step.awaited_until:
+        sentences.append(gettext("The correction is awaited until %(day)s.", day=long_day(step.awaited_until)))
+    return _letter(case, step, gettext("Notice of correction"), *sentences)
+
+
+def _lapsed(case: Application, step: Step) -> CaseLetter:
+    returned = next((earlier for earlier in reversed(case.steps) if earlier.action is Action.RETURN), None)
+    until = long_day(returned.awaited_until) if returned and returned.awaited_until else ""
+    sentence = gettext(
+        "You were asked on %(asked)s to correct your application by %(until)s. Nothing was received by that day, so the "
+        "application is closed. You may file it anew.",
+        asked=long_day(office_day(returned.at)) if returned else "",
+        until=until,
+    )
+    return _letter(case, step, gettext("Notice of closing"), sentence, decision=False)
 
 
 def _declined(case: Application, step: Step) -> CaseLetter:
@@ -195,6 +224,7 @@ def _day_of(version: CertificateVersion, name: str) -> str:
 LETTERS = {
     Action.ACCEPT: _slip,
     Action.RETURN: _returned,
+    Action.LAPSE: _lapsed,
     Action.DECLINE: _declined,
     Action.EXTEND: _extended,
     Action.REFUSE_REVIEW: _refused,

@@ -31,6 +31,7 @@ from app.web import request_context
 from app.web.applications.filing.certificate_form import control
 from app.web.applications.filing.lists import LISTS, NewApplicationScreen
 from app.web.applications.filing.new_form import refusals_or_clash
+from app.web.applications.review.limits import limit_notice
 from app.web.applications.review.matter_details import readable
 from app.web.applications.review.presentation import CODED_FIELDS, Pairs, about_case, about_person, scans_of
 from app.web.base.access_filter import ROW, without_controls
@@ -101,6 +102,7 @@ class CorrectionView(BaseView):
             title=gettext("Correct the application of %(name)s", name=application.person.name),
             crumbs=[(screen.list_title, url_for(f"{screen.__name__}.list"))],
             case=application,
+            limit=limit_notice(application),
             form=form,
             marks=marks,
             items=corrections.ITEMS,

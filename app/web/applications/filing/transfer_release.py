@@ -7,14 +7,15 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.core.vocabulary import Action, State
+from app.core.vocabulary import Action, MatterKind, State
 from app.models import Application
 from app.web import request_context
-from app.web.applications.review.labels import REASONS, VERBS
+from app.web.applications.review.labels import VERBS
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
+from app.web.base.stock_reasons import stock_reasons
 
 
 class AwaitsOwnConsent(WithinReach):
@@ -63,9 +64,10 @@ class ReleaseScreen(CaseList):
         sure = gettext("The certificate goes to the new enterprise once the authority approves. Agree to the transfer out?")
         agree = url_for("ReleaseScreen.decide", code=Action.RELEASE.value, **which)
         refuse = url_for("ReleaseScreen.decide", code=Action.REFUSE_RELEASE.value, **which)
+        reasons = stock_reasons(Action.REFUSE_RELEASE, MatterKind.TRANSFER)
         return [
             Link(VERBS[Action.RELEASE], agree, primary=True, post=True, confirm=sure),
-            Link(VERBS[Action.REFUSE_RELEASE], refuse, danger=True, post=True, reason=REASONS[Action.REFUSE_RELEASE]),
+            Link(VERBS[Action.REFUSE_RELEASE], refuse, danger=True, post=True, reason=reasons),
         ]
 
     def empty(self) -> tuple[object, Link | None]:

@@ -24,11 +24,13 @@ from app.db.session import db
 from app.eligibility.corrections import ITEMS, remark_of
 from app.eligibility.facts import Facts, of_applications
 from app.models import Application, Step
+from app.procedure import Move
 from app.web import request_context
 from app.web.applications.review.access import case_of
 from app.web.applications.review.auto_checks import checks_of
 from app.web.applications.review.correction_marks import asked_marks, corrected_since, marking_of
-from app.web.applications.review.labels import REASONS, VERBS, open_moves
+from app.web.applications.review.labels import VERBS, open_moves
+from app.web.applications.review.limits import decisions_left, lapse_form, limit_notice, overdue_acceptance
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.web.applications.review.progress import history, last_step, progress
@@ -39,8 +41,9 @@ from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url, safe_next
 from app.web.base.review_queue import QueuePosition
+from app.web.base.stock_reasons import stock_reasons
 from app.web.certificates.render_progress import draw_at_once
-from app.workflow import Move, carry_out, plan
+from app.workflow import carry_out, plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class PageState:
 
 
 OPENED = PageState()
+FORMS_OF_THEIR_OWN = (Action.EXTEND.value, Action.LAPSE.value)
 
 
 class CaseView(BaseView):
@@ -133,7 +137,8 @@ class CaseView(BaseView):
 
     def _page(self, case: Application, page_state: PageState = OPENED, *, reading: bool = False) -> Response:
         facts = of_applications(db.session, [case.id])[case.id]
-        moves = [] if reading or page_state.stale else [move for move in open_moves(case) if move.stage]
+        open_now = [] if reading or page_state.stale else open_moves(case)
+        moves = decisions_left(case, facts, [move for move in open_now if move.stage])
         address = request.values.get("next", "")
         place = None if reading else queue_position_of(case, address)
         page = self.render_template(
@@ -144,6 +149,7 @@ class CaseView(BaseView):
             page_state=page_state,
             stale=_stale_message(case) if page_state.stale else "",
             reading=reading or not moves,
+            overdue=overdue_acceptance(case),
             progress=progress(case),
             history=history(case),
             facts=_shown_facts(case, facts, moves, in_full=page_state.revealed),
@@ -152,6 +158,8 @@ class CaseView(BaseView):
             remark_of=remark_of,
             corrected=corrected_since(case, facts, in_full=page_state.revealed),
             due=due(case.due_on, extended=case.extended_to is not None) if case.due_on else None,
+            limit=limit_notice(case),
+            lapse=lapse_form(case, open_now),
             more=None if reading or page_state.stale else _extension_form(case, page_state),
             scans=scans_of(facts, case.snapshot_before),
             place=place,
@@ -183,7 +191,8 @@ def _decide(case: Application, action: Action) -> None:
     if ticks and action is Action.ACCEPT:  # ticked and accepted in one request
         verify_originals(db.session, case.id, ticks, **acting)
     reason, marks = asked_reason(), asked_marks() if action is Action.RETURN else ()
-    planned = carry_out(db.session, [case.id], action, reason=reason, marks=marks, **acting)
+    brought_up = action is Action.RETURN and "brought_up" in request.form
+    planned = carry_out(db.session, [case.id], action, reason=reason, marks=marks, brought_up=brought_up, **acting)
     refused = planned.refused.get(case.id, ())
     for error in (Stale, NotFound, NotAllowed):
         if any(refusal.code == error.code for refusal in refused):
@@ -237,9 +246,11 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], page_state
     return {
         "moves": moves,
         "verbs": VERBS,
-        "chips": [(move.action, REASONS[move.action]) for move in moves if move.reason],
+        "chips": [(move.action, stock_reasons(move.action, case.matter)) for move in moves if move.reason],
+        "again": bool(facts.snapshot_before),
+        "brought_up": "brought_up" in request.form,
         "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
-        "reason": "" if chosen == Action.EXTEND.value else asked_reason(),
+        "reason": "" if chosen in FORMS_OF_THEIR_OWN else asked_reason(),
         "seen": getattr(last_step(case), "id", ""),
         "marking": marking_of(facts, page_state.refusals) if _may_return(moves) else None,
         "checks": checks_of(facts, blocking, office_day(at), office),
@@ -268,7 +279,7 @@ def _extension_form(case: Application, page_state: PageState) -> dict[str, Any] 
     return {
         "days": office.extend_days,
         "until": office.calendar.add_working_days(case.due_from, case.due_days + office.extend_days),
-        "reasons": REASONS[Action.EXTEND],
+        "reasons": stock_reasons(Action.EXTEND, case.matter),
         "seen": getattr(last_step(case), "id", ""),
         "mine": mine,
         "reason": asked_reason() if mine else "",

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from app.core.errors import Refusal
 from app.core.vocabulary import Action
 from app.eligibility import corrections
+from app.eligibility.acceptance_limit import open_items
 from app.eligibility.corrections import CorrectionMark
 from app.eligibility.facts import Facts
 from app.matters import correctable
@@ -56,7 +57,7 @@ def marking_of(case: Facts, refusals: Sequence[Refusal] = ()) -> Marking:
             asked.get(item, ""),
             wrong.get(f"why-{item}", ""),
         )
-        for item in correctable(case, request_context.today())
+        for item in open_items(case, correctable(case, request_context.today()))
     }
     marks = [CorrectionMark(line.item, line.why) for line in lines.values() if line.ticked]
     return Marking(lines, corrections.notice(marks, asked_reason()) if marks else "")

@@ -24,15 +24,17 @@ from app.db.session import db
 from app.files.spreadsheets import Column, write
 from app.models import Application, Region
 from app.web import request_context
-from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS, open_moves
+from app.web.applications.review.labels import BATCH_VERBS, VERBS, open_moves
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link, stacked_columns
 from app.web.base.access_filter import WithinReach
 from app.web.base.datamodel import COUNT_CAP
+from app.web.base.deadline_badge import days_over
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import this_page
 from app.web.base.model_view import EVERY
 from app.web.base.query import Box
+from app.web.base.stock_reasons import stock_reasons
 from app.web.base.workbook import send_workbook
 
 CHART_DAYS = 10  # working days in the chart
@@ -51,6 +53,7 @@ COLUMNS = (
     Column("accepted_at", _("Accepted on"), width=20),
     Column("due_on", _("Due on"), width=14),
     Column("urgency", _("Urgency"), width=12),
+    Column("days_over", _("Working days overdue"), width=14),
     Column("extended_to", _("Extended to"), width=14),
 )
 
@@ -70,12 +73,12 @@ def urgency_condition(code: str) -> ColumnElement[bool] | None:
 
 
 class HasDueDate(WithinReach):
-    """Cases with a due date, within the reader's access scope."""
+    """Cases at the office with a due date, within the reader's access scope."""
 
     name = "Has a limit"
 
     def apply(self, query: Any, value: Any) -> Any:
-        return super().apply(query, value).filter(Application.due_on.is_not(None))
+        return super().apply(query, value).filter(dashboard_counts.has_limit())
 
 
 class DueScreen(CaseList):
@@ -164,7 +167,7 @@ class DueScreen(CaseList):
         if not self.may("extend") or stage == State.AWAITING_ACCEPTANCE.value:
             return []
         url = url_for("DueScreen.extend")
-        return [Link(BATCH_VERBS[Action.EXTEND], url, post=True, reason=REASONS[Action.EXTEND])]
+        return [Link(BATCH_VERBS[Action.EXTEND], url, post=True, reason=stock_reasons(Action.EXTEND))]
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("Nothing is due here."), None
@@ -183,6 +186,7 @@ def _export_row(case: Application) -> dict[str, object]:
         "accepted_at": case.accepted_at,
         "due_on": case.due_on,
         "urgency": due_count.urgency(*due_soon_window()),
+        "days_over": days_over(case.due_on) if case.due_on else None,
         "extended_to": case.extended_to,
     }
 

@@ -1,4 +1,4 @@
-"""Button labels of the actions (as in the user manual) and stock reasons, complete enough for the applicant to act on."""
+"""Button labels of the actions, as in the user manual."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,9 @@ from flask_babel import lazy_gettext as _
 
 from app.core.vocabulary import Action, Stage
 from app.models import Application
+from app.procedure import Move
 from app.web import request_context
-from app.workflow import MOVES, Move, moves_open_to
+from app.workflow import MOVES, moves_open_to
 
 VERBS: Mapping[Action, object] = {
     Action.SUBMIT: _("Submit"),
@@ -18,6 +19,7 @@ VERBS: Mapping[Action, object] = {
     Action.RELEASE_BY_OFFICE: _("Release"),
     Action.ACCEPT: _("Accept"),
     Action.RETURN: _("Return for correction"),
+    Action.LAPSE: _("Close for want of correction"),
     Action.DECLINE: _("Do not accept"),
     Action.ENDORSE: _("Agree"),
     Action.REFUSE_REVIEW: _("Disagree"),
@@ -29,50 +31,13 @@ BATCH_VERBS: Mapping[Action, object] = {
     Action.SUBMIT: _("Submit in batch"),
     Action.ACCEPT: _("Accept in batch"),
     Action.RETURN: _("Return in batch"),
+    Action.LAPSE: _("Close in batch"),
     Action.DECLINE: _("Do not accept in batch"),
     Action.ENDORSE: _("Agree in batch"),
     Action.REFUSE_REVIEW: _("Disagree in batch"),
     Action.APPROVE: _("Agree in batch"),
     Action.REFUSE_APPROVAL: _("Disagree in batch"),
     Action.EXTEND: _("Extend in batch"),
-}
-
-_UNFIT = (
-    _("What was stated differs from what was found when checking (Administrative Licensing Law, article 31)."),
-    _("The person is registered with another enterprise."),
-    _("The position does not belong to the category applied for (Document 206 of 2015, one)."),
-    _("Papers handed in are not genuine (Administrative Licensing Law, article 31)."),
-)
-REASONS: Mapping[Action, tuple[object, ...]] = {
-    Action.RETURN: (
-        _("The scan of the ID card is not legible; please scan it again."),
-        _("The education certificate differs from what was stated."),
-        _("The scan of the title certificate is incomplete."),
-        _("The photo is not a recent one-inch photo without hat on a plain ground."),
-        _("The integrity pledge lacks the signature of the legal representative or the seal."),
-    ),
-    Action.DECLINE: (
-        _("The matter does not belong to this authority."),
-        _("The exam was passed more than two years ago."),
-        _("The originals were not shown at the service centre in time."),
-        _("The qualification certificate has expired."),
-    ),
-    Action.REFUSE_RELEASE: (
-        _("The employment contract with our enterprise has not ended."),
-        _("The person still serves on a project that is under construction."),
-    ),
-    Action.RELEASE_BY_OFFICE: (
-        _("The proof of the end of employment was examined; the old enterprise does not cooperate."),
-        _("The old enterprise has been dissolved; the deregistration notice was examined."),
-        _("A labour arbitration award has ended the employment."),
-    ),
-    Action.REFUSE_REVIEW: _UNFIT,
-    Action.REFUSE_APPROVAL: _UNFIT,
-    Action.EXTEND: (
-        _("The case is complicated; what was stated must be verified with other departments."),
-        _("The registration with another enterprise must be clarified with the other province."),
-        _("A system fault has interrupted the examination."),
-    ),
 }
 
 

@@ -12,15 +12,16 @@ from werkzeug.wrappers import Response
 
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound
-from app.core.vocabulary import Action, State
+from app.core.vocabulary import Action, MatterKind, State
 from app.db.session import db
 from app.models import Application
 from app.web import request_context
-from app.web.applications.review.labels import REASONS, VERBS
+from app.web.applications.review.labels import VERBS
 from app.web.base import Link, OpenList, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
+from app.web.base.stock_reasons import stock_reasons
 from app.workflow import carry_out, must_all_pass
 
 
@@ -76,7 +77,7 @@ class OfficeReleaseScreen(OpenList):
             return []
         action = Action.RELEASE_BY_OFFICE
         url = url_for(f"{self.endpoint}.release", application_id=item.id)
-        return [Link(VERBS[action], url, post=True, reason=REASONS[action])]
+        return [Link(VERBS[action], url, post=True, reason=stock_reasons(action, MatterKind.TRANSFER))]
 
     @route(f"/{ROW}application_id>/release", "POST")
     def release(self, application_id: int) -> Response:

@@ -1,4 +1,4 @@
-"""The officers' lists: the queue of each stage, the longest waiting first, and closed cases.
+"""The officers' lists: the queue of each stage, first what is due first, and closed cases.
 
 Which cases wait, who decides and how is read from the table of moves in ``workflow``.
 """
@@ -10,24 +10,28 @@ from urllib.parse import urlsplit
 from flask import abort, current_app, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, or_, select
 from werkzeug.wrappers import Response
 
 from app.accounts.access import CASE_OFFICERS, decides, level_of, reach
+from app.applications.dashboard_counts import correction_overdue
 from app.core.clock import office_day
 from app.core.identifiers import fold_certificate_number
-from app.core.vocabulary import CLOSED, Action, Stage
+from app.core.vocabulary import CLOSED, Action, MatterKind, Stage, State
 from app.db.session import db
+from app.eligibility.acceptance_limit import counts_as_accepted
 from app.models import Application, Certificate
 from app.web import request_context
-from app.web.applications.review.labels import BATCH_VERBS, REASONS, VERBS, moves_of
+from app.web.applications.review.labels import BATCH_VERBS, VERBS, moves_of
 from app.web.base import Link, OpenList, SelInterface, due, shown
 from app.web.base.access_filter import WithinReach, asked_ids, asked_reason
 from app.web.base.batch_result import SkippedRow, gaps_of, name_of, run_batch
 from app.web.base.fab import route
 from app.web.base.layout import this_page
-from app.web.base.query import contains
+from app.web.base.query import Box, contains
 from app.web.base.review_queue import QueuePosition, position_in
+from app.web.base.stock_reasons import stock_reasons
 from app.web.certificates.render_progress import draw_at_once
 from app.workflow import Plan, carry_out
 
@@ -86,6 +90,9 @@ class CaseList(OpenList):
         if column in ("submitted_at", "closed_at"):
             at = getattr(item, column)
             return shown(office_day(at) if at else None)
+        if column == "state" and counts_as_accepted(item.state, item.due_on, request_context.today()):
+            word = gettext("Accepted by lapse of time")
+            return Markup('<span class="tag bad">{}</span>').format(word)
         return due(item.due_on, extended=item.extended_to is not None) if column == "due_on" else None
 
     def read_link(self, item: Application) -> Link:
@@ -117,18 +124,19 @@ class QueueScreen(CaseList):
     base_permissions = ["can_list", "can_batch"]
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
     order_columns = ["submitted_at", "due_on"]
-    base_order = ("submitted_at", "asc")
+    base_order = ("due_on", "asc")
     search_columns = [*CaseList.search_columns, "submitted_at", "due_on"]
 
     def __init__(self, **kwargs: Any) -> None:
         self.moves = moves_of(self.stage)
+        self.batched = [move.action for move in self.moves]
         self.waits = self.tab_first = self.moves[0].source
         self.tabs = (self.waits, *(move.target for move in self.moves))
         super().__init__(**kwargs)
 
     @route("/batch/<code>", "POST")
     def batch(self, code: str) -> Response | str:
-        action = next((move.action for move in self.moves if move.action.value == code), None) or abort(404)
+        action = next((action for action in self.batched if action.value == code), None) or abort(404)
         return self.run_batch(action, (lambda planned: draw_at_once([*planned.passes])) if action is Action.APPROVE else None)
 
     def decides(self) -> bool:
@@ -161,13 +169,25 @@ class QueueScreen(CaseList):
                 confirm=""
                 if move.reason
                 else gettext("Each is checked once more; whoever does not meet the conditions is left and named."),
-                reason=REASONS[move.action] if move.reason else (),
+                reason=stock_reasons(move.action, *self._matter_asked()) if move.reason else (),
             )
             for move in self.moves
         ]
 
+    def _matter_asked(self) -> list[MatterKind]:
+        """The one matter that the list is narrowed to, if any."""
+        return [matter for matter in MatterKind if matter.value == request.args.get("matter")]
+
     def empty(self) -> tuple[object, Link | None]:
         return gettext("Nothing waits for you here."), None
+
+
+OVERDUE = "overdue"
+_CORRECTIONS = ((OVERDUE, _("Correction overdue")),)
+
+
+def _correction_condition(code: str) -> ColumnElement[bool] | None:
+    return correction_overdue(request_context.today()) if code == OVERDUE else None
 
 
 class AcceptanceScreen(QueueScreen):
@@ -177,6 +197,18 @@ class AcceptanceScreen(QueueScreen):
     route_base = "/acceptance"
     class_permission_name = "Acceptance"
     list_title = _("Acceptance of applications")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batched.append(Action.LAPSE)
+        self.boxes.append(Box("correction", _("Correction"), "select", _correction_condition, options=_CORRECTIONS))
+
+    def batch_links(self) -> list[Link]:
+        if request.args.get(self.tabs_column) != State.RETURNED.value or not (self.may("batch") and self.decides()):
+            return super().batch_links()
+        sure = gettext("Each enterprise gets a notice and may file anew. What is still awaited is left and named.")
+        url = url_for("AcceptanceScreen.batch", code=Action.LAPSE.value)
+        return [Link(BATCH_VERBS[Action.LAPSE], url, danger=True, post=True, confirm=sure)]
 
 
 class ReviewScreen(QueueScreen):

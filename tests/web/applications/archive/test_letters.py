@@ -30,10 +30,10 @@ def test_a_slip_shows_what_was_promised_whatever_is_set_afterwards(firm, clerk, 
 @pytest.mark.parametrize(("action", "title"), [(Action.DECLINE, "不予受理通知书"), (Action.RETURN, "补正通知书")])
 def test_a_letter_is_in_chinese_with_its_reason_and_the_legal_remedies(firm, clerk, acceptance, action, title):
     application = firm.case()
-    decide(acceptance, application, action, "照片不符合要求\n学历证不清晰")
+    decide(acceptance, application, action, "照片面部被遮挡，无法与身份证核对\n学历证编号不清晰（《行政许可法》第三十二条）")
     part = re.search(rf"/archive/{application.id}/(letter-\d+).pdf", clerk.get(f"/archive/{application.id}").text)[1]
     text = PdfReader(io.BytesIO(clerk.get(f"/archive/{application.id}/{part}.pdf").data)).pages[0].extract_text()
-    for expected in (title, "照片不符合要求", "学历证不清晰", firm.enterprise.name):
+    for expected in (title, "照片面部被遮挡", "学历证编号不清晰", firm.enterprise.name):
         assert expected in text
     text = "".join(text.split())
     assert ("如不服本通知，可自收到本通知之日起六十日内向湖南省人民政府申请行政复议" in text) is (action is Action.DECLINE)
@@ -43,7 +43,7 @@ def test_a_letter_is_in_chinese_with_its_reason_and_the_legal_remedies(firm, cle
 
 def test_a_letter_bears_the_office_of_its_own_day_whatever_was_set_since(firm, clerk, acceptance, session):
     application = firm.case()
-    decide(acceptance, application, Action.DECLINE, "照片不符合要求")
+    decide(acceptance, application, Action.DECLINE, make.REASON)
     admin, new = make.officer(Role.ADMIN), {"issuer": "湖南省住房城乡建设委员会"}
     change(session, new, {"issuer": Office().issuer}, admin, base=Office(), at=now() + timedelta(hours=1))
     session.commit()

@@ -131,7 +131,7 @@ def test_the_persons_page_says_what_is_marked_and_leads_to_the_fields(firm):
 
 def test_without_marks_the_usual_forms_are_open(firm):
     application = firm.submitted()
-    decide(firm.officer, application, Action.RETURN, "请核对全部信息")
+    decide(firm.officer, application, Action.RETURN, make.REASON)
     assert f"/filings/{application.filing_id}/edit" in firm.clerk.get("/applications/new/").text
     assert firm.clerk.post("/applications/new/submit", data={"rowid": application.id}).status_code == 302
     assert firm.state(application) is State.AWAITING_ACCEPTANCE

@@ -104,7 +104,7 @@ def test_a_draft_can_be_changed_and_its_people_stay_ticked(firm, clerk, session)
 
 def test_a_returned_case_is_corrected_and_submitted_again(firm, clerk, acceptance):
     application = firm.case()
-    decide(acceptance, application, Action.RETURN, "照片不清晰")
-    assert "照片不清晰" in clerk.get(f"/cases/{application.id}/read").text
+    decide(acceptance, application, Action.RETURN, "照片面部不清晰，无法与身份证核对")
+    assert "照片面部不清晰，无法与身份证核对" in clerk.get(f"/cases/{application.id}/read").text
     filed(clerk, then="submit", path=f"/filings/{application.filing_id}/edit")
     assert firm.state(application) is State.AWAITING_ACCEPTANCE

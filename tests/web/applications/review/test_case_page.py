@@ -99,7 +99,7 @@ def test_a_second_round_is_not_decided_by_the_page_of_the_first(firm, acceptance
     application = firm.case(State.DRAFT)
     clerk.post("/applications/new/submit", data={"rowid": application.id})
     seen = re.search(r'name="seen" value="(\d*)"', acceptance.get(f"/cases/{application.id}").text)[1]
-    decide(acceptance, application, Action.RETURN, "补正")
+    decide(acceptance, application, Action.RETURN, make.REASON)
     clerk.post("/applications/new/submit", data={"rowid": application.id})
     assert decide(acceptance, application, Action.ACCEPT, seen=seen).status_code == 409
     assert firm.state(application) is State.AWAITING_ACCEPTANCE

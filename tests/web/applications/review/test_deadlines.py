@@ -8,9 +8,10 @@ import pytest
 from openpyxl import load_workbook
 from sqlalchemy import select
 
-from app.core.clock import now, office_day
+from app.core.clock import Calendar, now, office_day
 from app.core.vocabulary import AuditAction, Role, State
 from app.models import Application, AuditEntry, Step
+from tests import make
 from tests.query_counter import queries
 from tests.web.applications.case_fixture import read_scalar
 
@@ -50,9 +51,9 @@ def test_roles_that_decide_nothing_neither_list_nor_export_nor_extend(firm, due_
 def test_only_the_approver_extends_on_every_page(firm, session, role):
     case = due(firm, State.AWAITING_REVIEW, 5)
     browser = firm.browser(role)
-    browser.post("/due/extend", data={"rowid": case.id, "reason": "须核实"})
-    browser.post(f"/cases/{case.id}/decide", data={"decision": "extend", "reason": "须核实"})
-    browser.post("/review/batch/extend", data={"rowid": case.id, "reason": "须核实"})
+    browser.post("/due/extend", data={"rowid": case.id, "reason": make.REASON})
+    browser.post(f"/cases/{case.id}/decide", data={"decision": "extend", "reason": make.REASON})
+    browser.post("/review/batch/extend", data={"rowid": case.id, "reason": make.REASON})
     assert read_scalar(session, select(Application.extended_to).where(Application.id == case.id)) is None
 
 
@@ -68,7 +69,8 @@ def test_the_own_stage_comes_first_the_most_overdue_on_top_and_the_others_are_a_
     page = browser.get("/due/").text
     own = [due_cases[state, days].number for days in (-3, 0, 60)]
     assert [page.index(number) for number in own] == sorted(page.index(number) for number in own)
-    assert "3 days overdue" in page
+    over = Calendar().working_days_between(today() - timedelta(days=3), today())
+    assert f"{over} working days overdue" in page
     others = [case.number for (stage, _days), case in due_cases.items() if stage is not state]
     assert not [number for number in others if number in page]
     every = browser.get("/due/?state=all").text
@@ -119,7 +121,7 @@ def test_a_batch_extension_needs_a_reason_and_names_overdue_cases(firm, due_case
     ids = [due_cases[State.AWAITING_APPROVAL, days].id for days in (-3, 0)]
     browser.post("/due/extend", data={"rowid": ids})
     assert read_scalar(session, select(Step.id)) is None
-    answer = browser.post("/due/extend", data={"rowid": ids, "reason": "须向外省核实"})
+    answer = browser.post("/due/extend", data={"rowid": ids, "reason": make.REASON})
     assert "can no longer be extended" in answer.text
     extended = session.scalars(select(Application.id).where(Application.extended_to.is_not(None))).all()
     assert extended == [ids[1]]
@@ -134,12 +136,12 @@ def test_an_extension_from_the_case_page_returns_there_and_is_shown_everywhere(f
     refused = browser.post(f"/cases/{case.id}/decide", data=form)
     assert refused.status_code == 422
     assert "#more-reason" in refused.text
-    answer = browser.post(f"/cases/{case.id}/decide", data={**form, "reason": "须核实"}, follow_redirects=True)
+    answer = browser.post(f"/cases/{case.id}/decide", data={**form, "reason": make.REASON}, follow_redirects=True)
     assert "extended" in answer.text
-    assert "须核实" in answer.text
+    assert make.REASON in answer.text
     assert 'id="more"' not in answer.text  # only one extension is possible
     clerk = firm.browser(Role.ENTERPRISE_CLERK)
-    assert "须核实" in clerk.get(f"/cases/{case.id}/read").text
+    assert make.REASON in clerk.get(f"/cases/{case.id}/read").text
     assert "Notice of extension" in clerk.get(f"/archive/{case.id}").text
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from app.core.vocabulary import Action, MatterKind, Role, State
 from app.workflow import MOVES
+from tests import make
 from tests.web.applications.case_fixture import decide, in_batch, traces
 
 OFFERED = {(move.source, move.action, move.by) for move in MOVES if MatterKind.NEW in move.matters}
@@ -20,7 +21,7 @@ def test_a_move_outside_the_table_is_refused_on_the_case_page(firm, session, sta
     application = firm.case(state)
     before = traces(session)
     for action, role in forbidden(state):
-        answer = decide(firm.browser(role), application, action, "原因")
+        answer = decide(firm.browser(role), application, action, make.REASON)
         assert answer.status_code in (403, 404, 409, 422), (action, role)
     assert firm.state(application) is state
     assert traces(session) == before
@@ -34,7 +35,7 @@ def test_a_move_outside_the_table_is_refused_in_a_batch(firm, session, state):
         if action is Action.SUBMIT:
             answer = firm.browser(role).post("/applications/new/submit", data={"rowid": application.id})
         else:
-            answer = in_batch(firm.browser(role), [application], action, "原因")
+            answer = in_batch(firm.browser(role), [application], action, make.REASON)
         assert answer.status_code in (403, 404, 422), (action, role)
     assert firm.state(application) is state
     assert traces(session) == before
@@ -43,8 +44,8 @@ def test_a_move_outside_the_table_is_refused_in_a_batch(firm, session, state):
 @pytest.mark.parametrize("move", [move for move in MOVES if move.stage], ids=lambda move: move.action.name)
 def test_a_move_of_the_table_is_possible_singly_and_in_a_batch(firm, move):
     alone, among = firm.case(move.source), firm.case(move.source)
-    assert decide(firm.browser(move.by), alone, move.action, "原因").status_code == 302
-    assert in_batch(firm.browser(move.by), [among], move.action, "原因").status_code == 302
+    assert decide(firm.browser(move.by), alone, move.action, make.REASON).status_code == 302
+    assert in_batch(firm.browser(move.by), [among], move.action, make.REASON).status_code == 302
     assert {firm.state(alone), firm.state(among)} == {move.target}
 
 

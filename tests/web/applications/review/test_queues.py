@@ -1,21 +1,26 @@
 """Queues of officers and the list of closed cases."""
 
+import json
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import select
 
 from app.core.clock import Calendar, now, office_day
-from app.core.vocabulary import Action, Category, Role, Stage, State
-from app.models import Step
+from app.core.vocabulary import Action, Category, ReasonStep, Role, Stage, State
+from app.models import Step, StockReason
 from app.web.applications.review.labels import moves_of
+from tests import make
+from tests.query_counter import sorted_apart, tables_read_whole
 from tests.web.applications.case_fixture import counted, in_batch
 
 
-def test_a_queue_opens_with_what_waits_the_oldest_first(firm, acceptance):
-    late = firm.case(submitted_at=now() - timedelta(days=1))
-    early = firm.case(submitted_at=now() - timedelta(days=5))
+def test_a_queue_opens_with_what_is_due_first(firm, acceptance):
+    today = office_day(now())
+    late = firm.case(due_on=today + timedelta(days=5), submitted_at=now() - timedelta(days=5))
+    early = firm.case(due_on=today + timedelta(days=1), submitted_at=now() - timedelta(days=1))
     done = firm.case(State.AWAITING_REVIEW)
     page = acceptance.get("/acceptance/").text
     assert page.index(early.number) < page.index(late.number)
@@ -26,11 +31,16 @@ def test_a_queue_opens_with_what_waits_the_oldest_first(firm, acceptance):
 
 @pytest.mark.parametrize(
     ("days", "tone", "word"),
-    [(3, "", ""), (2, "soon", "2 working days left"), (0, "soon", "due today"), (-1, "over", "1 days overdue")],
+    [(3, "", ""), (2, "soon", "2 working days left"), (0, "soon", "due today"), (-1, "over", "1 working days overdue")],
 )
 def test_a_limit_is_marked_in_words_when_it_is_near_or_past(firm, acceptance, days, tone, word):
     today = office_day(now())
-    firm.case(due_on=Calendar().add_working_days(today, days) if days > 0 else today + timedelta(days=days))
+    due_on = today + timedelta(days=days)
+    if days > 0:
+        due_on = Calendar().add_working_days(today, days)
+    while days < 0 and Calendar().working_days_between(due_on, today) < 1:  # counted in working days
+        due_on -= timedelta(days=1)
+    firm.case(due_on=due_on)
     page = acceptance.get("/acceptance/").text
     assert ('class="due' in page) == bool(tone)
     if tone:
@@ -50,9 +60,9 @@ def test_a_batch_refusal_needs_its_reason_and_gives_it_to_each(firm, acceptance,
     cases = [firm.case(), firm.case()]
     in_batch(acceptance, cases, Action.DECLINE)
     assert {firm.state(case) for case in cases} == {State.AWAITING_ACCEPTANCE}
-    in_batch(acceptance, cases, Action.DECLINE, "申请事项不属于本机关职权范围")
+    in_batch(acceptance, cases, Action.DECLINE, make.REASON)
     assert {firm.state(case) for case in cases} == {State.NOT_ACCEPTED}
-    assert set(session.scalars(select(Step.reason))) == {"申请事项不属于本机关职权范围"}
+    assert set(session.scalars(select(Step.reason))) == {make.REASON}
 
 
 def test_a_batch_leaves_and_names_whoever_does_not_meet_the_conditions(firm, acceptance):
@@ -93,3 +103,61 @@ def test_closed_cases_are_found_by_name_number_result_and_day(firm):
         assert approved.number in page, query
         assert refused.number not in page, query
     assert approved.number not in viewer.get("/closed/?closed_at_from=2999-01-01").text
+
+
+@pytest.mark.parametrize("path", ["/acceptance/", "/review/", "/approval/", "/acceptance/?state=returned", "/due/"])
+def test_a_queue_is_read_in_its_order_by_an_index(firm, session, built, path):
+    role = {"/review/": Role.REVIEWER, "/approval/": Role.APPROVER}.get(path, Role.ACCEPTANCE_OFFICER)
+    browser = firm.browser(role)
+    for state in (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW, State.AWAITING_APPROVAL, State.RETURNED):
+        firm.case(state, due_on=make.TODAY)
+    browser.get(path)
+    with counted(built) as seen:
+        browser.get(path)
+    listed = [statement for statement in seen if "ORDER BY application.due_on" in statement]
+    assert len(listed) == 1
+    assert "application" not in tables_read_whole(session, listed[0])
+    if path != "/due/":  # of one state: no sorting either
+        assert not sorted_apart(session, listed[0])
+
+
+def test_a_case_past_the_limit_for_acceptance_is_marked_and_can_only_be_accepted(firm, acceptance):
+    late = firm.case(due_on=office_day(now()) - timedelta(days=1))
+    assert "Accepted by lapse of time" in acceptance.get("/acceptance/").text
+    for action in (Action.DECLINE, Action.RETURN):
+        assert "counts as accepted" in in_batch(acceptance, [late], action, make.REASON).text
+    assert firm.state(late) is State.AWAITING_ACCEPTANCE
+    in_batch(acceptance, [late], Action.ACCEPT)
+    assert firm.state(late) is State.AWAITING_REVIEW
+
+
+def test_corrections_that_are_overdue_are_filtered_and_closed_together(firm, acceptance, clerk):
+    today = office_day(now())
+    over, awaited = (firm.case(State.RETURNED, due_on=today + timedelta(days=days)) for days in (-1, 3))
+    page = acceptance.get("/acceptance/?state=returned").text
+    assert page.index(over.number) < page.index(awaited.number)
+    page = acceptance.get("/acceptance/?state=returned&correction=overdue").text
+    assert (over.number in page, awaited.number in page, "/acceptance/batch/lapse" in page) == (True, False, True)
+    assert "Corrections overdue" in acceptance.get("/work/").text
+    assert clerk.post("/acceptance/batch/lapse", data={"rowid": over.id}).status_code in (302, 403)
+    assert firm.state(over) is State.RETURNED
+    answer = acceptance.post("/acceptance/batch/lapse", data={"rowid": [over.id, awaited.id]})
+    assert "is awaited until" in answer.text
+    assert (firm.state(over), firm.state(awaited)) == (State.ABANDONED, State.RETURNED)
+    assert "Corrections overdue" not in acceptance.get("/work/").text
+
+
+def test_the_reasons_offered_in_a_batch_are_those_of_the_matter_asked_for(firm, acceptance, session):
+    firm.case()
+    own = StockReason(matter="new", step=ReasonStep.DECLINE, text="新申请的【事实】", clause="令17号")
+    other = StockReason(matter="renewal", step=ReasonStep.DECLINE, text="延期的【事实】", clause="令17号")
+    session.add_all([own, other])
+    session.commit()
+    offered = {query: acceptance.get(f"/acceptance/{query}").text for query in ("", "?matter=new")}
+    session.delete(own), session.delete(other)
+    session.commit()
+    for query, page in offered.items():
+        reasons = [reason for found in re.findall(r'data-reasons="([^"]*)"', page) for reason in json.loads(unescape(found))]
+        assert any("所申报的【事项】不属于本机关职权范围" in reason for reason in reasons)
+        assert ("新申请的【事实】（令17号）。" in reasons) == (query != "")
+        assert "延期的【事实】（令17号）。" not in reasons
