@@ -19,6 +19,7 @@ from app.web.admin.messages import MessageScreen
 from app.web.admin.required_papers import PaperRuleScreen
 from app.web.admin.roles import AppointmentScreen, AwaitingScreen
 from app.web.admin.settings import ParameterView
+from app.web.admin.stock_reasons import StockReasonScreen
 from app.web.applications.review.office_release import OfficeReleaseScreen
 from app.web.auth import second_factor_certificate
 from app.web.auth.business_licence import LicenceView
@@ -62,6 +63,7 @@ def register_views(appbuilder: Any) -> None:
     add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
     add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
+    add(StockReasonScreen, "StockReasons", label=_("Stock reasons"), icon="edit", **system)
     add(legacy_import.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     appbuilder.add_view_no_menu(SimulatorView)

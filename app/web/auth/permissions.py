@@ -108,6 +108,8 @@ PERMISSIONS: Declaration = {
     "Parameter": to((*ADMIN, *SECURITY), "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
+    "StockReasons": to(ADMIN, MENU),
+    "StockReason": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # the old system's records
     "LegacyImports": to(ADMIN, MENU),
     "Legacy": to(ADMIN, "can_home", "can_template", "can_hand_in", "can_course", "can_step", "can_report", "can_passwords"),
