@@ -128,7 +128,7 @@ def test_a_swap_is_refused_at_every_state(town):
     town.enterprise.press("/applications/new/", "/applications/new/submit", rowid=[case])
     assert state_of(town, case) is State.AWAITING_ACCEPTANCE
     swap_is_refused(town, person, "exam", "application")
-    decided(town, "acceptance", case, Action.RETURN, reason="身份证扫描件不清晰")
+    decided(town, "acceptance", case, Action.RETURN, reason="身份证扫描件正面不清晰，无法核对")
     assert state_of(town, case) is State.RETURNED
     swap_is_refused(town, person, "exam", "application")
     town.enterprise.press("/applications/new/", f"/applications/new/submit?only={case}")
