@@ -4,12 +4,12 @@ A job is written in the transaction that causes it and runs once per key. ``app.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.vocabulary import JobState, MessageState
@@ -17,7 +17,9 @@ from app.db.session import insert_into
 from app.models import Job, Message, Worker
 
 LEASE = timedelta(minutes=2)  # longer than a handler may run without calling JobRun.progress
-MAX_ATTEMPTS = 8
+MAX_ATTEMPTS = 8  # without progress: an attempt that got further than all before it counts as the first
+MAX_RETRY_SECONDS = 300  # between two attempts
+WORKER_LOST = "worker lost"  # the fault of a job whose worker was killed, or hung until its lease ran out
 RETENTION = timedelta(days=30)  # of finished jobs
 WORKER_TIMEOUT = timedelta(seconds=60)  # without a heartbeat for so long, a worker counts as missing
 
@@ -40,7 +42,8 @@ class JobLease:
     kind: str
     payload: Mapping[str, Any]
     token: str
-    attempts: int
+    attempts: int  # since the job last made progress, this one included
+    fault: str = ""  # of the attempt before
 
 
 class LeaseLost(Exception):
@@ -69,7 +72,8 @@ def enqueue_all(session: Session, requests: Sequence[JobRequest], *, at: datetim
 
 def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id: int | None = None) -> JobLease | None:
     """Lease one due job of these kinds: ``job_id``, or the oldest. Of concurrent callers, one gets it."""
-    is_due = (_is_due(at), Job.attempts < MAX_ATTEMPTS, Job.kind.in_(kinds), *([] if job_id is None else [Job.id == job_id]))
+    only = [] if job_id is None else [Job.id == job_id]
+    is_due = (Job.state == JobState.READY, Job.due_at <= at, Job.kind.in_(kinds), *only)
     oldest = select(Job.id).where(*is_due).order_by(Job.due_at, Job.id).limit(1).with_for_update(skip_locked=True)
     token = secrets.token_hex(16)
     row = session.execute(
@@ -77,20 +81,48 @@ def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id
         # Not IN: PostgreSQL may run a locking subquery again for each row. The condition is repeated on the locked row.
         .where(Job.id == oldest.scalar_subquery(), *is_due)
         .values(state=JobState.RUNNING, token=token, lease_until=at + LEASE, attempts=Job.attempts + 1)
-        .returning(Job.id, Job.kind, Job.payload, Job.token, Job.attempts)
+        .returning(Job.id, Job.kind, Job.payload, Job.token, Job.attempts, Job.fault)
         .execution_options(synchronize_session=False)
     ).first()
     return None if row is None else JobLease(*row)
 
 
-def fail_lost(session: Session, *, at: datetime) -> None:
-    """Mark as dead the jobs whose last attempt lost its worker. The caller commits."""
-    session.execute(
-        update(Job)
-        .where(_is_due(at), Job.attempts >= MAX_ATTEMPTS)
-        .values(state=JobState.DEAD, finished_at=at, lease_until=None, token=None, fault="worker lost")
-        .execution_options(synchronize_session=False)
-    )
+def release_lost(session: Session, *, at: datetime, chance: Callable[[], float]) -> None:
+    """Queue again the jobs whose worker was lost, or give them up after the last attempt. The caller commits.
+
+    The first such attempt is followed at once. Later ones wait: if one job kills the worker, those that ran beside it
+    should not start together with it each time.
+    """
+    is_lost = (Job.state == JobState.RUNNING, Job.lease_until <= at)
+    lost = select(Job.id, Job.attempts).where(*is_lost).with_for_update(skip_locked=True)
+    for job_id, attempts in session.execute(lost).all():
+        wait = retry_wait(attempts, chance()) if attempts > 1 else timedelta()
+        values = after_attempt(attempts, at, wait) | {"fault": WORKER_LOST}
+        session.execute(update(Job).where(Job.id == job_id).values(values).execution_options(synchronize_session=False))
+
+
+def retry_wait(attempts: int, chance: float) -> timedelta:
+    """Exponential backoff, half of it random, so that many failed jobs do not retry at the same moment."""
+    return timedelta(seconds=min(2**attempts, MAX_RETRY_SECONDS) * (1 + chance) / 2)
+
+
+def after_attempt(attempts: int, at: datetime, wait: timedelta) -> dict[str, Any]:
+    """What is stored when an attempt did not finish the job: dead after the last one, else to be tried again."""
+    free = {"lease_until": None, "token": None}
+    if attempts >= MAX_ATTEMPTS:
+        return {"state": JobState.DEAD, "finished_at": at, **free}
+    return {"state": JobState.READY, "due_at": at + wait, **free}
+
+
+def progress_values(done: int, total: int | None) -> dict[str, Any]:
+    """What is stored of progress: an attempt that gets further than all before it counts as the first."""
+    further = Job.furthest < done
+    return {
+        "done": done,
+        "total": total,
+        "furthest": case((further, done), else_=Job.furthest),
+        "attempts": case((further, 1), else_=Job.attempts),
+    }
 
 
 def due_jobs(session: Session, *, at: datetime, most: int) -> list[int]:

@@ -23,13 +23,14 @@ from app.db.audit import checkpoints
 from app.db.session import read_only
 from app.files.storage import Store
 from app.models import Job, Worker
-from app.outbox.jobs import RETENTION
+from app.outbox.jobs import MAX_ATTEMPTS, RETENTION, WORKER_LOST
 from app.outbox.sms import deliver
 from app.worker.runner import Handler, JobRun, log
 from app.worker.schedule import last_night_start
 
 MIN_ORPHAN_AGE = timedelta(hours=24)  # a younger object may belong to a transaction that is not committed yet
 RENDER_BATCH = 20  # certificates rendered between two calls of progress, stored together
+SUSPECT_AFTER = 4  # workers lost in a row, all at the same certificate
 MESSAGE_BATCH = 10  # messages between two calls of progress; at most 10 s each, so well within LEASE
 PLAUSIBLE_ORPHANS = 100  # more than so many are removed only if as many objects have a row
 
@@ -59,14 +60,17 @@ def nightly_checks(run: JobRun) -> None:
 
 
 def render_certificates(run: JobRun) -> None:
-    """Render the certificates of a batch. A certificate that cannot be rendered is marked and does not stop the others."""
+    """Render the certificates of a batch. A certificate that cannot be rendered is marked and does not stop the others.
+
+    After a lost worker they are rendered one by one, so that the one which kills it stands first and is set aside.
+    """
     context, wanted, office = run.context, run.payload["versions"], run.office()
-    with read_only(), context.sessions() as session:
-        left = render_jobs.undrawn_ids(session, wanted)
+    lost = run.lease.attempts - 1 if run.lease.fault == WORKER_LOST else 0
+    left, batch = _left_to_render(run, wanted, lost), 1 if lost else RENDER_BATCH
     done, errors = len(wanted) - len(left), list[Exception]()
-    for start in range(0, len(left), RENDER_BATCH):
+    for start in range(0, len(left), batch):
         with read_only(), context.sessions() as session:
-            some = left[start : start + RENDER_BATCH]
+            some = left[start : start + batch]
             drawn = render_jobs.render_versions(session, context.store, some, office, context.seal, at=context.now())
         with context.sessions.begin() as session:
             render_jobs.record_results(session, drawn)
@@ -74,6 +78,19 @@ def render_certificates(run: JobRun) -> None:
         run.progress(done, len(wanted))
     if errors:
         raise errors[0]  # our fault, not the certificate's: the retry renders only what is missing
+
+
+def _left_to_render(run: JobRun, wanted: list[int], lost: int) -> list[int]:
+    """What this attempt renders; ``lost``: how many attempts before it lost their worker and rendered nothing.
+
+    Before the last attempt all that is left is marked, so that what it loses can be asked for again.
+    """
+    with run.context.sessions.begin() as session:
+        left = render_jobs.undrawn_ids(session, wanted, set_aside=len(wanted) == 1)
+        if lost >= SUSPECT_AFTER and left:
+            aside = left if lost + 1 == MAX_ATTEMPTS else left[:1]
+            render_jobs.set_aside(session, aside, at=run.context.now(), alone=len(wanted) == 1)
+        return left[1:] if lost >= SUSPECT_AFTER and len(wanted) > 1 else left
 
 
 def render_unsealed(run: JobRun) -> None:

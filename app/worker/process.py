@@ -149,8 +149,10 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
         return super().loop(health_check_ts)
 
     def poll(self) -> None:
-        """Enqueue recurring jobs, send the heartbeat, announce due jobs to the threads."""
+        """Enqueue recurring jobs, send the heartbeat, announce due jobs to the threads; end if a thread hangs."""
         at = self.context.now()
+        if runner.hung(self.context):
+            self.end_process()
         with read_only(), self.context.sessions() as session:
             scheduled = schedule.due_schedules(session, at=at)
         if scheduled or time.monotonic() >= self._next_heartbeat:
@@ -166,6 +168,11 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
                 waiting = jobs.due_jobs(session, at=at, most=free)
             for job_id in waiting:
                 self.announce(job_id)
+
+    def end_process(self) -> None:
+        """End at once, as a kill would: a thread that hangs cannot be stopped. Whoever started the worker starts it again."""
+        _log.error("a job hangs: this worker ends, and the job is given to another")
+        os._exit(1)
 
 
 class ChildProcess:

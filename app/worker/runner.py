@@ -5,11 +5,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.accounts.access import Actor
@@ -22,10 +22,8 @@ from app.db import audit
 from app.db.session import read_only
 from app.files.storage import Store
 from app.models import Job
-from app.outbox.jobs import LEASE, MAX_ATTEMPTS, JobLease, LeaseLost, claim, fail_lost
+from app.outbox.jobs import LEASE, JobLease, LeaseLost, after_attempt, claim, progress_values, release_lost, retry_wait
 from app.outbox.sms import Gateway
-
-MAX_RETRY_SECONDS = 300  # between two attempts
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +44,7 @@ class JobContext:
     ukeys: Path = Path()  # trusted authorities of sign-in certificates, and their revocation lists
     revocation_lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # downloads, by name
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
+    leases: dict[str, datetime] = field(default_factory=dict)  # of the jobs that run in this process: token, end
 
     @property
     def sessions(self) -> sessionmaker[Session]:
@@ -74,8 +73,9 @@ class JobRun:
         Raises ``LeaseLost`` if another worker has the job; a handler must let it pass and do nothing more.
         """
         until = self.context.now() + LEASE
-        if not _write(self.context, self.lease, {"lease_until": until, "done": done, "total": total}):
+        if not _write(self.context, self.lease, {"lease_until": until, **progress_values(done, total)}):
             raise LeaseLost(self.lease.id)
+        self.context.leases[self.lease.token] = until
 
     def report(self, result: Mapping[str, int]) -> None:
         """Store the counts shown in the list of jobs. Raises as ``progress`` does."""
@@ -89,7 +89,7 @@ Handler = Callable[[JobRun], None]
 def retry(session: Session, job_id: int, actor: Actor, *, at: datetime, address: str = "") -> None:
     """Give a dead job all its attempts again. The caller commits. ``NotFound`` unless the job exists and is dead."""
     actor.demand(Role.ADMIN)
-    fresh = {"state": JobState.READY, "attempts": 0, "due_at": at, "finished_at": None, "fault": ""}
+    fresh = {"state": JobState.READY, "attempts": 0, "furthest": 0, "due_at": at, "finished_at": None, "fault": ""}
     here = (Job.id == job_id, Job.state == JobState.DEAD)
     revived = update(Job).where(*here).values(**fresh).returning(Job.id).execution_options(synchronize_session=False)
     if session.execute(revived).first() is None:
@@ -118,12 +118,13 @@ def run_one(context: JobContext, handlers: Mapping[str, Handler], job_id: int) -
 def _claim(context: JobContext, handlers: Mapping[str, Handler], job_id: int | None) -> JobLease | None:
     with context.sessions.begin() as session:
         at = context.now()
-        fail_lost(session, at=at)
+        release_lost(session, at=at, chance=context.chance)
         return claim(session, handlers, at=at, job_id=job_id)
 
 
 def _run(context: JobContext, handler: Handler, lease: JobLease) -> JobState | None:
     """Call the handler outside any transaction, then store the outcome."""
+    context.leases[lease.token] = context.now() + LEASE
     try:
         handler(JobRun(lease, context))
     except LeaseLost:
@@ -132,19 +133,23 @@ def _run(context: JobContext, handler: Handler, lease: JobLease) -> JobState | N
     except Exception as error:  # whatever a handler raises, the other jobs must still run
         log.exception("job %s (%s), attempt %s", lease.id, lease.kind, lease.attempts)
         return _failed(context, lease, f"{type(error).__name__}: {error}".splitlines()[0][:200])
+    finally:
+        del context.leases[lease.token]
     done = {"state": JobState.DONE, "finished_at": context.now(), "lease_until": None, "token": None, "fault": ""}
     return JobState.DONE if _write(context, lease, done) else None
 
 
 def _failed(context: JobContext, lease: JobLease, fault: str) -> JobState | None:
-    """Exponential backoff, half of it random, so that many failed jobs do not retry at the same moment."""
-    at, free = context.now(), {"lease_until": None, "token": None, "fault": fault}
-    if lease.attempts >= MAX_ATTEMPTS:
-        state, values = JobState.DEAD, {"finished_at": at}
-    else:
-        longest = min(2**lease.attempts, MAX_RETRY_SECONDS)
-        state, values = JobState.READY, {"due_at": at + timedelta(seconds=longest * (1 + context.chance()) / 2)}
-    return state if _write(context, lease, {"state": state, **values, **free}) else None
+    """Queue the job again, or give it up; None if the lease was lost."""
+    with read_only(), context.sessions() as session:  # progress has changed it since the lease
+        attempts = session.scalar(select(Job.attempts).where(Job.id == lease.id, Job.token == lease.token)) or lease.attempts
+    values = after_attempt(attempts, context.now(), retry_wait(attempts, context.chance()))
+    return values["state"] if _write(context, lease, values | {"fault": fault}) else None
+
+
+def hung(context: JobContext) -> bool:
+    """Whether a job of this process has run on for as long again since its lease ended: its thread will not come back."""
+    return any(until + LEASE < context.now() for until in list(context.leases.values()))
 
 
 def _write(context: JobContext, lease: JobLease, values: Mapping[str, object]) -> bool:

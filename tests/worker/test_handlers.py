@@ -34,7 +34,7 @@ from app.db.audit import checkpoints
 from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.outbox import jobs
-from app.outbox.jobs import LEASE, MAX_ATTEMPTS, RETENTION, LeaseLost, claim, due_jobs, enqueue, fail_lost
+from app.outbox.jobs import LEASE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, LeaseLost, claim, due_jobs, enqueue, release_lost
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import OutgoingMessage
 from app.worker import handlers, runner, schedule
@@ -268,14 +268,93 @@ def test_a_job_whose_worker_was_killed_runs_again_after_its_lease(add_job, conte
     assert stored_job().attempts == 2
 
 
+def lose_worker(context, clock, handler, kind: str = "test") -> None:
+    """Run a job whose handler is killed, and wait until it is due again."""
+    with pytest.raises(Killed):
+        run_due(context, {kind: handler}, most=1)
+    clock.at += LEASE
+    with context.sessions.begin() as session:
+        release_lost(session, at=clock.at, chance=context.chance)
+        clock.at = max(clock.at, session.scalars(select(func.min(models.Job.due_at))).one())
+
+
 def test_a_job_that_kills_every_worker_is_dead(add_job, context, stored_job, clock):
     add_job()
     for _attempt in range(MAX_ATTEMPTS):
-        with pytest.raises(Killed):
-            run_due(context, {"test": die}, most=1)
-        clock.at += LEASE
+        lose_worker(context, clock, die)
     assert run_due(context, {"test": die}, most=1) == []
-    assert (stored_job().state, stored_job().fault) == (JobState.DEAD, "worker lost")
+    assert (stored_job().state, stored_job().fault) == (JobState.DEAD, WORKER_LOST)
+
+
+def test_after_the_second_lost_worker_in_a_row_a_job_waits(add_job, context, stored_job, clock):
+    add_job()
+    lose_worker(context, clock, die)
+    assert (stored_job().fault, stored_job().due_at) == (WORKER_LOST, clock.at)
+    before = clock.at + LEASE
+    lose_worker(context, clock, die)
+    assert (stored_job().due_at - before).total_seconds() == 4
+
+
+def further(done: int):
+    """A handler that does one more of a thousand than ``done``, and is killed."""
+
+    def handler(run) -> None:
+        run.progress(done + 1, 1000)
+        raise Killed
+
+    return handler
+
+
+def test_kills_between_which_a_job_gets_further_use_up_no_attempt(add_job, context, stored_job, clock):
+    add_job()
+    for done in range(3 * MAX_ATTEMPTS):
+        lose_worker(context, clock, further(done))
+    assert run_due(context, {"test": succeed}, most=1) == [JobState.DONE]
+
+
+def test_doing_the_same_part_again_is_no_progress(add_job, context, stored_job, clock):
+    add_job()
+    for _attempt in range(MAX_ATTEMPTS):
+        lose_worker(context, clock, further(7))
+    assert (stored_job().state, stored_job().attempts, stored_job().furthest) == (JobState.DEAD, MAX_ATTEMPTS, 8)
+
+
+def test_a_handler_that_fails_is_given_up_at_last_although_it_made_progress_once(add_job, context, stored_job, clock):
+    def stuck(run) -> None:
+        run.progress(3, 5)
+        raise ValueError("no good")
+
+    add_job()
+    states = []
+    while not states or states[-1] is JobState.READY:
+        states += run_due(context, {"test": stuck}, most=1)
+        clock.at = stored_job().due_at
+    assert states == [JobState.READY] * (MAX_ATTEMPTS - 1) + [JobState.DEAD]
+
+
+def test_a_job_that_outruns_its_lease_twice_is_taken_for_hung(add_job, context, clock):
+    seen = []
+
+    def slow(run) -> None:
+        for passed in (LEASE, LEASE, timedelta(seconds=1)):
+            clock.at += passed
+            seen.append(runner.hung(context))
+
+    add_job()
+    run_due(context, {"test": slow}, most=1)
+    assert seen == [False, False, True]
+    assert not runner.hung(context)
+
+
+def test_progress_shows_that_a_job_does_not_hang(add_job, context, clock):
+    def long(run) -> None:
+        for n in range(5):
+            clock.at += LEASE
+            run.progress(n + 1)
+            assert not runner.hung(context)
+
+    add_job()
+    assert run_due(context, {"test": long}, most=1) == [JobState.DONE]
 
 
 def test_a_long_job_that_reports_progress_keeps_its_lease(add_job, context, stored_job, clock):
@@ -307,6 +386,7 @@ def test_a_result_that_comes_after_the_lease_was_lost_is_not_written(add_job, co
     def late(run) -> None:
         clock.at += LEASE
         with context.sessions.begin() as other:
+            release_lost(other, at=clock.at, chance=context.chance)
             assert claim(other, {"test": 1}, at=clock.at) is not None
 
     add_job()
@@ -657,7 +737,7 @@ def test_a_missing_worker_is_a_warning_and_the_system_stays_ready(client, add_jo
     assert (answer.status_code, answer.json) == (200, {"status": "ok", "missing": [], "warnings": ["worker"]})
 
 
-def test_fail_lost_leaves_due_jobs_alone(session, add_job):
+def test_releasing_lost_jobs_leaves_due_jobs_alone(session, add_job):
     job_id = add_job()
-    fail_lost(session, at=make.NOON)
+    release_lost(session, at=make.NOON, chance=lambda: 1.0)
     assert due_jobs(session, at=make.NOON, most=9) == [job_id]

@@ -20,7 +20,7 @@ from app.core.errors import AppError, NotFound
 from app.core.office import Office
 from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
-from app.outbox.jobs import JobRequest, enqueue_all
+from app.outbox.jobs import WORKER_LOST, JobRequest, enqueue_all
 
 KIND = "papers"
 PORTION = 100  # certificates in one job: some seconds of work, so that every worker thread gets one
@@ -109,10 +109,22 @@ def record_results(session: Session, drawn: RenderResults) -> None:
         session.connection().execute(update(CertificateVersion.__table__).where(*undrawn), faults)
 
 
-def undrawn_ids(session: Session, version_ids: Sequence[int]) -> list[int]:
-    """Those of the versions that are still to be drawn."""
+def undrawn_ids(session: Session, version_ids: Sequence[int], *, set_aside: bool = True) -> list[int]:
+    """Those of the versions that are still to be drawn, with or without those that were set aside."""
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
-    return list(session.scalars(select(CertificateVersion.id).where(*never).order_by(CertificateVersion.id)))
+    untouched = () if set_aside else (CertificateVersion.fault != WORKER_LOST,)
+    return list(session.scalars(select(CertificateVersion.id).where(*never, *untouched).order_by(CertificateVersion.id)))
+
+
+def set_aside(session: Session, version_ids: Sequence[int], *, at: datetime, alone: bool) -> None:
+    """Mark versions at which workers were lost. The caller commits.
+
+    Each gets a job of its own, which stops no other, unless it is ``alone`` in its job already.
+    """
+    undrawn = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
+    session.execute(update(CertificateVersion).where(*undrawn).values(fault=WORKER_LOST))
+    for version_id in () if alone else version_ids:
+        enqueue_versions(session, [version_id], at=at, occasion="alone")
 
 
 def waiting_for_seal(session: Session, *, most: int = MOST_AGAIN) -> list[int]:
@@ -172,9 +184,13 @@ def failed_papers(session: Session, actor: Actor, batch: int = 0, *, most: int =
 def try_again(session: Session, actor: Actor, *, at: datetime, batch: int = 0) -> int:
     """Queue what could not be drawn once more; returns how many. The caller commits."""
     actor.demand(*CASE_OFFICERS)
-    tried = [paper.version_id for paper in failed_papers(session, actor, batch, most=MOST_AGAIN)]
+    failures = failed_papers(session, actor, batch, most=MOST_AGAIN)
+    aside = [paper.version_id for paper in failures if paper.fault == WORKER_LOST]
+    tried = [paper.version_id for paper in failures if paper.fault != WORKER_LOST]
+    for version_id in aside:  # apart, as they may again stop what is in the same job
+        enqueue_versions(session, [version_id], at=at, occasion=f"{at:%Y%m%d%H%M%S}")
     enqueue_versions(session, sorted(tried), at=at, occasion=f"{at:%Y%m%d%H%M%S}")
-    return len(tried)
+    return len(failures)
 
 
 def _mine(asked: Any, actor: Actor, batch: int) -> Any:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.identifiers import mask_mobile
@@ -135,11 +135,12 @@ class Job(Model):
         UtcDateTime, comment="until then only the holder of the token may write to it"
     )
     token: Mapped[str | None] = mapped_column(String(32))
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0, comment="since the job last made progress")
     fault: Mapped[str] = mapped_column(String(200), default="", comment="why the last attempt failed")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     done: Mapped[int] = mapped_column(default=0)
+    furthest: Mapped[int] = mapped_column(default=0, server_default=text("0"), comment="the most that was ever done")
     total: Mapped[int | None]
     result: Mapped[dict[str, int] | None] = mapped_column(JSON, comment="counts; see worker.handlers.RESULT_LABELS")
 

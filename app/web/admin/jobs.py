@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from app.core.vocabulary import JobState
 from app.db.session import db
 from app.models import Job
+from app.outbox.jobs import WORKER_LOST
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW
@@ -47,6 +48,8 @@ class JobScreen(ModelScreen):
             return "、".join(f"{handlers.RESULT_LABELS.get(word, word)} {n}" for word, n in (item.result or {}).items() if n)
         if column == "key":  # without the technical name of the kind, which the line above says
             return item.key.removeprefix(f"{item.kind}:").lstrip(":") or "—"
+        if column == "fault" and item.fault == WORKER_LOST:
+            return str(gettext("The process was lost or hung during the last attempt"))
         if column == "kind":
             word = handlers.KIND_LABELS.get(item.kind, item.kind)
             return gettext("%(job)s (%(n)s in all)", job=word, n=item.total) if item.total else word

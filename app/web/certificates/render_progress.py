@@ -19,6 +19,7 @@ from app.core.errors import AppError
 from app.db.session import db
 from app.models import CertificateVersion
 from app.outbox import jobs
+from app.outbox.jobs import WORKER_LOST
 from app.web import request_context
 from app.web.base import safe_next
 from app.web.base.datamodel import as_id
@@ -35,6 +36,7 @@ FAULTS: Mapping[str, object] = {
     "missing-photo": _("There is no photo. It must be handed in with an application for replacement."),
     "unreadable-photo": _("The photo is damaged. It must be handed in anew with an application for replacement."),
     "file-missing": _("The photo is missing from the store. Have it restored from the backup, then try again."),
+    WORKER_LOST: _("Each attempt broke off at this file. The administrator finds it among the background jobs."),
     "seal-away": _("The seal service did not answer. The file is made by itself within the hour after it does."),
 }
 OTHER_FAULT = _("The system could not write the file (%(fault)s). It is tried again by itself for some minutes.")

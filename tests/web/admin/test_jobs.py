@@ -37,7 +37,7 @@ def dead(session, stored_job) -> int:
 def test_the_page_shows_dead_jobs_with_their_error_and_retries_by_post_only(admin, dead, stored_job):
     page = admin.get("/jobs/list/?state=dead").text
     assert f"/jobs/again/{dead}" in page
-    assert "worker lost" in page
+    assert "lost or hung" in page or "异常退出或停止响应" in page
     assert admin.get(f"/jobs/again/{dead}").status_code == 405
     assert admin.post(f"/jobs/again/{dead}").status_code == 302
     assert (stored_job().state, stored_job().attempts) == (JobState.READY, 0)
