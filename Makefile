@@ -19,14 +19,14 @@ help: ## List these targets
 
 # Telephones and keys on the screen for the demonstration; production refuses them.
 run: export ANGUAN_SIMULATORS := $(or $(ANGUAN_SIMULATORS),$(if $(filter production,$(ANGUAN_ENV)),0,1))
-run: $(VENV)/runtime ## Start the demonstration on http://127.0.0.1:8000 (HOST, PORT and DATABASE_URL settable)
+run: $(VENV)/runtime ## Start the demonstration on http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL settable; TODAY=2026-12-20 sets its clock forward)
 	@$(BIN)/anguan init
-	@$(BIN)/anguan demo
+	@$(BIN)/anguan demo $(if $(TODAY),--today $(TODAY))
 	@exec $(BIN)/anguan serve --host $(HOST) --port $(PORT)
 
 demo: $(VENV)/runtime ## Fill the database with demonstration data (again: adds what is missing)
 	@$(BIN)/anguan init
-	@$(BIN)/anguan demo
+	@$(BIN)/anguan demo $(if $(TODAY),--today $(TODAY))
 
 test-quick: lint types ## For every save: what needs no PostgreSQL, browser or process of its own
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q --quick

@@ -31,6 +31,7 @@ from app.web.auth.second_factor_certificate import CertificateSecondView
 from app.web.auth.sms import SECOND, SmsSecondView, SmsView
 from app.web.dashboard import WorkView
 from app.web.demo.licence_phone import PhoneView
+from app.web.demo.office_clock import DemoClockView
 from app.web.demo.sms_phone import OwnCodeView, SimulatorView
 from app.web.public import list_check, registration
 from app.web.public.help import register as register_help
@@ -66,7 +67,8 @@ def register_views(appbuilder: Any) -> None:
     add(StockReasonScreen, "StockReasons", label=_("Stock reasons"), icon="edit", **system)
     add(legacy_import.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
-    appbuilder.add_view_no_menu(SimulatorView)
+    for view in (SimulatorView, DemoClockView):
+        appbuilder.add_view_no_menu(view)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(AuditLogScreen, "Diary", label=_("Audit log"), icon="history", **system)
     register_help(appbuilder)

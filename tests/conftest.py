@@ -149,7 +149,7 @@ def new_postgres(postgres: str) -> Callable[[], str]:
 def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = tmp_path_factory.mktemp(request.param)
     url = f"sqlite:///{home / 'anguan.db'}" if request.param == "sqlite" else request.getfixturevalue("new_postgres")()
-    settings = Settings(home=home, database_url=url, keys=KEYS, office=Office(), simulators=True)
+    settings = Settings(home=home, database_url=url, keys=KEYS, office=Office(demonstration=True), simulators=True)
     settings.blobs.mkdir(mode=0o700)
     write_code_keys(home)
     establish(settings.seals, address=settings.office.public_url, at=make.NOON)

@@ -22,6 +22,7 @@ from app.core.vocabulary import AuditAction, Position, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
 
+DEMO_CLOCK = "demo_days_ahead"  # in the table of parameters, none of ``ADJUSTABLE``; see ``demo_clock``
 EDITORS = (Role.ADMIN, Role.SECURITY_ADMIN)
 
 
@@ -29,7 +30,13 @@ def office_of(session: Session, base: Office) -> Office:
     """``base`` (defaults and environment) with the stored parameters and the calendar. Two small queries."""
     with session.no_autoflush:
         stored = {row.name: row.value for row in session.execute(select(Parameter.name, Parameter.value))}
-        return replace(base, **_valid(stored, base), calendar=calendar_of(session))
+        ahead = days_ahead(stored.get(DEMO_CLOCK), base)
+        return replace(base, **_valid(stored, base), calendar=calendar_of(session), days_ahead=ahead)
+
+
+def days_ahead(stored: str | None, base: Office) -> int:
+    """By how many days the office's clock is set ahead; never in production."""
+    return int(stored) if stored and base.demonstration else 0
 
 
 def past_values(session: Session) -> list[PastParameter]:

@@ -14,7 +14,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from app import create_app
 from app.accounts import role_assignment
-from app.applications.office_settings import office_of
+from app.applications.office_settings import DEMO_CLOCK, office_of
 from app.cli.certificates import licence_state, seal_state
 from app.cli.common import database, revision
 from app.cli.demo_data.people import DEMO_ACCOUNTS
@@ -25,7 +25,7 @@ from app.core.vocabulary import SecondFactor
 from app.db import key_rotation, migrate
 from app.db.session import db
 from app.eligibility.identity_check import differing_identities
-from app.models import Account
+from app.models import Account, Parameter
 from app.worker.providers import Clamd, seal_of
 
 MOST_PAIRS = 200  # records that name somebody else, listed at once
@@ -87,9 +87,23 @@ def _store_faults(settings: Settings) -> Iterator[str]:
             yield f"No account is {', '.join(role.value for role in lacking)}: run 'anguan create-admin'."
         if settings.production and office_of(db.session(), settings.office).second_factor is SecondFactor.OFF:
             yield "Officers sign in with a password alone: set the parameter second_factor to 'operating'."
+        yield from _clock_faults(settings)
         yield from _differing_identities()
         db.session.remove()
         yield from islice(key_rotation.misplaced_secrets(db.engine), 20)
+
+
+def _clock_faults(settings: Settings) -> Iterator[str]:
+    """The demonstration clock: set, or left from a demonstration in a database that serves production."""
+    stored = db.session.scalar(select(Parameter.value).where(Parameter.name == DEMO_CLOCK))
+    if stored and settings.production:
+        yield (
+            f"The demonstration clock was set {stored} days ahead in this database; production ignores it, but records bear "
+            "later days: production needs a database of its own."
+        )
+    elif stored:
+        day = clock.office_day(clock.now() + timedelta(days=int(stored)))
+        yield f"The demonstration clock is set: the office's day is {day} ({stored} days ahead of the true one)."
 
 
 def _differing_identities() -> Iterator[str]:

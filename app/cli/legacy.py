@@ -37,7 +37,8 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
     with language(settings)("zh"):
         office, store = office_of(db.session(), settings.office), Store(settings.blobs, scanner_of(settings))
         db.session.remove()  # SQLite has one writer
-        data, at, which = bytes_of(file), clock.now(), LegacyKind(kind)  # type: ignore[call-arg]
+        clock.set_days_ahead(office.days_ahead)
+        data, at, which = bytes_of(file), clock.office_moment(clock.now()), LegacyKind(kind)  # type: ignore[call-arg]
         context = legacy_import.ImportContext(
             sessionmaker(db.engine, expire_on_commit=False), store, lambda _done, _all: None
         )
@@ -48,8 +49,8 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
         course = _reported(context, course.id)
         if course.phase is LegacyPhase.CHECKED and not dry_run:
             with context.sessions.begin() as session:
-                legacy_import.confirm(session, course.id, course.sha256, BY, at=clock.now())
-            legacy_import.take_over(context, course.id, at=clock.now())
+                legacy_import.confirm(session, course.id, course.sha256, BY, at=at)
+            legacy_import.take_over(context, course.id, at=at)
             _reported(context, course.id)
         if report:
             with context.sessions.begin() as session:

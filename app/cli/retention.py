@@ -22,14 +22,17 @@ def retention(dry_run: bool) -> None:
     """Remove the scans whose retention has ended, as the parameters say; the worker does so each night."""
     settings = settings_in_use()
     unlock(settings)
-    at = clock.now()
     with database(settings) as engine:
         with read_only(), Session(engine) as session:
             office = office_of(session, settings.office)
+            clock.set_days_ahead(office.days_ahead)
+            at = clock.office_moment(clock.now())
             if dry_run:
                 for cause, (count, size) in scan_retention.count_removable(session, clock.office_day(at), office).items():
                     print(f"{count} scans, {size} bytes: {CAUSES[cause]}.")
                 return
         sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})
-        count = handlers.remove_due_scans(sessions, Store(settings.blobs), office, at=at)
+        count = handlers.remove_due_scans(
+            sessions, Store(settings.blobs), office, at=at, before=clock.now() - handlers.MIN_ORPHAN_AGE
+        )
         print(f"{count} scans were removed.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import click
 from sqlalchemy import Engine, inspect, text
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.accounts import identity_binding, role_assignment
+from app.applications import demo_clock
 from app.applications.office_calendar import seed_calendar
 from app.certificates.lookup import index_printed_numbers
 from app.cli.common import alone, revision, settings_in_use
@@ -65,12 +67,26 @@ def fill_regions(session: Session, settings: Settings) -> None:
 
 
 @click.command()
-def demo() -> None:
-    """Fill the database with demonstration data. Safe to repeat; refused in production."""
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="Set the office's day forward to this one first.")
+def demo(today: datetime | None) -> None:
+    """Fill the database with demonstration data. Safe to repeat; refused in production.
+
+    \b
+      anguan demo
+      anguan demo --today 2026-12-20
+    """
     settings = settings_in_use()
     with alone(settings.home), create_app(settings).app_context():
-        fresh = fill(db.session(), settings, clock.now())
+        session, at = db.session(), clock.now()
+        if today is not None:
+            demo_clock.set_day(session, today.date(), by="anguan demo", base=settings.office, at=at)
+            session.commit()
+        ahead = demo_clock.stored_days(session, settings.office)
+        with clock.ahead_by(ahead):
+            fresh = fill(session, settings, clock.office_moment(at))
     print("Demonstration data has been made." if fresh else "Demonstration data is there already.")
+    if ahead:
+        print(f"The office's day is {clock.office_day(at + timedelta(days=ahead))}: its clock is {ahead} days ahead.")
 
 
 @contextmanager

@@ -1,8 +1,15 @@
 """Time as the office counts it: UTC in the database, office days on documents, working days in time limits.
 
 Only views, commands and jobs read the wall clock; all other code takes a moment (``at``) or a day (``on``) as argument.
+
+In a demonstration the office's clock may be set ahead of the true time by whole days (``applications.demo_clock``).
+Documents, limits and nightly work follow it. Sign-in, sessions, tokens, limits of attempts, the queues and the audit log
+do not: they take the true time.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,6 +22,39 @@ OFFICE_ZONE = ZoneInfo("Asia/Shanghai")
 def now() -> datetime:
     """This moment, aware, in UTC."""
     return datetime.now(UTC)
+
+
+_days_ahead: ContextVar[int] = ContextVar("days_ahead", default=0)
+
+
+def days_ahead() -> int:
+    """By how many days the office's clock is ahead in this request, job or command; 0 but in a demonstration."""
+    return _days_ahead.get()
+
+
+def set_days_ahead(days: int) -> None:
+    """For the rest of this request."""
+    _days_ahead.set(days)
+
+
+@contextmanager
+def ahead_by(days: int) -> Iterator[None]:
+    """The office's clock is ahead by so many days inside."""
+    token = _days_ahead.set(days)
+    try:
+        yield
+    finally:
+        _days_ahead.reset(token)
+
+
+def office_moment(at: datetime) -> datetime:
+    """A moment of the true time by the office's clock."""
+    return at + timedelta(days=days_ahead())
+
+
+def true_moment(at: datetime) -> datetime:
+    """A moment by the office's clock in true time, as the queues of jobs and messages count it."""
+    return at - timedelta(days=days_ahead())
 
 
 def office_time(moment: datetime) -> datetime:

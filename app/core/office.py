@@ -110,6 +110,8 @@ class Office:
 
     calendar: Calendar = field(default_factory=Calendar)  # from the database, never from the environment
     pinned: frozenset[str] = frozenset()  # set by the environment; cannot be changed in the system
+    demonstration: bool = False  # not production: the office's clock may be set ahead
+    days_ahead: int = 0  # by so many days it is; from the database, and always 0 in production
 
     def positions_of(self, category: Category) -> Positions:
         """The positions whose holders may be examined and certified in the category."""
@@ -298,4 +300,6 @@ EXPECTED: dict[type, str] = {
 }
 EXPECTED |= {terms: " or ".join(str(term.value) for term in terms) for terms in _TERMS}
 DEFAULT_OFFICE = Office()
-SETTABLE = tuple(entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned"))
+SETTABLE = tuple(
+    entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned", "demonstration", "days_ahead")
+)

@@ -10,7 +10,7 @@ import re
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -213,13 +213,14 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, mid_rotation: 
     keys = Keys.load(keys_file.read_text())
     if keys.index_next and not mid_rotation:
         raise BadSetting("A new key of the index is half-way in. Run 'anguan rekey --index' to its end first.")
+    production = environment.get("ANGUAN_ENV", "demo") == "production"
     database_url = environment.get("DATABASE_URL") or f"sqlite:///{home / 'anguan.db'}"
     return Settings(
         home=home,
         database_url=_with_driver(database_url),
         keys=keys,
-        office=read_office(environment),
-        production=environment.get("ANGUAN_ENV", "demo") == "production",
+        office=replace(read_office(environment), demonstration=not production),
+        production=production,
         https=_truth(environment.get("ANGUAN_HTTPS", "0")),
         trusted_proxies=_whole(environment, "ANGUAN_TRUSTED_PROXIES"),
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),

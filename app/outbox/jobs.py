@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.core.clock import true_moment
 from app.core.vocabulary import JobState, MessageState
 from app.db.session import insert_into
 from app.models import Job, Message, Worker
@@ -64,7 +65,7 @@ def enqueue_all(session: Session, requests: Sequence[JobRequest], *, at: datetim
     """Enqueue many jobs in one statement; returns how many are new."""
     if not requests:
         return 0
-    dates = {"due_at": due_at or at, "created_at": at}
+    dates = {"due_at": true_moment(due_at or at), "created_at": at}
     rows = [{"kind": job.kind, "key": job.key, "payload": dict(job.payload), "total": job.total, **dates} for job in requests]
     new = insert_into(session.get_bind(), Job).values(rows).on_conflict_do_nothing(index_elements=["key"]).returning(Job.id)
     return len(session.execute(new).all())

@@ -21,6 +21,7 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, exists, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.core.clock import true_moment
 from app.core.errors import NotFound
 from app.core.identifiers import mask_mobile
 from app.core.office import Office
@@ -37,7 +38,10 @@ _log = logging.getLogger(__name__)
 
 def queue_messages(session: Session, messages: Sequence[OutgoingMessage], *, at: datetime) -> None:
     """Queue messages in one statement. The caller commits."""
-    rows = [{"mobile": sms.mobile, "text": sms.text, "application_id": sms.application_id, "due_at": at} for sms in messages]
+    due_at = true_moment(at)
+    rows = [
+        {"mobile": sms.mobile, "text": sms.text, "application_id": sms.application_id, "due_at": due_at} for sms in messages
+    ]
     if rows:
         session.execute(insert(Message), rows)
 

@@ -74,7 +74,7 @@ class WorkView(BaseView):
             days_left=lambda day: (day - on).days,
             charts=charts(),
             key_ends=bindings.expires_soon(db.session(), g.user.id, on),
-            notices=dashboard_counts.open_notices(db.session, request_context.now()),
+            notices=dashboard_counts.open_notices(db.session, request_context.office_now()),
             office_day=office_day,
             licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
             own_name=ours.name if ours is not None else "",
@@ -84,7 +84,7 @@ class WorkView(BaseView):
 
 
 def greeting(name: str) -> str:
-    hour = office_time(request_context.now()).hour
+    hour = office_time(request_context.office_now()).hour
     if hour < 12:
         return str(gettext("Good morning, %(name)s", name=name))
     if hour < 18:
@@ -247,7 +247,7 @@ CACHE_TIME = timedelta(minutes=10)
 def _months(actor: Actor) -> dashboard_counts.MonthlySubmissions:
     """Monthly submissions, cached for ten minutes, as the query reads half a year of cases."""
     key = (db.engine, actor.region, actor.roles, actor.enterprise_id)
-    cached, at = _MONTHS_CACHE.get(key), request_context.now()
+    cached, at = _MONTHS_CACHE.get(key), request_context.office_now()
     if cached is None or not at - CACHE_TIME < cached[0] <= at:
         cached = _MONTHS_CACHE[key] = (at, dashboard_counts.by_month(db.session, actor, at))
     return cached[1]

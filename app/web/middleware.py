@@ -20,6 +20,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response
 
+from app.core import clock
 from app.core.clock import office_day, office_time
 from app.core.office import Office
 from app.core.settings import BadSetting, Settings
@@ -81,7 +82,7 @@ def guard(app: Flask, settings: Settings) -> None:
     app.before_request(before_request)
     app.after_request(after_request)
     app.teardown_request(teardown)
-    app.jinja_env.globals.update(office=LocalProxy(_office))
+    app.jinja_env.globals.update(office=LocalProxy(_office), office_today=request_context.today)
     app.jinja_env.filters.update(moment=moment, day=day)
 
 
@@ -115,12 +116,15 @@ def day(on: date | datetime | None) -> str:
 def before_request() -> Response | None:
     g.request_id = uuid4().hex[:16]
     reading.set(True)
+    clock.set_days_ahead(0)  # what an earlier request on this thread left
     if request.endpoint in STATIC:
         return None
     # For the audit log, which is below the web layer and cannot ask for them.
     db.session().info.update(
         actor=request_context.current_actor().name, at=request_context.now(), address=request_context.address()
     )
+    if request_context.settings().office.demonstration and not str(request.endpoint).startswith("ops."):
+        request_context.current_office()  # sets the clock, before anything is read or logged
     g.came_signed_in = "_user_id" in session
     check_body_size()
     # An unknown address is left to Flask: 404, 405.
@@ -142,4 +146,5 @@ def redirect_to_login() -> Response:
 
 
 def teardown(_error: BaseException | None) -> None:
+    clock.set_days_ahead(0)
     reading.set(False)  # for the next request, or a job, on this thread

@@ -43,6 +43,7 @@ def current_office() -> Office:
         else:
             with read_only(), Session(db.engine) as session:
                 g.office = office_of(session, settings().office)
+        clock.set_days_ahead(g.office.days_ahead)
     return cast(Office, g.office)
 
 
@@ -92,14 +93,19 @@ def licences() -> LicenceProvider | None:
 
 
 def now() -> datetime:
-    """One moment for the whole request, so that all its records bear the same time."""
+    """The true time, one moment for the whole request: for sign-in, sessions, limits, the job queue and the audit log."""
     if "moment" not in g:
         g.moment = clock.now()
     return cast(datetime, g.moment)
 
 
+def office_now() -> datetime:
+    """The same moment by the office's clock, for everything that the office records; see ``demo_clock``."""
+    return clock.office_moment(now())
+
+
 def today() -> date:
-    return clock.office_day(now())
+    return clock.office_day(office_now())
 
 
 def current_actor() -> Actor:
@@ -118,7 +124,7 @@ class Acting(TypedDict):
 
 
 def acting() -> Acting:
-    return {"actor": current_actor(), "at": now(), "office": current_office()}
+    return {"actor": current_actor(), "at": office_now(), "office": current_office()}
 
 
 def actor_of(account: Account) -> Actor:

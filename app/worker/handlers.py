@@ -49,7 +49,7 @@ def send_messages(run: JobRun) -> None:
 
 def nightly_checks(run: JobRun) -> None:
     """Run the nightly checks, each in its own transaction, so that a retry continues where it stopped."""
-    at, office = run.context.now(), run.office()
+    at, office = run.office_now(), run.office()
     for number, check in enumerate(NIGHTLY, start=1):
         with run.context.sessions.begin() as session:
             check(session, office_day(at), office, at=at)
@@ -71,7 +71,7 @@ def render_certificates(run: JobRun) -> None:
     for start in range(0, len(left), batch):
         with read_only(), context.sessions() as session:
             some = left[start : start + batch]
-            drawn = render_jobs.render_versions(session, context.store, some, office, context.seal, at=context.now())
+            drawn = render_jobs.render_versions(session, context.store, some, office, context.seal, at=run.office_now())
         with context.sessions.begin() as session:
             render_jobs.record_results(session, drawn)
         done, errors = done + len(drawn.papers), errors + drawn.ours
@@ -89,13 +89,13 @@ def _left_to_render(run: JobRun, wanted: list[int], lost: int) -> list[int]:
         left = render_jobs.undrawn_ids(session, wanted, set_aside=len(wanted) == 1)
         if lost >= SUSPECT_AFTER and left:
             aside = left if lost + 1 == MAX_ATTEMPTS else left[:1]
-            render_jobs.set_aside(session, aside, at=run.context.now(), alone=len(wanted) == 1)
+            render_jobs.set_aside(session, aside, at=run.office_now(), alone=len(wanted) == 1)
         return left[1:] if lost >= SUSPECT_AFTER and len(wanted) > 1 else left
 
 
 def render_unsealed(run: JobRun) -> None:
     """Enqueue the certificates left unsealed by jobs that were given up, once the seal is available again."""
-    at = run.context.now()
+    at = run.office_now()
     try:
         run.context.seal.seal(Suite.P256, at=at)
     except SealUnavailable:
@@ -154,7 +154,10 @@ def _remove_orphans(run: JobRun, before: datetime) -> None:
 def remove_scans(run: JobRun) -> None:
     """Remove scans whose retention period has passed."""
     context = run.context
-    count = remove_due_scans(context.sessions, context.store, run.office(), at=context.now(), progress=run.progress)
+    before = context.now() - MIN_ORPHAN_AGE
+    count = remove_due_scans(
+        context.sessions, context.store, run.office(), at=run.office_now(), before=before, progress=run.progress
+    )
     run.report({"scans": count})
 
 
@@ -164,9 +167,12 @@ def remove_due_scans(
     office: Office,
     *,
     at: datetime,
+    before: datetime,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> int:
     """Remove due scans in slices: the rows of each in one transaction, then the files. Returns how many.
+
+    Files stored after ``before`` (true time) may belong to a transaction that is not committed yet, and stay.
 
     If the process dies in between, ``clean_up`` removes the files left without a row.
     """
@@ -175,7 +181,7 @@ def remove_due_scans(
         with sessions.begin() as session:
             removed = scan_retention.remove_some(session, office_day(at), office, at=at, after=last)
         with read_only(), sessions() as session:
-            scan_retention.delete_objects(session, store, removed.digests, at - MIN_ORPHAN_AGE)
+            scan_retention.delete_objects(session, store, removed.digests, before)
         count, last = count + len(removed.digests), removed.last
         if not last:
             return count
@@ -218,13 +224,13 @@ def revocations_key(at: datetime) -> str:
 def check_legacy(run: JobRun) -> None:
     """Check an uploaded sheet of the old system."""
     with _legacy_context(run) as import_context:
-        legacy_import.check(import_context, run.payload["import"], at=run.context.now())
+        legacy_import.check(import_context, run.payload["import"], at=run.office_now())
 
 
 def import_legacy(run: JobRun) -> None:
     """Import a checked sheet chunk by chunk; continues where a lost worker stopped."""
     with _legacy_context(run) as import_context:
-        legacy_import.take_over(import_context, run.payload["import"], at=run.context.now())
+        legacy_import.take_over(import_context, run.payload["import"], at=run.office_now())
 
 
 def legacy_passwords(run: JobRun) -> None:

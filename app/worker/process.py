@@ -153,11 +153,12 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
         at = self.context.now()
         if runner.hung(self.context):
             self.end_process()
+        days_ahead = self.context.days_ahead()
         with read_only(), self.context.sessions() as session:
-            scheduled = schedule.due_schedules(session, at=at)
+            scheduled = schedule.due_schedules(session, at=at, days_ahead=days_ahead)
         if scheduled or time.monotonic() >= self._next_heartbeat:
             with self.context.sessions.begin() as session:
-                schedule.enqueue_due(session, at=at)
+                schedule.enqueue_due(session, at=at, days_ahead=days_ahead)
                 if self.context.revocation_lists:
                     jobs.enqueue(session, "revocations", handlers.revocations_key(at), {}, at=at)
                 jobs.heartbeat(session, self.name, at=at)

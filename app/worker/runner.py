@@ -13,7 +13,9 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.accounts.access import Actor
+from app.applications.demo_clock import stored_days
 from app.applications.office_settings import office_of
+from app.core.clock import ahead_by, office_moment
 from app.core.crypto.seal_provider import NoSeal, SealProvider
 from app.core.errors import NotFound
 from app.core.office import Office
@@ -50,6 +52,13 @@ class JobContext:
     def sessions(self) -> sessionmaker[Session]:
         return sessionmaker(self.engine, expire_on_commit=False)
 
+    def days_ahead(self) -> int:
+        """By how many days the office's clock is set ahead; 0 but in a demonstration."""
+        if not self.office.demonstration:
+            return 0
+        with read_only(), self.sessions() as session:
+            return stored_days(session, self.office)
+
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
@@ -66,6 +75,10 @@ class JobRun:
         """The present office settings; changes by the administrator count without a restart of the worker."""
         with read_only(), self.context.sessions() as session:
             return office_of(session, self.context.office)
+
+    def office_now(self) -> datetime:
+        """This moment by the office's clock, for what the office records; ``context.now`` is the true time."""
+        return office_moment(self.context.now())
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Store the progress and renew the lease for another ``LEASE``. Call it at least once a minute.
@@ -126,7 +139,8 @@ def _run(context: JobContext, handler: Handler, lease: JobLease) -> JobState | N
     """Call the handler outside any transaction, then store the outcome."""
     context.leases[lease.token] = context.now() + LEASE
     try:
-        handler(JobRun(lease, context))
+        with ahead_by(context.days_ahead()):
+            handler(JobRun(lease, context))
     except LeaseLost:
         log.warning("job %s (%s) was taken over by another worker", lease.id, lease.kind)
         return None

@@ -20,6 +20,7 @@ class Schedule:
 
     period: Callable[[datetime], str]
     is_due: Callable[[Session, datetime], bool] = lambda _session, _at: True
+    by_office_clock: bool = False  # its periods are those of the office's clock, which a demonstration sets ahead
 
 
 def _minute(at: datetime) -> str:
@@ -43,20 +44,25 @@ SCHEDULES: dict[str, Schedule] = {
     "messages": Schedule(_minute, messages_due),
     "seal": Schedule(_hour, lambda session, _at: bool(render_jobs.waiting_for_seal(session, most=1))),
     "sweep": Schedule(_night),
-    "nightly": Schedule(_night),
+    "nightly": Schedule(_night, by_office_clock=True),
     "checkpoint": Schedule(_hour, lambda session, _at: checkpoints.has_uncovered_entries(session)),
     checkpoints.VERIFY_JOB: Schedule(_night),
-    "retention": Schedule(_night),
+    "retention": Schedule(_night, by_office_clock=True),
 }
 
 
-def due_schedules(session: Session, *, at: datetime) -> dict[str, str]:
+def due_schedules(session: Session, *, at: datetime, days_ahead: int = 0) -> dict[str, str]:
     """Kind → key of each recurring job that is due and not enqueued yet. Reads only."""
-    keys = {kind: f"{kind}:{schedule.period(at)}" for kind, schedule in SCHEDULES.items()}
+    office_at = at + timedelta(days=days_ahead)
+    keys = {
+        kind: f"{kind}:{schedule.period(office_at if schedule.by_office_clock else at)}"
+        for kind, schedule in SCHEDULES.items()
+    }
     existing = set(session.scalars(select(Job.key).where(Job.key.in_(keys.values()))))
     return {kind: key for kind, key in keys.items() if key not in existing and SCHEDULES[kind].is_due(session, at)}
 
 
-def enqueue_due(session: Session, *, at: datetime) -> int:
+def enqueue_due(session: Session, *, at: datetime, days_ahead: int = 0) -> int:
     """Enqueue the due recurring jobs; returns how many. The caller commits. Concurrent callers make one job per period."""
-    return sum(enqueue(session, kind, key, {}, at=at) for kind, key in due_schedules(session, at=at).items())
+    due = due_schedules(session, at=at, days_ahead=days_ahead)
+    return sum(enqueue(session, kind, key, {}, at=at) for kind, key in due.items())

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.cli import app
+from app.core import clock
 from app.core.vocabulary import Role
 from app.db import migrate
 from tests import make
@@ -71,6 +73,28 @@ def test_demonstration_data_is_refused_in_production(home, monkeypatch, capsys):
     assert app.main(["demo"]) == 1
     assert "production" in capsys.readouterr().err
     assert rows("SELECT count(*) FROM ab_user") == [(0,)]
+
+
+def test_demonstration_data_is_made_for_the_day_that_the_clock_is_set_to(home, capsys):
+    day = clock.office_day(clock.now()) + timedelta(days=20)
+    assert app.main(["demo", "--today", day.isoformat()]) == 0
+    assert f"The office's day is {day}: its clock is 20 days ahead." in capsys.readouterr().out
+    published = [
+        clock.office_day(datetime.fromisoformat(str(at)).replace(tzinfo=UTC))
+        for (at,) in rows("SELECT published_at FROM exam_notice")
+    ]
+    assert max(published) == day - timedelta(days=1)
+    assert app.main(["demo", "--today", (day - timedelta(days=1)).isoformat()]) == 1
+    assert "only goes forward" in capsys.readouterr().err
+    assert app.main(["demo", "--today", (day + timedelta(days=1)).isoformat()]) == 0
+    assert "there already" in capsys.readouterr().out
+
+
+def test_the_clock_is_refused_in_production(home, monkeypatch, capsys):
+    monkeypatch.setenv("ANGUAN_ENV", "production")
+    assert app.main(["demo", "--today", "2099-01-01"]) == 1
+    assert "only for demonstrations" in capsys.readouterr().err
+    assert rows("SELECT value FROM parameter WHERE name = 'demo_days_ahead'") == []
 
 
 def test_init_binds_what_an_older_database_has(home):

@@ -1,12 +1,16 @@
 """``anguan check``: what is unsafe is named."""
 
 import os
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from app.applications.demo_clock import set_day
 from app.cli import app
+from app.core import clock
+from app.core.office import Office
 from tests import make
 
 
@@ -47,6 +51,20 @@ def test_check_reads_the_names_as_the_threshold_does(home, monkeypatch, capsys, 
     app.main(["check"])
     faults = [line for line in capsys.readouterr().out.splitlines() if "ANGUAN_HOSTS" in line]
     assert (said in faults[0]) if said else not faults
+
+
+def test_check_says_when_the_demonstration_clock_is_set(home, monkeypatch, capsys):
+    day = clock.office_day(clock.now()) + timedelta(days=20)
+    engine = create_engine(os.environ["DATABASE_URL"])
+    with Session(engine) as session:
+        set_day(session, day, by="x", base=Office(demonstration=True), at=clock.now())
+        session.commit()
+    engine.dispose()
+    assert app.main(["check"]) == 1
+    assert f"The demonstration clock is set: the office's day is {day} (20 days ahead" in capsys.readouterr().out
+    monkeypatch.setenv("ANGUAN_ENV", "production")
+    assert app.main(["check"]) == 1
+    assert "production ignores it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", ["", "keys.json", "codes.json", "seal"])

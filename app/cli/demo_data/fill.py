@@ -1,4 +1,4 @@
-"""Demonstration data: two enterprises, their people, an exam that is over and one that is open, cases at every stage.
+"""Demonstration data: two enterprises, their people, exams and cases at every stage.
 
 Everything is made through the domain functions at plausible times, so each state can be reached by hand. Names, numbers and
 scans are invented and say so. Refused in production.
@@ -65,6 +65,8 @@ from app.web.auth.password_form import hashed
 from app.web.demo.specimens import id_number, portrait, scan, with_check
 from app.workflow import carry_out, must_all_pass
 
+WITHOUT_SCORE = ("new", "legacy", "sat", "admitted", "signed up")  # stories that end before a score
+
 
 def fill(session: Session, settings: Settings, at: datetime) -> bool:
     """Make the demonstration data once; True if it was made now. Commits. Raises ``AppError`` in production."""
@@ -97,7 +99,9 @@ class DemoBuilder:
         }
         self._past_exam(people)
         self._held_exam(people)
+        self._closed_exams(people)
         self._open_exam(people)
+        self._notice("第6期", published=1, start=-7, end=-21, held=-35)
         self._cases(people)
         self._legacy(people)
         self._holders(people)
@@ -182,7 +186,7 @@ class DemoBuilder:
     def _past_exam(self, people: dict[str, Person]) -> None:
         """Signed up, admitted, held, scored and submitted: the way every pass came about."""
         notice = self._notice("第1期", published=50, start=49, end=42, held=35)
-        entrants = {member.name: member for member in (*CAST, *SECOND_CAST) if member.story not in ("new", "legacy", "sat")}
+        entrants = {member.name: member for member in (*CAST, *SECOND_CAST) if member.story not in WITHOUT_SCORE}
         picks = {name: (people[name].id, member.category) for name, member in entrants.items()}
         signups = self._sign_up(notice, people, picks, days_ago=45)
         exam = self.actors["exam"]
@@ -204,14 +208,20 @@ class DemoBuilder:
     def _held_exam(self, people: dict[str, Person]) -> None:
         """Held yesterday, everybody admitted, nobody scored: scores can be filled in, imported and submitted at once."""
         notice = self._notice("第2期", published=20, start=19, end=5, held=1)
-        sat = [member for member in (*CAST, *SECOND_CAST) if member.story == "sat"]
-        picks = {member.name: (people[member.name].id, member.category) for member in sat}
-        signups = self._sign_up(notice, people, picks, days_ago=10)
+        signups = self._sign_up(notice, people, _picks("sat", people), days_ago=10)
         exams.review(self.session, signups, True, self.actors["exam"], at=self._before(4), office=self.office)
+
+    def _closed_exams(self, people: dict[str, Person]) -> None:
+        """Two exams whose sign-up is over: of one the sign-ups are admitted, of the other still under review."""
+        notice = self._notice("第3期", published=16, start=15, end=3, held=-6)
+        signups = self._sign_up(notice, people, _picks("admitted", people), days_ago=8)
+        exams.review(self.session, signups, True, self.actors["exam"], at=self._before(2), office=self.office)
+        notice = self._notice("第4期", published=13, start=12, end=1, held=-14)
+        self._sign_up(notice, people, _picks("signed up", people), days_ago=4)
 
     def _open_exam(self, people: dict[str, Person]) -> None:
         """An exam open for sign-up: one selected, one waiting for review, the others still to be signed up."""
-        notice = self._notice("第3期", published=3, start=2, end=-12, held=-25)
+        notice = self._notice("第5期", published=3, start=2, end=-12, held=-25)
         picks = {"夏雨荷": (people["夏雨荷"].id, C2), "柳清扬": (people["柳清扬"].id, C1)}
         self._sign_up(notice, people, picks, days_ago=1)
         clerk = self.actors["enterprise1"]
@@ -367,6 +377,12 @@ class DemoBuilder:
         hour, minute = divmod(9 * 60 + days * 97 % 480, 60)
         then = datetime.combine(office_day(self.at) - timedelta(days=days), time(hour, minute), OFFICE_ZONE)
         return min(then, self.at) if days >= 0 else then
+
+
+def _picks(story: str, people: dict[str, Person]) -> dict[str, tuple[int, Category]]:
+    """Whom to sign up, in which category: those of one story."""
+    members = (member for member in (*CAST, *SECOND_CAST) if member.story == story)
+    return {member.name: (people[member.name].id, member.category) for member in members}
 
 
 def _days_of(story: str, name: str) -> list[int]:

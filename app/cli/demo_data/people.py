@@ -34,7 +34,21 @@ ENTERPRISES = (
     ("湖南洞庭路桥工程有限公司（演示）", "91430600MA4L00002", "430600", "岳阳市岳阳楼区样本路2号", "洞庭生"),
 )
 WOMEN = frozenset(
-    ("刘慧敏", "欧阳娜仁", "罗晓梅", "陈红梅", "彭淑芬", "古丽·买买提", "韩梅梅", "邓小琴", "方圆", "夏雨荷", "柳清扬")
+    (
+        "刘慧敏",
+        "欧阳娜仁",
+        "罗晓梅",
+        "陈红梅",
+        "彭淑芬",
+        "古丽·买买提",
+        "韩梅梅",
+        "邓小琴",
+        "方圆",
+        "夏雨荷",
+        "柳清扬",
+        "沈知秋",
+        "章若兰",
+    )
 )
 SCANS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)
 A, B, C1, C2, C3 = CURRENT_CATEGORIES
@@ -73,6 +87,9 @@ CAST = (
     Cast("贺一鸣", date(1981, 7, 7), A, Position.SAFETY_DEPUTY, "legacy"),
     Cast("曾庆云", date(1994, 2, 2), C2, Position.SAFETY_OFFICER, "score 45"),
     Cast("秦岭", date(1988, 5, 5), C2, Position.SAFETY_OFFICER, "sat"),
+    Cast("沈知秋", date(1990, 11, 5), C1, Position.SAFETY_OFFICER, "admitted"),
+    Cast("顾长河", date(1989, 4, 27), C2, Position.SAFETY_OFFICER, "signed up"),
+    Cast("章若兰", date(1986, 2, 19), B, Position.PROJECT_MANAGER, "signed up"),
     Cast("方圆", date(1995, 8, 8), C1, Position.SAFETY_OFFICER, "new"),
     Cast("夏雨荷", date(1996, 4, 16), C2, Position.SAFETY_OFFICER, "new"),
     Cast("段天宇", date(1991, 10, 23), B, Position.PROJECT_MANAGER, "new", (PaperKind.EDUCATION, PaperKind.TITLE)),
@@ -82,6 +99,8 @@ SECOND_CAST = (
     Cast("石磊", date(1986, 6, 6), C2, Position.SAFETY_OFFICER, "awaiting_acceptance"),
     Cast("易水寒", date(1983, 3, 21), B, Position.PROJECT_MANAGER, "approved"),
     Cast("白露", date(1993, 9, 8), B, Position.PROJECT_MANAGER, "sat"),
+    Cast("许云帆", date(1987, 7, 30), C3, Position.SAFETY_OFFICER, "admitted"),
+    Cast("秦怀远", date(1980, 9, 12), A, Position.GENERAL_MANAGER, "signed up"),
     Cast("柳清扬", date(1992, 11, 11), C1, Position.SAFETY_OFFICER, "new"),
     Cast("龙在天", date(1978, 1, 1), A, Position.LEGAL_REPRESENTATIVE, "new", (PaperKind.TITLE,)),
 )

@@ -36,6 +36,7 @@ from app.db.tables.sign_in import Challenge, PastPassword, UserSession
 
 SYSTEM = "the house"  # stored as the actor of existing entries, so it stays
 HIDDEN = "***"
+DEMO_CLOCK = "demo_clock"  # in an entry's change: the office's day, where its clock is set ahead
 SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a number in full
 # Records of events, counters, and tables whose modules log their own changes.
 NOT_AUDITED = (
@@ -76,7 +77,11 @@ def log(
     if row == "" and isinstance(thing, AUDITED):
         row = _row(inspect(thing))
     entry = _entry(session, action, table, str(row), dict(change or {}))
-    entry |= {"at": at, "actor": (actor_name or entry["actor"])[:130], "address": address or entry["address"]}
+    entry |= {
+        "at": at if not clock.days_ahead() else entry["at"],
+        "actor": (actor_name or entry["actor"])[:130],
+        "address": address or entry["address"],
+    }
     session.add(AuditEntry(**entry))
 
 
@@ -107,6 +112,8 @@ def _log_changes(session: Session, *_: object) -> None:
 
 def log_many(session: Session, entries: Sequence[Mapping[str, Any]]) -> None:
     """Write entries for changes made by bulk statements. The caller commits."""
+    if clock.days_ahead():
+        entries = [{**entry, **_by_true_time(entry["change"])} for entry in entries]
     if entries:
         hash_chain.link_on_commit(session, session.connection().scalars(insert(AuditEntry).returning(AuditEntry.id), entries))
 
@@ -119,8 +126,14 @@ def _entries(session: Session) -> Iterator[dict[str, Any]]:
                 yield _entry(session, action, thing.__tablename__, _row(inspect(thing)), change)
 
 
+def _by_true_time(change: Mapping[str, Any]) -> dict[str, Any]:
+    """When the office's clock is set ahead, entries bear the true time and say which day the office had."""
+    at = clock.now()
+    return {"at": at, "change": {**change, DEMO_CLOCK: clock.office_day(clock.office_moment(at)).isoformat()}}
+
+
 def _entry(session: Session, action: AuditAction, table: str, row: str, change: dict[str, Any]) -> dict[str, Any]:
-    return {
+    entry = {
         # The only use of the clock below the views: a job or command that set no time must not leave an undated entry.
         "at": session.info.get("at") or clock.now(),
         "actor": str(session.info.get("actor") or SYSTEM)[:130],
@@ -130,6 +143,7 @@ def _entry(session: Session, action: AuditAction, table: str, row: str, change: 
         "row": row[:40],
         "change": change,
     }
+    return entry | _by_true_time(change) if clock.days_ahead() else entry
 
 
 def _row(state: InstanceState[Any]) -> str:

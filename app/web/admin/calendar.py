@@ -131,7 +131,9 @@ class CalendarView(BaseView):
         """Imports the whole sheet or nothing."""
         try:
             seen = _preview(UPLOAD.redeem())
-            moved = office_calendar.import_year(db.session(), seen, request_context.current_actor(), at=request_context.now())
+            moved = office_calendar.import_year(
+                db.session(), seen, request_context.current_actor(), at=request_context.office_now()
+            )
             db.session.commit()
         except Stale as error:
             db.session.rollback()

@@ -108,7 +108,11 @@ class EnterpriseAdminScreen(ModelScreen):
         if agree not in ("yes", "no"):
             raise NotFound
         try:
-            actor, office, at = request_context.current_actor(), request_context.current_office(), request_context.now()
+            actor, office, at = (
+                request_context.current_actor(),
+                request_context.current_office(),
+                request_context.office_now(),
+            )
             done = account_registration.decide(db.session(), pk, agree == "yes", asked_reason(), actor, at=at, office=office)
             db.session.commit()
         except AppError as error:

@@ -101,7 +101,11 @@ def _moment(text: str) -> datetime | None:
 
 
 def _context() -> dict[str, Any]:
-    return {"base": request_context.settings().office, "at": request_context.now(), "address": request_context.address()}
+    return {
+        "base": request_context.settings().office,
+        "at": request_context.office_now(),
+        "address": request_context.address(),
+    }
 
 
 @dataclass(frozen=True, slots=True)

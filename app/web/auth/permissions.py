@@ -53,6 +53,7 @@ PERMISSIONS: Declaration = {
     "Messages": to(ADMIN, MENU),
     "Message": to(ADMIN, "can_list", "can_again"),
     "Simulator": to(ADMIN, "can_phones"),
+    "DemoClock": to(EVERYBODY, "can_show", "can_move"),  # production does not have it
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
     "Diary": to(AUDIT, MENU, "can_list", "can_show", "can_export", "can_verify"),

@@ -27,7 +27,7 @@ from app.web.certificates.render_progress import AT_ONCE, draw_these
 
 def pack(certificate_ids: list[int], home: str) -> Response:
     """The zip if at most ``AT_ONCE`` PDFs must be rendered first, else a redirect to the progress page."""
-    at, actor, office = request_context.now(), request_context.current_actor(), request_context.current_office()
+    at, actor, office = request_context.office_now(), request_context.current_actor(), request_context.current_office()
     on = office_day(at)
     try:
         entries = zip_download.current_entries(db.session(), certificate_ids, actor, on=on, office=office)
@@ -77,7 +77,7 @@ class BundleView(BaseView):
     def fetch(self, number: int) -> Response:
         entries = zip_download.prepared_entries(db.session(), number, **request_context.acting())
         with request_context.side_session() as session:
-            who, at, address = request_context.current_actor().name, request_context.now(), request_context.address()
+            who, at, address = request_context.current_actor().name, request_context.office_now(), request_context.address()
             what = {"shown": KIND, "certificates": sum(not entry.absent for entry in entries)}
             audit.log(session, who, AuditAction.READ, "job", number, what, at=at, address=address)
         return _sent(entries)
@@ -91,7 +91,7 @@ def _sentence(found: zip_download.Prepared) -> str:
 
 def _sent(entries: list[ZipEntry]) -> Response:
     """The zip, streamed while it is built; only the file store is read meanwhile, not the database."""
-    at, store = request_context.now(), request_context.store()
+    at, store = request_context.office_now(), request_context.store()
     db.session.rollback()
     name = gettext("Certificates %(day)s", day=request_context.today())
     disposition = f"attachment; filename=certificates.zip; filename*=UTF-8''{quote(name, safe='')}.zip"  # a header is ASCII

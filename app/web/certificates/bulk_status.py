@@ -76,7 +76,13 @@ class MeasuresView(BaseView):
                 raise Stale(UPLOAD.expired)
             actor, office = request_context.current_actor(), request_context.current_office()
             planned = carry_out(
-                db.session(), file.data, actor, document=document, at=request_context.now(), office=office, digest=digest
+                db.session(),
+                file.data,
+                actor,
+                document=document,
+                at=request_context.office_now(),
+                office=office,
+                digest=digest,
             )
             db.session.commit()
         except AppError as error:

@@ -186,7 +186,7 @@ class MeasureScreen(ModelScreen):
     @route(f"/{ROW}measure_id>/retract", "POST")
     def retract(self, measure_id: int) -> Response:
         try:
-            status_changes.retract(db.session(), measure_id, request_context.current_actor(), at=request_context.now())
+            status_changes.retract(db.session(), measure_id, request_context.current_actor(), at=request_context.office_now())
             db.session.commit()
         except AppError as error:
             if error.status == NotFound.status:

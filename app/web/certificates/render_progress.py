@@ -81,7 +81,7 @@ def _made(make: Callable[..., bytes], version_id: int) -> bytes:
     store, office, seal = request_context.store(), request_context.current_office(), request_context.seal()
     with request_context.side_session() as session:
         version = session.get_one(CertificateVersion, version_id)
-        return make(session, store, version, office, seal, at=request_context.now())
+        return make(session, store, version, office, seal, at=request_context.office_now())
 
 
 class PapersView(BaseView):
@@ -125,7 +125,7 @@ class PapersView(BaseView):
     @route("/again", "POST")
     def again(self) -> Response:
         batch = _batch()
-        asked = try_again(db.session(), request_context.current_actor(), at=request_context.now(), batch=batch)
+        asked = try_again(db.session(), request_context.current_actor(), at=request_context.office_now(), batch=batch)
         db.session.commit()
         message = (
             gettext("%(n)s e-certificates are drawn anew.", n=asked) if asked else gettext("There is nothing to try again.")

@@ -179,7 +179,7 @@ def _proposed(form: Any, kind: CertificateEventKind, certificate_id: int) -> int
         form.last_day.data if "last_day" in form else None,
         document,
     )
-    (measure,) = status_changes.propose(db.session(), [proposal], actor, at=request_context.now(), office=office)
+    (measure,) = status_changes.propose(db.session(), [proposal], actor, at=request_context.office_now(), office=office)
     return measure.id
 
 

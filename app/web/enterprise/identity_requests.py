@@ -143,7 +143,9 @@ class CorrectionRequestScreen(ModelScreen):
     @route(f"/withdraw/{ROW}pk>", "POST")
     def withdraw(self, pk: int) -> Response:
         try:
-            gone = identity_corrections.withdraw(db.session(), pk, request_context.current_actor(), at=request_context.now())
+            gone = identity_corrections.withdraw(
+                db.session(), pk, request_context.current_actor(), at=request_context.office_now()
+            )
             db.session.commit()
             flash(gettext("The correction of %(name)s is withdrawn.", name=gone.old_name), "success")
         except AppError as error:

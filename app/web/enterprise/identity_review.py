@@ -114,7 +114,7 @@ class CorrectionReviewScreen(ModelScreen):
         """Both ID numbers in full, in this answer only; the reason given goes into the audit log."""
         correction, session = self.get_or_404(pk), db.session()
         try:
-            audit.log_reveal(session, correction, "id_number", request.form.get("why", ""), at=request_context.now())
+            audit.log_reveal(session, correction, "id_number", request.form.get("why", ""), at=request_context.office_now())
             session.commit()
         except AppError as error:
             session.rollback()

@@ -317,7 +317,7 @@ class PersonScreen(ModelScreen):
         person = self.get_or_404(pk)
         session = db.session()
         try:
-            audit.log_reveal(session, person, "id_number", request.form.get("why", ""), at=request_context.now())
+            audit.log_reveal(session, person, "id_number", request.form.get("why", ""), at=request_context.office_now())
             session.commit()
         except AppError as error:
             session.rollback()
@@ -331,7 +331,7 @@ class PersonScreen(ModelScreen):
         """移出本企业: the person has left the enterprise."""
         person, session = self.get_or_404(pk), db.session()
         try:
-            registry.remove_person(session, person.id, request_context.current_actor(), at=request_context.now())
+            registry.remove_person(session, person.id, request_context.current_actor(), at=request_context.office_now())
             session.commit()
             flash(gettext("%(name)s is no longer on your list.", name=person.name), "success")
         except AppError as error:

@@ -55,7 +55,7 @@ class RosterView(BaseView):
         session = db.session()
         try:
             file = UPLOAD.staged()
-            actor, at = request_context.current_actor(), request_context.now()
+            actor, at = request_context.current_actor(), request_context.office_now()
             preview = import_people(
                 session, file.data, actor, at=at, office=request_context.current_office(), digest=file.digest
             )

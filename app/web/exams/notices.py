@@ -121,7 +121,7 @@ class NoticeScreen(OpenList):
 
     def cell(self, column: str, item: ExamNotice) -> object | None:
         if column == "window":
-            tone, word, left = window_state(item, request_context.now())
+            tone, word, left = window_state(item, request_context.office_now())
             left = left or gettext("ended on %(day)s", day=office_day(item.signup_end))
             return Markup('<span class="tag {}">{}</span><br><span class="muted small nowrap">{}</span>').format(
                 tone, word, left
@@ -165,7 +165,7 @@ class NoticeScreen(OpenList):
 
     def _enterprise_links(self, item: ExamNotice) -> list[Link]:
         links = []
-        if item.signup_start <= request_context.now() <= item.signup_end:
+        if item.signup_start <= request_context.office_now() <= item.signup_end:
             links.append(Link(gettext("Sign up online"), self.url("signup", notice_id=item.id), primary=True))
         if self.counts(item):
             links.append(Link(gettext("My sign-ups"), url_for("SignupScreen.list", notice=item.id)))
@@ -211,7 +211,9 @@ class NoticeScreen(OpenList):
             for name, moment in ends.items():  # the form has minutes only: an unchanged time keeps its seconds
                 if moment and getattr(item, name) == moment.replace(second=0, microsecond=0):
                     setattr(item, name, moment)
-        (exams.publish if new else exams.amend)(db.session(), item, request_context.current_actor(), at=request_context.now())
+        (exams.publish if new else exams.amend)(
+            db.session(), item, request_context.current_actor(), at=request_context.office_now()
+        )
 
     def saved_message(self, item: ExamNotice, *, new: bool) -> str:
         if not new:
@@ -234,7 +236,7 @@ class NoticeScreen(OpenList):
         return long_day(office_day(item.published_at))
 
     def standing(self, item: ExamNotice) -> tuple[str, str, str]:
-        return window_state(item, request_context.now())
+        return window_state(item, request_context.office_now())
 
     @route(f"/{ROW}notice_id>/signup", "GET", "POST")
     def signup(self, notice_id: int) -> Response | str:
@@ -244,6 +246,8 @@ class NoticeScreen(OpenList):
     @route(f"/{ROW}notice_id>/export", "POST")
     def export(self, notice_id: int) -> Response:
         """导出报名明细 (R58); POST, because each export of ID numbers is written to the audit log."""
-        name, data = exams.signup_sheet(db.session(), notice_id, request_context.current_actor(), at=request_context.now())
+        name, data = exams.signup_sheet(
+            db.session(), notice_id, request_context.current_actor(), at=request_context.office_now()
+        )
         db.session.commit()
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)

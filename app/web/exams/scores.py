@@ -63,7 +63,7 @@ class ScoreView(BaseView):
         try:
             data = request_context.uploaded_bytes(file)
             preview = exams.read_scores(
-                db.session(), notice_id, data, request_context.current_actor(), at=request_context.now()
+                db.session(), notice_id, data, request_context.current_actor(), at=request_context.office_now()
             )
         except AppError as error:
             return self._refused(notice_id, error)
@@ -73,7 +73,7 @@ class ScoreView(BaseView):
     def bring_in(self, notice_id: int) -> Response:
         """确认导入: all of them, or none."""
         _notice(notice_id)
-        session, actor, at = db.session(), request_context.current_actor(), request_context.now()
+        session, actor, at = db.session(), request_context.current_actor(), request_context.office_now()
         try:
             file = UPLOAD.staged(SHEET, notice_id)
             preview = exams.import_scores(session, notice_id, file.data, actor, at=at, digest=file.digest)
@@ -106,7 +106,9 @@ class ScoreView(BaseView):
         if request.method == "GET":
             return self._submit_page(notice)
         try:
-            passed = exams.submit_scores(db.session(), notice_id, request_context.current_actor(), at=request_context.now())
+            passed = exams.submit_scores(
+                db.session(), notice_id, request_context.current_actor(), at=request_context.office_now()
+            )
             db.session.commit()
         except AppError as error:
             db.session.rollback()

@@ -111,7 +111,7 @@ class SignupScreen(OpenList):
 
 def is_open(item: ExamSignup) -> bool:
     """Whether the time for signing up for this exam has not ended."""
-    return bool(request_context.now() <= item.notice.signup_end)
+    return bool(request_context.office_now() <= item.notice.signup_end)
 
 
 def result(item: ExamSignup) -> object | None:

@@ -70,7 +70,7 @@ class FrontPage(BaseView):
     def index(self) -> Response:
         if request_context.current_actor() is not NOBODY:
             return redirect(url_for("WorkView.home"))
-        at, on, office = request_context.now(), request_context.today(), request_context.current_office()
+        at, on, office = request_context.office_now(), request_context.today(), request_context.current_office()
         newest = select(ExamNotice).order_by(ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(5)
         return self.rendered(
             "public/front.html",

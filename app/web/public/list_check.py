@@ -107,7 +107,7 @@ class ListCheckView(BaseView):
             answer=RESULT.sign([_plain(result) for result in found]) if found else "",
             not_found=NOT_FOUND,
             most=office.largest_check,
-            at=request_context.now(),
+            at=request_context.office_now(),
         )
         return not_indexed(page, status)
 

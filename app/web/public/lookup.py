@@ -82,7 +82,9 @@ class LookupView(BaseView):
         return not_indexed(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
 
     def _result(self, found: tuple[PublicCertificate, ...], scanned: ScannedCertificate | None = None) -> Response:
-        page = self.render_template("public/result.html", found=found, scanned=scanned, means=MEANS, at=request_context.now())
+        page = self.render_template(
+            "public/result.html", found=found, scanned=scanned, means=MEANS, at=request_context.office_now()
+        )
         return not_indexed(page)
 
 

@@ -63,7 +63,7 @@ class NoticeView(BaseView):
             "public/exam_notice.html",
             wide=True,
             notice=notice,
-            word=signup_label(notice, request_context.now()),
+            word=signup_label(notice, request_context.office_now()),
             signed_on=office_day(notice.published_at),
             long_day=lambda day: format_date(day, "long"),
         )

@@ -157,9 +157,9 @@ def _enrol(form: EnrolmentForm) -> None:
         raise Unmet(weak)
     session.info.update(actor=username[:64])
     if mine is not None:
-        registration.resubmit(session, claim, licence, session.get_one(Account, mine), at=at)
+        registration.resubmit(session, claim, licence, session.get_one(Account, mine), at=request_context.office_now())
     else:
-        account = registration.register(session, claim, licence, username=username, at=at)
+        account = registration.register(session, claim, licence, username=username, at=request_context.office_now())
         set_password(account, password, must_change=False)
     sms_codes.use(session, code, kind, browser, at=at)
     session.commit()

@@ -48,7 +48,7 @@ class SealView(BaseView):
             data = request_context.uploaded_bytes(form.paper.data)
         except AppError as error:
             return self._page(SealForm(formdata=None), refusal=str(error), status=error.status)
-        verdict = verify(data, trusted_roots(request_context.settings().seals), at=request_context.now())
+        verdict = verify(data, trusted_roots(request_context.settings().seals), at=request_context.office_now())
         kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=request_context.today())
         return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
 

@@ -109,7 +109,9 @@ class LegacyView(BaseView):
     def report(self, import_id: int) -> Response:
         course, actor = _course(import_id), request_context.current_actor()
         name = gettext("Results of %(records)s", records=course.kind)
-        data = legacy_import.report_of(db.session(), request_context.store(), import_id, actor, at=request_context.now())
+        data = legacy_import.report_of(
+            db.session(), request_context.store(), import_id, actor, at=request_context.office_now()
+        )
         db.session.commit()
         return send_workbook(data, f"{name}-{import_id}")
 
@@ -172,7 +174,7 @@ def _passwords_under_way(course: LegacyImport) -> bool:
 
 def _received(kind: LegacyKind, data: bytes, name: str) -> int:
     session, store, actor = db.session(), request_context.store(), request_context.current_actor()
-    office, at = request_context.current_office(), request_context.now()
+    office, at = request_context.current_office(), request_context.office_now()
     course = legacy_import.receive(session, store, kind, data, name, actor, at=at, office=office)
     _enqueue("legacy_check", course.id)
     number = course.id
@@ -188,12 +190,12 @@ def _enqueue(kind: str, import_id: int, **more: str) -> None:
 
 def _confirm(course: LegacyImport) -> None:
     digest, actor = request.form.get("digest", ""), request_context.current_actor()
-    legacy_import.confirm(db.session(), course.id, digest, actor, at=request_context.now())
+    legacy_import.confirm(db.session(), course.id, digest, actor, at=request_context.office_now())
     _enqueue("legacy_import", course.id)
 
 
 def _discard(course: LegacyImport) -> None:
-    legacy_import.discard(db.session(), course.id, request_context.current_actor(), at=request_context.now())
+    legacy_import.discard(db.session(), course.id, request_context.current_actor(), at=request_context.office_now())
 
 
 def _make_passwords(course: LegacyImport) -> None:

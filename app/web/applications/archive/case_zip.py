@@ -38,7 +38,7 @@ def safe_file_name(name: str) -> str:
 def pack(case: Application, facts: Facts, version: CertificateVersion | None) -> IO[bytes]:
     """The zip as an open file at position 0; stored without compression, as scans and PDFs are compressed already."""
     packed = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - handed out, closed by whoever reads it
-    lines, at = [], office_time(request_context.now())
+    lines, at = [], office_time(request_context.office_now())
     with zipfile.ZipFile(packed, "w") as archive, force_locale("zh"):
         for name, read in _entries(case, facts, version):
             try:

@@ -127,7 +127,7 @@ class CaseView(BaseView):
         request_context.current_actor().demand(*CASE_OFFICERS)
         case = case_of(application_id)
         try:
-            audit.log_reveal(db.session(), case, "id_number", request.form.get("why", ""), at=request_context.now())
+            audit.log_reveal(db.session(), case, "id_number", request.form.get("why", ""), at=request_context.office_now())
             db.session.commit()
             page_state = PageState(revealed=True)
         except AppError as error:
@@ -241,7 +241,7 @@ def _may_return(moves: Sequence[Move]) -> bool:
 def _decision(case: Application, facts: Facts, moves: Sequence[Move], page_state: PageState) -> dict[str, Any]:
     moves = sorted(moves, key=lambda move: not move.agreed)
     blocking = _refusals_now(case.id, moves[0].action)
-    at, office = request_context.now(), request_context.current_office()
+    at, office = request_context.office_now(), request_context.current_office()
     chosen = request.form.get("decision", "")
     return {
         "moves": moves,
