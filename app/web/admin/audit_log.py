@@ -65,6 +65,7 @@ DETAILS: dict[str, object] = {
     "why": _("Reason"),
     "roles": _("Roles"),
     "id": _("Record number"),
+    "demo_clock": _("Demonstration clock"),
 }
 
 COLUMNS = (

@@ -17,6 +17,7 @@ FIELDS: Mapping[str, object] = {
     "reviewed_by": _("Reviewed by"),
     "reason": _("Reason"),
     "score": _("Score"),
+    "furthest": _("Most that was done"),
     "absent": _("Absent"),
     "identity": _("Name and ID number then"),
     "banned_until": _("May not apply before"),
