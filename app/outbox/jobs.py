@@ -91,14 +91,14 @@ def claim(session: Session, kinds: Mapping[str, object], *, at: datetime, job_id
 def release_lost(session: Session, *, at: datetime, chance: Callable[[], float]) -> None:
     """Queue again the jobs whose worker was lost, or give them up after the last attempt. The caller commits.
 
-    The first such attempt is followed at once. Later ones wait: if one job kills the worker, those that ran beside it
-    should not start together with it each time.
+    The first such attempt is followed at once. Later ones wait from the end of the lease: if one job kills the worker,
+    those that ran beside it should not start together with it each time.
     """
     is_lost = (Job.state == JobState.RUNNING, Job.lease_until <= at)
-    lost = select(Job.id, Job.attempts).where(*is_lost).with_for_update(skip_locked=True)
-    for job_id, attempts in session.execute(lost).all():
+    lost = select(Job.id, Job.attempts, Job.lease_until).where(*is_lost).with_for_update(skip_locked=True)
+    for job_id, attempts, ended_at in session.execute(lost).all():
         wait = retry_wait(attempts, chance()) if attempts > 1 else timedelta()
-        values = after_attempt(attempts, at, wait) | {"fault": WORKER_LOST}
+        values = after_attempt(attempts, at, due_at=ended_at + wait) | {"fault": WORKER_LOST}
         session.execute(update(Job).where(Job.id == job_id).values(values).execution_options(synchronize_session=False))
 
 
@@ -107,12 +107,12 @@ def retry_wait(attempts: int, chance: float) -> timedelta:
     return timedelta(seconds=min(2**attempts, MAX_RETRY_SECONDS) * (1 + chance) / 2)
 
 
-def after_attempt(attempts: int, at: datetime, wait: timedelta) -> dict[str, Any]:
-    """What is stored when an attempt did not finish the job: dead after the last one, else to be tried again."""
+def after_attempt(attempts: int, at: datetime, *, due_at: datetime) -> dict[str, Any]:
+    """What is stored when an attempt did not finish the job: dead after the last one, else due again at ``due_at``."""
     free = {"lease_until": None, "token": None}
     if attempts >= MAX_ATTEMPTS:
         return {"state": JobState.DEAD, "finished_at": at, **free}
-    return {"state": JobState.READY, "due_at": at + wait, **free}
+    return {"state": JobState.READY, "due_at": due_at, **free}
 
 
 def progress_values(done: int, total: int | None) -> dict[str, Any]:

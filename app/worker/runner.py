@@ -157,7 +157,8 @@ def _failed(context: JobContext, lease: JobLease, fault: str) -> JobState | None
     """Queue the job again, or give it up; None if the lease was lost."""
     with read_only(), context.sessions() as session:  # progress has changed it since the lease
         attempts = session.scalar(select(Job.attempts).where(Job.id == lease.id, Job.token == lease.token)) or lease.attempts
-    values = after_attempt(attempts, context.now(), retry_wait(attempts, context.chance()))
+    at = context.now()
+    values = after_attempt(attempts, at, due_at=at + retry_wait(attempts, context.chance()))
     return values["state"] if _write(context, lease, values | {"fault": fault}) else None
 
 
