@@ -98,7 +98,7 @@ def release_lost(session: Session, *, at: datetime, chance: Callable[[], float])
     lost = select(Job.id, Job.attempts, Job.lease_until).where(*is_lost).with_for_update(skip_locked=True)
     for job_id, attempts, ended_at in session.execute(lost).all():
         wait = retry_wait(attempts, chance()) if attempts > 1 else timedelta()
-        values = after_attempt(attempts, at, due_at=ended_at + wait) | {"fault": WORKER_LOST}
+        values = after_attempt(attempts, at, due_at=(ended_at or at) + wait) | {"fault": WORKER_LOST}
         session.execute(update(Job).where(Job.id == job_id).values(values).execution_options(synchronize_session=False))
 
 
