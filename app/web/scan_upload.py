@@ -92,7 +92,7 @@ def taken(name: str) -> InspectedFile:
 
 def store_scans(session: Session, owner: Owner, form: Any, kinds: Iterable[PaperKind]) -> None:
     """Attach the scans taken, discard the ticked ones. Raises ``Unmet`` naming every bad file."""
-    actor, at = request_context.current_actor(), request_context.now()
+    actor, at = request_context.current_actor(), request_context.office_now()
     there = current(session, owner)
     refusals: list[Refusal] = []
     for kind in kinds:

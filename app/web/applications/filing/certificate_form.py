@@ -497,7 +497,7 @@ def _chosen_file(kind: PaperKind, key: str) -> FileStorage | None:
 
 def _take_in(filing: Filing, parts: list[Part]) -> None:
     """Keep the chosen scans; ``Unmet`` with every file that cannot be kept."""
-    actor, at = request_context.current_actor(), request_context.now()
+    actor, at = request_context.current_actor(), request_context.office_now()
     own = [application for application in filing.applications if _is_open(application)]
     wrong: list[Refusal] = []
     for part in parts:

@@ -252,7 +252,7 @@ def _save_details(application: Application, form: Any, _items: set[str]) -> None
 
 
 def _save_scans(application: Application, form: Any, items: set[str]) -> None:
-    actor, at = request_context.current_actor(), request_context.now()
+    actor, at = request_context.current_actor(), request_context.office_now()
     wrong: list[Refusal] = []
     for item in corrections.ITEMS:
         if item not in items or item not in SCANS or form[field_name(item)].data is None:
