@@ -266,7 +266,8 @@ MATTERS = {matter.kind: matter for matter in _ALL}
 _SCANS = PERSON_PAPERS[:4]  # photo, ID card, education, title
 _B = Category.B.value
 _ALWAYS = date(2018, 1, 1)  # before the first day of the system
-_PAPERS: tuple[tuple[MatterKind, str, str, tuple[PaperKind, ...]], ...] = (
+_PAPERS: tuple[tuple[MatterKind | None, str, str, tuple[PaperKind, ...]], ...] = (
+    (None, "", "", _SCANS),  # the exam sign-up (R49)
     (MatterKind.NEW, "", "", (*_SCANS, PaperKind.PLEDGE, PaperKind.QUALIFICATION)),
     (MatterKind.NEW, _B, "", (PaperKind.REGISTRATION,)),
     (MatterKind.RENEWAL, "", "", (*_SCANS, PaperKind.OLD_CERTIFICATE, PaperKind.CONTINUING_EDUCATION)),
@@ -287,8 +288,10 @@ _PAPERS: tuple[tuple[MatterKind, str, str, tuple[PaperKind, ...]], ...] = (
 )
 
 
-def standard_papers(matter: MatterKind, category: Category, reason: str = "") -> tuple[PaperKind, ...]:
-    """The papers required by default: forms are laid out by them; decisions use the stored table."""
+def standard_papers(matter: MatterKind | None, category: Category, reason: str = "") -> tuple[PaperKind, ...]:
+    """The papers required by default, without a matter of the exam sign-up. Forms are laid out by them; decisions use the
+    stored table.
+    """
     fitting = (row for row in _PAPERS if row[0] is matter and row[1] in ("", category.value) and row[2] in ("", reason))
     return tuple(dict.fromkeys(paper for *_key, papers in fitting for paper in papers))
 

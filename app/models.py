@@ -13,9 +13,13 @@ from app.db.tables.certificates import Certificate as Certificate
 from app.db.tables.certificates import CertificateEvent as CertificateEvent
 from app.db.tables.certificates import CertificateMeasure as CertificateMeasure
 from app.db.tables.certificates import CertificateVersion as CertificateVersion
+from app.db.tables.employment import EmploymentRelease as EmploymentRelease
 from app.db.tables.exams import ExamNotice as ExamNotice
+from app.db.tables.exams import ExamNoticeEvent as ExamNoticeEvent
+from app.db.tables.exams import ExamNoticeFile as ExamNoticeFile
 from app.db.tables.exams import ExamPass as ExamPass
 from app.db.tables.exams import ExamSignup as ExamSignup
+from app.db.tables.exams import ScoreCorrection as ScoreCorrection
 from app.db.tables.identity import IdentityCorrection as IdentityCorrection
 from app.db.tables.legacy import LegacyChunk as LegacyChunk
 from app.db.tables.legacy import LegacyImport as LegacyImport

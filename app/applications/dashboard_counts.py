@@ -14,7 +14,7 @@ from app.certificates.status_changes import may_decide
 from app.core.clock import OFFICE_ZONE, add_months, office_day
 from app.core.office import Office
 from app.core.vocabulary import OPEN, MatterKind, MeasureState, MessageState, Role, SignupState, State, Urgency
-from app.exams import LACKS_PAPERS
+from app.exams import lacks_papers, signup_papers
 from app.matters import MATTERS
 from app.models import Account, Application, Certificate, CertificateMeasure, ExamNotice, ExamSignup, Message, Person
 
@@ -95,9 +95,9 @@ def signups_not_submitted(session: Session, actor: Actor) -> int:
     return _count(session, ExamSignup, ExamSignup.state == SignupState.SELECTED, reach(actor, ExamSignup))
 
 
-def people_with_gaps(session: Session, actor: Actor) -> int:
-    """People of the enterprise who lack one of the four scans required for every sign-up (R49)."""
-    return _count(session, Person, Person.enterprise_id == actor.enterprise_id, LACKS_PAPERS)
+def people_with_gaps(session: Session, actor: Actor, on: date) -> int:
+    """People of the enterprise who lack a scan that every sign-up requires (R49)."""
+    return _count(session, Person, Person.enterprise_id == actor.enterprise_id, lacks_papers(signup_papers(session, on)))
 
 
 def expiring(session: Session, actor: Actor, on: date, office: Office) -> int:

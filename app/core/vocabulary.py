@@ -216,9 +216,36 @@ class SignupState(Term):
     PASSED = "passed", _("Passed")
     FAILED = "failed", _("Failed")
     ABSENT = "absent", _("Absent")
+    CANCELLED = "cancelled", _("Exam cancelled")
 
 
 SCORED = (SignupState.PASSED, SignupState.FAILED, SignupState.ABSENT)
+
+
+class NoticeState(Term):
+    """Whether an exam notice holds. Saving publishes it; a cancelled exam stays cancelled."""
+
+    PUBLISHED = "published", _("Published")
+    RECALLED = "recalled", _("Recalled")
+    CANCELLED = "cancelled", _("Exam cancelled")
+
+
+class NoticeEventKind(Term):
+    """What happened to a published exam notice; each is shown on it."""
+
+    CHANGED = "changed", _("Notice changed")
+    RECALLED = "recalled", _("Notice recalled")
+    REPUBLISHED = "republished", _("Notice published again")
+    CANCELLED = "cancelled", _("Exam called off")
+
+
+class ScoreCorrectionState(Term):
+    """Where the correction of a final score stands: asked for by one exam clerk, decided by another."""
+
+    PROPOSED = "proposed", _("Correction to be decided")
+    CONFIRMED = "confirmed", _("Score corrected")
+    REFUSED = "refused", _("Correction refused")
+    RETRACTED = "retracted", _("Correction taken back")
 
 
 class PassSource(Term):

@@ -4,24 +4,13 @@ Only this package writes ``ExamSignup.state``; everything is checked again on ev
 """
 
 from app.exams.notices import amend, publish, withdraw
+from app.exams.papers import lacks_papers, signup_papers
 from app.exams.scores import SCORE_COLUMNS, ScoreChange, ScorePreview, import_scores, read_scores, signup_sheet, submit_scores
 from app.exams.signup_review import review
-from app.exams.signups import (
-    LACKS_PAPERS,
-    SIGNUP_PAPERS,
-    SignupCandidate,
-    SignupOutcome,
-    candidates,
-    deselect,
-    not_open,
-    select,
-    submit,
-)
+from app.exams.signups import SignupCandidate, SignupOutcome, candidates, deselect, not_open, select, submit
 
 __all__ = [
-    "LACKS_PAPERS",
     "SCORE_COLUMNS",
-    "SIGNUP_PAPERS",
     "ScoreChange",
     "ScorePreview",
     "SignupCandidate",
@@ -30,11 +19,13 @@ __all__ = [
     "candidates",
     "deselect",
     "import_scores",
+    "lacks_papers",
     "not_open",
     "publish",
     "read_scores",
     "review",
     "select",
+    "signup_papers",
     "signup_sheet",
     "submit",
     "submit_scores",

@@ -6,7 +6,7 @@ The window, the papers, the person and the places are checked on both steps; all
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,34 +19,27 @@ from app.core.clock import office_day, office_time
 from app.core.errors import FixPlace, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, Category, MatterKind, PaperKind, Position, Registration, Role, SignupState
+from app.core.vocabulary import AuditAction, Category, MatterKind, Position, Registration, Role, SignupState
 from app.db import sequences
 from app.eligibility.facts import Facts, of_candidates
-from app.eligibility.rules import (
-    SAFETY_OFFICERS,
-    Rule,
-    has_person_papers,
-    is_not_banned,
-    is_of_age,
-    position_fits_the_category,
-    works_for_the_filing_enterprise,
-)
+from app.eligibility.rules import is_not_banned
 from app.exams.identity import bind
 from app.exams.locking import check_batch_size, free_places, lock_notices, lock_notices_of, log_signups, valid_ids
-from app.models import Enterprise, ExamNotice, ExamSignup, Paper, Person
-
-SIGNUP_PAPERS = (PaperKind.PHOTO, PaperKind.ID_CARD, PaperKind.EDUCATION, PaperKind.TITLE)  # R49
-# SQL condition on ``Person``: one of these scans is missing. The unique index lets each kind count once.
-LACKS_PAPERS: sa.ColumnElement[bool] = len(SIGNUP_PAPERS) > (
-    sa.select(sa.func.count(Paper.id))
-    .where(Paper.person_id == Person.id, Paper.replaced_at.is_(None), Paper.kind.in_(SIGNUP_PAPERS))
-    .correlate(Person)
-    .scalar_subquery()
+from app.exams.signup_rules import (
+    Entered,
+    SignupConditions,
+    conditions_on,
+    fits_category,
+    is_new,
+    is_one_first_c,
+    keeps_back,
+    stands_in_the_way,
+    too_many,
+    will_be_asked_for,
 )
-UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # the enterprise can still change these
+from app.models import Enterprise, ExamNotice, ExamSignup, Person
 
-_has_papers: Rule = has_person_papers(*SIGNUP_PAPERS)
-_Entered = Mapping[Category, SignupState]  # one person's sign-ups for one notice
+UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # the enterprise can still change these
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +50,11 @@ class SignupCandidate:
     name: str
     masked_id_number: str
     position: Position | None
-    lacks: tuple[Refusal, ...]  # missing scans, each with the place to upload it (R49)
+    lacks: tuple[Refusal, ...]  # scans missing for every category, each with the place to upload it (R49)
     bars: tuple[Refusal, ...]  # refusals for every category
     per_category: Mapping[Category, tuple[Refusal, ...]]  # every category of the notice; empty: allowed
-    signed_up: _Entered
+    signed_up: Entered
+    warnings: Mapping[Category, tuple[Refusal, ...]] = field(default_factory=dict)  # the new application will ask for it
 
     @property
     def open_categories(self) -> tuple[Category, ...]:
@@ -95,7 +89,7 @@ def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, 
 
     Does not check whether sign-up is open: see ``not_open``.
     """
-    enterprise = _own_enterprise(session, actor)
+    enterprise = own_enterprise(session, actor)
     notice = must_reach(actor, session.get(ExamNotice, notice_id) if valid_ids([notice_id]) else None)
     people = session.execute(
         sa.select(Person.id, Person.name, Person.id_number, Person.position)
@@ -104,22 +98,25 @@ def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, 
     ).all()
     pairs = [(person.id, category) for person in people for category in notice.categories]
     cases = of_candidates(session, enterprise.id, MatterKind.NEW, pairs)
-    entered = _entered(session, [notice_id], [person.id for person in people])
+    entered = entered_by(session, [notice_id], [person.id for person in people])
     on = office_day(at)
+    asks = conditions_on(session, on, office)
     found = []
     for person in people:
         own = [cases[person.id, category] for category in notice.categories]
         theirs = entered.get((notice_id, person.id), {})
+        general = asks.general_papers(own)
         found.append(
             SignupCandidate(
                 person_id=person.id,
                 name=person.name,
                 masked_id_number=mask_id(person.id_number),
                 position=person.position,
-                lacks=tuple(_has_papers(own[0], on, office)),
+                lacks=tuple(asks.missing(own[0], general)),
                 bars=tuple(is_not_banned(own[0], on, office)),
-                per_category={case.category: tuple(_stands_in_the_way(case, theirs, on, office)) for case in own},
+                per_category={case.category: tuple(stands_in_the_way(case, theirs, asks, general)) for case in own},
                 signed_up=theirs,
+                warnings={case.category: tuple(will_be_asked_for(case, asks)) for case in own},
             )
         )
     return found
@@ -129,15 +126,15 @@ def select(
     session: Session, notice_id: int, picks: Iterable[tuple[int, Category]], actor: Actor, *, at: datetime, office: Office
 ) -> list[ExamSignup]:
     """保存 (R52): put people, each with a category, on the enterprise's list. All or nothing; not yet a sign-up (R53)."""
-    enterprise = _own_enterprise(session, actor)
+    enterprise = own_enterprise(session, actor)
     wanted = list(dict.fromkeys(picks))
     check_batch_size(wanted)
     locked = lock_notices(session, ExamNotice.id == notice_id) if valid_ids([notice_id]) else {}
     notice = must_reach(actor, locked.get(notice_id))
     refusals = [
         *not_open(notice, enterprise, at=at),
-        *_too_many(free_places(session, [notice]).get(notice_id), len(wanted)),
-        *_wrong_picks(session, notice, enterprise, wanted, office_day(at), office),
+        *too_many(free_places(session, [notice]).get(notice_id), len(wanted)),
+        *_wrong_picks(session, notice, enterprise, wanted, conditions_on(session, office_day(at), office)),
     ]
     if refusals:
         raise Unmet(refusals)
@@ -172,7 +169,7 @@ def _put_on_list(
 
 def deselect(session: Session, ids: Iterable[int], actor: Actor) -> SignupOutcome:
     """Delete sign-ups that are not submitted, or rejected."""
-    mine = ExamSignup.enterprise_id == _own_enterprise(session, actor).id
+    mine = ExamSignup.enterprise_id == own_enterprise(session, actor).id
     ids = list(dict.fromkeys(ids))
     check_batch_size(ids)
     lock_notices_of(session, valid_ids(ids), mine)
@@ -191,7 +188,7 @@ def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, 
 
     Where the places left do not suffice for all rows of a notice, none of them moves: the enterprise has to choose.
     """
-    enterprise = _own_enterprise(session, actor)
+    enterprise = own_enterprise(session, actor)
     mine = ExamSignup.enterprise_id == enterprise.id
     ids = list(dict.fromkeys(ids))
     check_batch_size(ids)
@@ -199,11 +196,11 @@ def submit(session: Session, ids: Iterable[int], actor: Actor, *, at: datetime, 
     outcome, rows = split_by_state(session, ids, mine, UNSENT)
     lock_people(session, {row.person_id for row in rows})  # from now on nobody is renamed: see ``registry``
     cases = of_candidates(session, enterprise.id, MatterKind.NEW, [(row.person_id, row.category) for row in rows])
-    entered = _entered(session, notices, {row.person_id for row in rows})
-    on, fit = office_day(at), []
+    entered = entered_by(session, notices, {row.person_id for row in rows})
+    asks, fit = conditions_on(session, office_day(at), office), []
     for row in rows:
         case, theirs = cases[row.person_id, row.category], entered[row.notice_id, row.person_id]
-        refusals = [*not_open(notices[row.notice_id], enterprise, at=at), *_keeps_back(case, theirs, on, office)]
+        refusals = [*not_open(notices[row.notice_id], enterprise, at=at), *keeps_back(case, theirs, asks)]
         if refusals:
             outcome.refused[row.id] = tuple(refusals)
         else:
@@ -305,17 +302,17 @@ def with_free_places(
     free = free_places(session, (notices[notice_id] for notice_id in per_notice))
     fit: list[SignupLine] = []
     for notice_id, group in per_notice.items():
-        if refusals := tuple(_too_many(free.get(notice_id), len(group))):
+        if refusals := tuple(too_many(free.get(notice_id), len(group))):
             outcome.refused |= {row.id: refusals for row in group}
         else:
             fit += group
     return fit
 
 
-# --- refusals --------------------------------------------------------------------------
+# --- whose, and who -----------------------------------------------------------------------
 
 
-def _own_enterprise(session: Session, actor: Actor) -> Enterprise:
+def own_enterprise(session: Session, actor: Actor) -> Enterprise:
     actor.demand(Role.ENTERPRISE_CLERK)
     enterprise = session.get(Enterprise, actor.enterprise_id) if actor.enterprise_id is not None else None
     if enterprise is None:
@@ -323,7 +320,7 @@ def _own_enterprise(session: Session, actor: Actor) -> Enterprise:
     return enterprise
 
 
-def _entered(
+def entered_by(
     session: Session, notice_ids: Iterable[int], people: Iterable[int]
 ) -> dict[tuple[int, int], dict[Category, SignupState]]:
     """By (notice, person), whichever enterprise signed them up: nobody takes the same exam twice."""
@@ -337,13 +334,13 @@ def _entered(
 
 
 def _wrong_picks(
-    session: Session, notice: ExamNotice, enterprise: Enterprise, picks: list[tuple[int, Category]], on: date, office: Office
+    session: Session, notice: ExamNotice, enterprise: Enterprise, picks: list[tuple[int, Category]], asks: SignupConditions
 ) -> Iterator[Refusal]:
     """All refusals for these picks, person by person."""
     known = set(valid_ids(person_id for person_id, _category in picks))
     cases = of_candidates(session, enterprise.id, MatterKind.NEW, [pick for pick in picks if pick[0] in known])
     own = {pick: case for pick, case in cases.items() if case.employer_id == enterprise.id}
-    entered = _entered(session, [notice.id], known)
+    entered = entered_by(session, [notice.id], known)
     if len(own) < len(picks):  # once, without revealing whose people they are
         yield from NotFound().refusals
     people: dict[int, list[Facts]] = defaultdict(list)
@@ -351,92 +348,14 @@ def _wrong_picks(
         people[person_id].append(case)
     for person_id, theirs in people.items():
         before = entered.get((notice.id, person_id), {})
-        yield from _has_papers(theirs[0], on, office)
-        yield from is_not_banned(theirs[0], on, office)
+        general = asks.general_papers(theirs)
+        yield from asks.missing(theirs[0], general)
+        yield from is_not_banned(theirs[0], asks.on, asks.office)
         for case in theirs:
             if case.category not in notice.categories:
                 offered = _("%(name)s: this exam is not held for %(category)s.", name=case.name, category=case.category.value)
                 yield Refusal("category-not-offered", offered)
-            yield from _fits_category(case, on, office)
-            yield from _is_new(case, before)
-        yield from _is_one_first_c(theirs[0], {*before, *(case.category for case in theirs)}, on)
-
-
-def _keeps_back(case: Facts, entered: _Entered, on: date, office: Office) -> Iterator[Refusal]:
-    """Refusals for a selected sign-up."""
-    yield from works_for_the_filing_enterprise(case, on, office)
-    yield from _has_papers(case, on, office)
-    yield from is_not_banned(case, on, office)
-    yield from _fits_category(case, on, office)
-    if case.category in SAFETY_OFFICERS:
-        yield from _is_one_first_c(case, entered, on)
-
-
-def _stands_in_the_way(case: Facts, entered: _Entered, on: date, office: Office) -> Iterator[Refusal]:
-    """Refusals for one person and category before selecting."""
-    yield from _is_new(case, entered)
-    yield from _fits_category(case, on, office)
-    if case.category in SAFETY_OFFICERS and case.category not in entered:
-        yield from _is_one_first_c(case, {*entered, case.category}, on)
-
-
-def _fits_category(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    yield from is_of_age(case, on, office)
-    yield from position_fits_the_category(case, on, office)
-    yield from _holds_no_lasting_certificate(case, on, office)
-
-
-def _is_new(case: Facts, entered: _Entered) -> Iterator[Refusal]:
-    """One sign-up per notice, person and category; also a database constraint."""
-    if case.category in entered:
-        yield Refusal(
-            "already-signed-up",
-            _(
-                "%(name)s is already signed up for %(category)s in this exam (%(state)s).",
-                name=case.name,
-                category=case.category.value,
-                state=entered[case.category].label,
-            ),
-        )
-
-
-def _holds_no_lasting_certificate(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """domain.md 3.1: a holder can take the exam again only once renewal is open. C3 covers C1 and C2."""
-    covering = {case.category, Category.C3} if case.category in (Category.C1, Category.C2) else {case.category}
-    for held in case.certificates:
-        opens = office.renewal_opens_on(held.valid_to)
-        if held.category in covering and held.in_force(on) and on < opens:
-            yield Refusal(
-                "already-certified",
-                _(
-                    "%(name)s holds %(number)s until %(day)s; sign-up for %(category)s is possible from %(opens)s.",
-                    name=case.name,
-                    number=held.number,
-                    day=f"{held.valid_to:%Y-%m-%d}",
-                    category=case.category.value,
-                    opens=f"{opens:%Y-%m-%d}",
-                ),
-            )
-
-
-def _is_one_first_c(case: Facts, chosen: Iterable[Category], on: date) -> Iterator[Refusal]:
-    """建质〔2015〕206号: a first safety officer's certificate is only one of C1, C2 and C3; holders may add others."""
-    first = not any(held.category in SAFETY_OFFICERS and held.in_force(on) for held in case.certificates)
-    several = [category.value for category in Category if category in SAFETY_OFFICERS & set(chosen)]
-    if first and len(several) > 1:
-        yield Refusal(
-            "one-first-c",
-            _(
-                "%(name)s has no C certificate yet and can be signed up for only one of %(categories)s.",
-                name=case.name,
-                categories="、".join(several),
-            ),
-        )
-
-
-def _too_many(free: int | None, wanted: int) -> Iterator[Refusal]:
-    if free == 0:
-        yield Refusal("no-places", _("This exam has no places left."))
-    elif free is not None and wanted > free:
-        sentence = _("This exam has %(free)s places left; you chose %(n)s people. Please choose fewer.", free=free, n=wanted)
-        yield Refusal("no-places", sentence)
+            yield from fits_category(case, asks)
+            yield from asks.missing(case, asks.papers_of(case), but=general)
+            yield from is_new(case, before)
+        yield from is_one_first_c(theirs[0], {*before, *(case.category for case in theirs)}, asks.on)

@@ -140,7 +140,7 @@ def _clerk_tiles(on: date) -> list[Tile]:
         ),
         Tile(
             gettext("People with missing scans"),
-            dashboard_counts.people_with_gaps(db.session, actor),
+            dashboard_counts.people_with_gaps(db.session(), actor, on),
             optional_url("PersonScreen.list", scans="incomplete"),
             "todo",
         ),

@@ -15,8 +15,9 @@ from app.applications.attachments import Owner, attach, current, discard
 from app.certificates.status_changes import MeasureDocument, keep_document
 from app.core.errors import Refusal, Unmet
 from app.core.office import Office
-from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind
-from app.exams import SIGNUP_PAPERS
+from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind, TechnicalTitle
+from app.db.session import db
+from app.exams import signup_papers
 from app.files.inspect import FileRefused, InspectedFile
 from app.files.storage import Store, keep_scan
 from app.matters import standard_papers
@@ -127,12 +128,15 @@ def current_kinds(session: Session, people: Collection[int]) -> dict[int, frozen
     return {person_id: frozenset(kinds) for person_id, kinds in found.items()}
 
 
-def person_checks(kinds: Collection[PaperKind]) -> list[tuple[bool | None, object, object, str]]:
+def person_checks(
+    kinds: Collection[PaperKind], title: TechnicalTitle | None = None
+) -> list[tuple[bool | None, object, object, str]]:
     """A person's scans as ``(present, label, note, link)``; ``None`` for one that only some categories need."""
     checks: list[tuple[bool | None, object, object, str]] = []
+    asked = signup_papers(db.session(), request_context.today()).required(title)
     for kind in PERSON_PAPERS:
         there, url = kind in kinds, f"#{anchor_of(kind.value)}"
-        if kind in SIGNUP_PAPERS:
+        if kind in asked:
             checks.append((there, kind.label, "" if there else _("Go to the upload card"), "" if there else url))
         else:
             sub = "" if there else gettext("Only for category %(categories)s", categories=categories_needing(kind))

@@ -61,7 +61,7 @@ def test_people_with_missing_scans_are_counted(world, session):
     session.flush()
     session.add_all(make.complete_papers(person))
     session.commit()
-    assert dashboard_counts.people_with_gaps(session, make.clerk(world)) == len(State) + 2
+    assert dashboard_counts.people_with_gaps(session, make.clerk(world), make.TODAY) == len(State) + 2
 
 
 def test_certificates_that_run_out_soon_are_counted_the_last_day_included(world, session):

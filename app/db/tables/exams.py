@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import CheckConstraint, ForeignKey, Numeric, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Numeric, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.vocabulary import SCORED, Category, PassSource, SignupState
-from app.db.constraints import choice_check, one_of
+from app.core.vocabulary import SCORED, Category, NoticeEventKind, NoticeState, PassSource, ScoreCorrectionState, SignupState
+from app.db.constraints import choice_check, one_of, partial_index
 from app.db.session import Choice, Choices, EncryptedRecord, UtcDateTime
-from app.db.tables.parties import Enterprise, Person
+from app.db.tables.parties import Account, Enterprise, Person
 
 
 class ExamNotice(Model):
@@ -24,6 +24,7 @@ class ExamNotice(Model):
         CheckConstraint("signup_end > signup_start", name="ck_exam_notice_signup_order"),
         CheckConstraint("pass_mark BETWEEN 0 AND 100", name="ck_exam_notice_pass_mark"),
         CheckConstraint("quota IS NULL OR quota > 0", name="ck_exam_notice_quota"),
+        choice_check("exam_notice", "state", NoticeState),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -34,7 +35,9 @@ class ExamNotice(Model):
     signup_start: Mapped[datetime] = mapped_column(UtcDateTime)
     signup_end: Mapped[datetime] = mapped_column(UtcDateTime)
     exam_on: Mapped[date]
+    exam_time: Mapped[str] = mapped_column(String(60), default="", server_default="", comment="of the day, as typed")
     place: Mapped[str] = mapped_column(String(200), default="")
+    contact: Mapped[str] = mapped_column(String(120), default="", server_default="", comment="whom to ask, and how")
     quota: Mapped[int | None]
     pass_mark: Mapped[int]
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_exam_notice_region"), index=True)
@@ -42,9 +45,58 @@ class ExamNotice(Model):
     published_by: Mapped[str] = mapped_column(String(64))
     scores_imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     scores_submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    state: Mapped[NoticeState] = mapped_column(
+        Choice(NoticeState), default=NoticeState.PUBLISHED, server_default=NoticeState.PUBLISHED.value
+    )
+
+    files: Mapped[list[ExamNoticeFile]] = relationship(order_by="ExamNoticeFile.id", cascade="all, delete-orphan")
+    events: Mapped[list[ExamNoticeEvent]] = relationship(order_by="ExamNoticeEvent.id", cascade="all, delete-orphan")
 
     def __repr__(self) -> str:
         return self.title
+
+
+class ExamNoticeFile(Model):
+    """An attachment of a notice, for everybody who may read the notice. Its bytes are in the store under ``digest``."""
+
+    __tablename__ = "exam_notice_file"
+    __table_args__ = (
+        CheckConstraint("length(digest) = 64", name="ck_exam_notice_file_digest_sha256"),
+        CheckConstraint("size > 0", name="ck_exam_notice_file_size"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    notice_id: Mapped[int] = mapped_column(ForeignKey("exam_notice.id", name="fk_exam_notice_file_notice"), index=True)
+    filename: Mapped[str] = mapped_column(String(120))
+    digest: Mapped[str] = mapped_column(String(64), index=True, comment="see files.storage")
+    mime: Mapped[str] = mapped_column(String(40))
+    size: Mapped[int]
+    uploaded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    uploaded_by: Mapped[str] = mapped_column(String(64))
+
+    def __repr__(self) -> str:
+        return self.filename
+
+
+class ExamNoticeEvent(Model):
+    """What happened to a notice after it was published. Rows are added only."""
+
+    __tablename__ = "exam_notice_event"
+    __table_args__ = (
+        choice_check("exam_notice_event", "kind", NoticeEventKind),
+        CheckConstraint(
+            f"NOT ({one_of('kind', (NoticeEventKind.RECALLED, NoticeEventKind.CANCELLED))}) OR reason <> ''",
+            name="ck_exam_notice_event_with_reason",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    notice_id: Mapped[int] = mapped_column(ForeignKey("exam_notice.id", name="fk_exam_notice_event_notice"), index=True)
+    kind: Mapped[NoticeEventKind] = mapped_column(Choice(NoticeEventKind))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    by: Mapped[str] = mapped_column(String(130))
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    changes: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict, comment="field: value before, value after")
 
 
 class ExamSignup(Model):
@@ -91,6 +143,58 @@ class ExamSignup(Model):
 
     def __repr__(self) -> str:
         return self.number
+
+
+class ScoreCorrection(Model):
+    """A correction of a final score. Only ``exams.score_corrections`` writes ``state``."""
+
+    __tablename__ = "score_correction"
+    __table_args__ = (
+        choice_check("score_correction", "state", ScoreCorrectionState),
+        *(
+            CheckConstraint(
+                f"{which}_absent = ({which}_score IS NULL) AND ({which}_absent OR {which}_score BETWEEN 0 AND 100)",
+                name=f"ck_score_correction_{which}",
+            )
+            for which in ("old", "new")
+        ),
+        CheckConstraint("reason <> ''", name="ck_score_correction_with_reason"),
+        CheckConstraint(
+            f"(state = {ScoreCorrectionState.PROPOSED.value!r}) = (decided_at IS NULL)", name="ck_score_correction_decided"
+        ),
+        CheckConstraint("(decided_at IS NULL) = (decided_by_id IS NULL)", name="ck_score_correction_decided_by"),
+        CheckConstraint(
+            f"decided_by_id <> proposed_by_id OR state = {ScoreCorrectionState.RETRACTED.value!r}",
+            name="ck_score_correction_two_people",
+        ),
+        Index(
+            "uq_score_correction_one_proposed",
+            "signup_id",
+            unique=True,
+            **partial_index(f"state = {ScoreCorrectionState.PROPOSED.value!r}"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    signup_id: Mapped[int] = mapped_column(ForeignKey("exam_signup.id", name="fk_score_correction_signup"), index=True)
+    old_score: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
+    old_absent: Mapped[bool]
+    new_score: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
+    new_absent: Mapped[bool]
+    reason: Mapped[str] = mapped_column(String(500))
+    state: Mapped[ScoreCorrectionState] = mapped_column(
+        Choice(ScoreCorrectionState), default=ScoreCorrectionState.PROPOSED, index=True
+    )
+    proposed_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_score_correction_proposer"))
+    proposed_by: Mapped[str] = mapped_column(String(130))
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_score_correction_decider"))
+    decided_by: Mapped[str] = mapped_column(String(130), default="")
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decision_reason: Mapped[str] = mapped_column(String(500), default="")
+
+    signup: Mapped[ExamSignup] = relationship()
+    proposer: Mapped[Account] = relationship(foreign_keys=[proposed_by_id])
 
 
 class ExamPass(Model):

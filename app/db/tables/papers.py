@@ -70,24 +70,35 @@ class Paper(Model):
         return self.filename
 
 
-class PaperRule(Model):
-    """Whether a matter requires a paper; an empty category or reason means every one.
+TITLED = "titled"
 
-    The administrator switches ``required``; rows are not deleted, because ``anguan init`` would add them again.
+
+class PaperRule(Model):
+    """Whether a matter, or without one the exam sign-up, requires a paper; an empty category or reason means every one.
+
+    A sign-up knows one reason, ``TITLED``: the paper is asked of those who state a technical title. The administrator
+    switches ``required``; rows are not deleted, because ``anguan init`` would add them again.
     Applications submitted before ``required_from`` are exempt.
     """
 
     __tablename__ = "paper_rule"
     __table_args__ = (
         UniqueConstraint("matter", "category", "reason_code", "paper", name="uq_paper_rule"),
+        Index(
+            "uq_paper_rule_signup", "category", "reason_code", "paper", unique=True, **partial_index("matter IS NULL")
+        ),  # a unique constraint lets nulls pass
         choice_check("paper_rule", "matter", MatterKind),
         CheckConstraint(f"category = '' OR {one_of('category', Category)}", name="ck_paper_rule_category"),
-        CheckConstraint(f"reason_code = '' OR {reason_fits_matter()}", name="ck_paper_rule_reason"),
+        CheckConstraint(
+            f"reason_code = '' OR matter IS NOT NULL AND {reason_fits_matter()}"
+            f" OR matter IS NULL AND reason_code = {TITLED!r}",
+            name="ck_paper_rule_reason",
+        ),
         choice_check("paper_rule", "paper", PaperKind),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    matter: Mapped[MatterKind] = mapped_column(Choice(MatterKind))
+    matter: Mapped[MatterKind | None] = mapped_column(Choice(MatterKind), comment="null: the exam sign-up")
     category: Mapped[str] = mapped_column(String(30), default="", comment="empty: every category")
     reason_code: Mapped[str] = mapped_column(String(30), default="", comment="empty: every reason")
     paper: Mapped[PaperKind] = mapped_column(Choice(PaperKind))

@@ -23,7 +23,8 @@ from app.db import audit
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.eligibility.rules import ban_sentence
-from app.exams import LACKS_PAPERS, SIGNUP_PAPERS
+from app.exams import lacks_papers, signup_papers
+from app.exams.papers import SignupPapers
 from app.models import Application, Certificate, Person
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
@@ -46,7 +47,21 @@ from app.web.scan_upload import (
 TYPED = ("name", "id_number", "mobile", "education", "major", "technical_title", "position")
 CARDS = tuple(map(field_name, PERSON_PAPERS))
 
-SCANS: dict[str, ColumnElement[bool]] = {"incomplete": LACKS_PAPERS, "complete": ~LACKS_PAPERS}
+
+def _asked_papers() -> SignupPapers:
+    """What a sign-up asks for; read once in a request."""
+    if "signup_papers" not in g:
+        g.signup_papers = signup_papers(db.session(), request_context.today())
+    papers: SignupPapers = g.signup_papers
+    return papers
+
+
+def _by_scans(code: str) -> ColumnElement[bool] | None:
+    """The condition behind the filter "scans"."""
+    if code not in ("incomplete", "complete"):
+        return None
+    lacks = lacks_papers(_asked_papers())
+    return lacks if code == "incomplete" else ~lacks
 
 
 class KeptIdNumberField(IdNumberField):
@@ -92,8 +107,9 @@ class KnownPersonForm(PersonForm):
 
 @dataclass(frozen=True, slots=True)
 class PeopleDetails:
-    """Scans and certificates of the people of one page, loaded in two queries."""
+    """Scans and certificates of the people of one page and what a sign-up asks for, loaded in three queries."""
 
+    asked: SignupPapers
     scans: dict[int, frozenset[PaperKind]]
     certificates: dict[int, list[Certificate]]
 
@@ -103,7 +119,7 @@ def details_of(session: Session, people: list[int]) -> PeopleDetails:
     held = select(Certificate).where(Certificate.person_id.in_(people)).order_by(Certificate.category, Certificate.id)
     for certificate in session.scalars(held):
         certificates[certificate.person_id].append(certificate)
-    return PeopleDetails(current_kinds(session, people), certificates)
+    return PeopleDetails(_asked_papers(), current_kinds(session, people), certificates)
 
 
 class PersonScreen(ModelScreen):
@@ -167,7 +183,7 @@ class PersonScreen(ModelScreen):
     def _init_properties(self) -> None:
         super()._init_properties()
         options = (("incomplete", _("Scans missing")), ("complete", _("Scans complete")))
-        self.boxes.append(Box("scans", _("Scans"), "select", SCANS.get, options=options))
+        self.boxes.append(Box("scans", _("Scans"), "select", _by_scans, options=options))
 
     def render_template(self, template: str, **context: Any) -> str:
         people = [*context.get("rows", ()), *filter(None, [context.get("item")])]
@@ -216,7 +232,7 @@ class PersonScreen(ModelScreen):
 
     def cell(self, column: str, item: Person) -> object | None:
         if column == "scans":
-            return _completeness(self.walk(item, column))
+            return _completeness(g.people_details.asked.required(item.technical_title), self.walk(item, column))
         if column == "certificates":
             return _held(self.walk(item, column))
         if column == "birth_date":
@@ -233,7 +249,8 @@ class PersonScreen(ModelScreen):
         others = [condition for name, condition in asked.conditions.items() if name != "scans"]
         every = self.datamodel.within_reach(*others)
         chosen = asked.values.get("scans")
-        counts = (self.datamodel.count(every), self.datamodel.count(every.filter(LACKS_PAPERS)))
+        lacking = every.filter(lacks_papers(_asked_papers()))
+        counts = (self.datamodel.count(every), self.datamodel.count(lacking))
         tabs = ((gettext("All"), None), (gettext("Scans missing"), "incomplete"))
         return [
             (label, str(count), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
@@ -262,7 +279,9 @@ class PersonScreen(ModelScreen):
         store_scans(session, person, form, PERSON_PAPERS)
 
     def checks(self, item: Person | None) -> list[Any]:
-        return person_checks(current_kinds(db.session(), [item.id])[item.id] if item else ())
+        return person_checks(
+            current_kinds(db.session(), [item.id])[item.id] if item else (), item.technical_title if item else None
+        )
 
     def sent_back(self, item: Person | None) -> list[Application]:
         """This person's applications returned with correction marks, which may concern data edited here."""
@@ -350,12 +369,12 @@ def _back_to_list() -> str:
     return target if target.startswith(home) else home
 
 
-def _completeness(kinds: frozenset[PaperKind]) -> Markup:
-    missing = [str(kind.label) for kind in SIGNUP_PAPERS if kind not in kinds]
+def _completeness(asked: tuple[PaperKind, ...], kinds: frozenset[PaperKind]) -> Markup:
+    missing = [str(kind.label) for kind in asked if kind not in kinds]
     tone = "todo" if missing else "ok"
     note = gettext("Missing: %(papers)s", papers=gettext(", ").join(missing)) if missing else gettext("Scans complete")
     counted = Markup('<span class="two"><b><span class="tag {}">{}/{}</span></b><span>{}</span></span>')
-    return counted.format(tone, len(SIGNUP_PAPERS) - len(missing), len(SIGNUP_PAPERS), note)
+    return counted.format(tone, len(asked) - len(missing), len(asked), note)
 
 
 def _held(certificates: list[Certificate]) -> object:

@@ -18,8 +18,8 @@ from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, PaperKind, ReasonStep, SignupState
 from app.db.session import db
-from app.exams import SIGNUP_PAPERS, SignupOutcome
-from app.models import ExamSignup, Paper, Person
+from app.exams import SignupOutcome, signup_papers
+from app.models import ExamSignup, Paper
 from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, safe_next
 from app.web.base.access_filter import ROW, asked_ids, asked_reason
@@ -125,7 +125,7 @@ class SignupReviewScreen(OpenList):
             place=place,
             refusals=refusals,
             wrong={refusal.field: refusal.sentence for refusal in refusals if refusal.field},
-            scans=scans_of(signup.person),
+            scans=scans_of(signup),
             born=mask_birth_date(f"{signup.person.birth_date:%Y-%m-%d}"),
             waits=signup.state is WAITS,
             undo=[] if signup.state is WAITS else self.decisions(signup),
@@ -171,10 +171,11 @@ def _page(signup_id: int, address: str) -> str:
     return url_for("SignupReviewScreen.examine", signup_id=signup_id, next=address)
 
 
-def scans_of(person: Person) -> list[Scan]:
-    """The person's current scans: the kinds a sign-up requires, and the others that exist."""
-    papers = attachments.current(db.session(), person)
-    kinds = [kind for kind in PERSON_PAPERS if kind in SIGNUP_PAPERS or kind in papers]
+def scans_of(signup: ExamSignup) -> list[Scan]:
+    """The person's current scans: the kinds that this sign-up requires, and the others that exist."""
+    papers = attachments.current(db.session(), signup.person)
+    asked = signup_papers(db.session(), request_context.today()).required(signup.person.technical_title, signup.category)
+    kinds = [kind for kind in PERSON_PAPERS if kind in asked or kind in papers]
     return [_scan(kind, papers.get(kind)) for kind in kinds]
 
 

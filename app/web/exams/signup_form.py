@@ -56,6 +56,7 @@ class SignupFormLine:
     tickable: bool
     gaps: list[Gap]  # missing scans, each with the link to fix it
     why: list[Gap]  # the other refusals
+    later: list[Gap]  # what the new application after the exam will ask for, so that it can be got in time
 
     @property
     def listed(self) -> list[tuple[Category, SignupState]]:
@@ -167,6 +168,7 @@ def _line(candidate: SignupCandidate, choice: SignupChoice, here: str, *, again:
         bool(offered) and (group == OPEN or (again and group == LISTED)),
         [_gap(refusal, here) for refusal in candidate.lacks],
         _why(candidate),
+        gaps_of(_later(candidate), here),
     )
 
 
@@ -193,6 +195,12 @@ def _why(candidate: SignupCandidate) -> list[Gap]:
     if not candidate.signed_up and not candidate.open_categories and not candidate.lacks:
         refusals += [refusal for theirs in candidate.per_category.values() for refusal in theirs]
     return gaps_of(refusals)
+
+
+def _later(candidate: SignupCandidate) -> list[Refusal]:
+    """Of the categories signed up for, or else those that can be chosen."""
+    categories = candidate.signed_up or candidate.open_categories
+    return [warning for category in categories for warning in candidate.warnings.get(category, ())]
 
 
 def _unsent(notice_id: int) -> list[int]:

@@ -58,12 +58,24 @@ def _required(firm, application):
         ({"paper": "photo"}, "There is such a line already"),
         ({"reason_code": "lost"}, "belongs to another kind"),
         ({"matter": "nonsense"}, "need"),
+        ({"matter": "signup", "reason_code": "lost"}, "belongs to another kind"),
+        ({"matter": "renewal", "reason_code": "titled"}, "belongs to another kind"),
+        ({"matter": "signup"}, "scans of the person only"),
+        ({"matter": "signup", "paper": "photo"}, "There is such a line already"),
     ],
 )
 def test_a_line_that_makes_no_sense_is_refused(firm, admin, paper_rules, typed, message):
     answer = admin.post("/required-papers/add", data=asked(**typed))
     assert answer.status_code == 422
     assert message in answer.text
+
+
+def test_a_sign_up_has_lines_of_its_own_with_their_tab(firm, admin, paper_rules):
+    typed = {"matter": "signup", "paper": "title", "reason_code": "titled"}
+    assert admin.post("/required-papers/add", data=asked(**typed)).status_code == 302
+    listed = admin.get("/required-papers/list/?matter=signup").text
+    assert listed.count('<tr role="row">') == 1 + 4 + 1  # the heading, the standard lines, this one
+    assert "only of people with a technical title" in listed or "仅限" in listed
 
 
 def test_a_line_of_the_standard_list_is_not_deleted(firm, admin):
