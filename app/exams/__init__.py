@@ -6,6 +6,7 @@ Only this package writes ``ExamSignup.state``; everything is checked again on ev
 from app.exams.notices import amend, publish, withdraw
 from app.exams.papers import lacks_papers, signup_papers
 from app.exams.scores import SCORE_COLUMNS, ScoreChange, ScorePreview, import_scores, read_scores, signup_sheet, submit_scores
+from app.exams.signup_background import SignupBackground, background
 from app.exams.signup_review import review
 from app.exams.signups import SignupCandidate, SignupOutcome, candidates, deselect, not_open, select, submit
 
@@ -13,9 +14,11 @@ __all__ = [
     "SCORE_COLUMNS",
     "ScoreChange",
     "ScorePreview",
+    "SignupBackground",
     "SignupCandidate",
     "SignupOutcome",
     "amend",
+    "background",
     "candidates",
     "deselect",
     "import_scores",

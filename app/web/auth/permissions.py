@@ -64,7 +64,7 @@ PERMISSIONS: Declaration = {
     | to((Role.EXAM_CLERK,), "can_add", "can_edit", "can_delete", "can_export")
     | to((Role.ENTERPRISE_CLERK,), "can_signup"),
     "Signup": to((Role.ENTERPRISE_CLERK,), MENU, "can_list", "can_submit", "can_cancel"),
-    "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine"),
+    "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine", "can_reveal"),
     # applications, from filing to the archive
     "Casework": to(PARTIES, MENU),
     "NewApplication": to(CLERK, MENU, "can_list", "can_submit", "can_discard", "can_withdraw"),

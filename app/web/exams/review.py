@@ -4,6 +4,7 @@ Every decision is ``exams.review`` and a commit; a sign-up that another clerk ha
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -17,8 +18,9 @@ from app.applications import attachments
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, PaperKind, ReasonStep, SignupState
+from app.db import audit
 from app.db.session import db
-from app.exams import SignupOutcome, signup_papers
+from app.exams import SignupOutcome, background, signup_papers
 from app.models import ExamSignup, Paper
 from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, safe_next
@@ -29,10 +31,24 @@ from app.web.base.fab import route
 from app.web.base.review_queue import QueuePosition, Scan, position_in
 from app.web.base.stock_reasons import stock_reasons
 from app.web.exams.access import notice_box
+from app.web.exams.labels import score_text
 
 WAITS = SignupState.SUBMITTED
 DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
 ANSWERS = {"yes": True, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """How a request went: what was refused, and whether the full ID number is shown."""
+
+    status: int = 200
+    refusals: Sequence[Refusal] = ()
+    revealed: bool = False
+    unexplained: object = ""
+
+
+OPENED = ReviewPage()
 
 
 class SignupReviewScreen(OpenList):
@@ -41,7 +57,7 @@ class SignupReviewScreen(OpenList):
     datamodel = SelInterface(ExamSignup)
     route_base = "/exam/review"
     class_permission_name = "SignupReview"
-    base_permissions = ["can_list", "can_decide", "can_examine"]
+    base_permissions = ["can_list", "can_decide", "can_examine", "can_reveal"]
     list_title = _("Review of sign-ups")
     head_column = "person.name"
     list_columns = ["person.name", "category", "enterprise.name", "notice.title", "submitted_at", "state"]
@@ -110,30 +126,47 @@ class SignupReviewScreen(OpenList):
             db.session.commit()
         except AppError as error:
             refusals = refusals_after(error)
-            return self._page(self.get_or_404(signup_id), refusals)
+            return self._page(self.get_or_404(signup_id), ReviewPage(422, refusals))
         signup = self.get_or_404(signup_id)
         flash(gettext("%(name)s: now “%(state)s”.", name=signup.person.name, state=signup.state.label), "success")
         return redirect(follow)
 
-    def _page(self, signup: ExamSignup, refusals: Sequence[Refusal] = ()) -> Response:
-        place = self._place(signup)
+    @route(f"/{ROW}signup_id>/id-number", "POST")
+    def reveal(self, signup_id: int) -> Response:
+        """Show the ID number in full in this response only; the reason given goes into the audit log."""
+        signup, session = self.get_or_404(signup_id), db.session()
+        try:
+            audit.log_reveal(session, signup, "id_number", request.form.get("why", ""), at=request_context.now())
+            session.commit()
+        except AppError as error:
+            session.rollback()
+            return self._page(self.get_or_404(signup_id), ReviewPage(error.status, unexplained=error.sentence))
+        return self._page(self.get_or_404(signup_id), ReviewPage(revealed=True))
+
+    def _page(self, signup: ExamSignup, page: ReviewPage = OPENED) -> Response:
+        place, person, office = self._place(signup), signup.person, request_context.current_office()
+        born = f"{person.birth_date:%Y-%m-%d}"
         text = self.render_template(
             "exams/review.html",
             title=signup.person.name,
             crumbs=[(self.list_title, place.address)],
             signup=signup,
             place=place,
-            refusals=refusals,
-            wrong={refusal.field: refusal.sentence for refusal in refusals if refusal.field},
+            page=page,
+            wrong={refusal.field: refusal.sentence for refusal in page.refusals if refusal.field},
             scans=scans_of(signup),
-            born=mask_birth_date(f"{signup.person.birth_date:%Y-%m-%d}"),
+            id_number=person.id_number if page.revealed else person.masked_id_number,
+            born=born if page.revealed else mask_birth_date(born),
+            known=background(db.session(), signup, on=request_context.today(), office=office),
+            today=request_context.today(),
+            score=score_text,
             waits=signup.state is WAITS,
             undo=[] if signup.state is WAITS else self.decisions(signup),
             reasons=stock_reasons(ReasonStep.REJECT_SIGNUP),
             chosen=request.form.get("decision", "yes"),
             reason=asked_reason(),
         )
-        return Response(text, 422 if refusals else 200, mimetype="text/html")
+        return Response(text, page.status, mimetype="text/html")
 
     def _place(self, signup: ExamSignup) -> QueuePosition:
         """The position of the sign-up in the list it was opened from."""

@@ -14,7 +14,7 @@ from tests.web.form_steps import save
 CLERKS = ("/exam/notices/add", "/exam/notices/edit/{n}", "/exam/review/", "/exam/review/{s}")
 CLERKS += ("/exam/notices/{n}/scores", "/exam/notices/{n}/scores/submit")
 CLERKS_POSTS = ("/exam/notices/add", "/exam/notices/edit/{n}", "/exam/notices/delete/{n}", "/exam/notices/{n}/export")
-CLERKS_POSTS += ("/exam/review/decide?admit=yes&only={s}", "/exam/review/{s}")
+CLERKS_POSTS += ("/exam/review/decide?admit=yes&only={s}", "/exam/review/{s}", "/exam/review/{s}/id-number")
 CLERKS_POSTS += tuple("/exam/notices/{n}/scores" + path for path in ("", "/import", "/errors", "/submit"))
 FIRMS = ("/exam/signups/", "/exam/notices/{n}/signup")
 FIRMS_POSTS = ("/exam/notices/{n}/signup", "/exam/signups/submit?only={s}", "/exam/signups/cancel?only={s}")

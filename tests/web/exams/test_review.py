@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import select, update
 
 from app.core.clock import now
-from app.models import ExamNotice, ExamSignup
+from app.core.vocabulary import AuditAction, Position
+from app.models import AuditEntry, ExamNotice, ExamSignup
 from tests import make
-from tests.web.exams.exam_steps import ADMITTED, REJECTED, SUBMITTED, states
+from tests.web.exams.exam_steps import ADMITTED, REJECTED, SUBMITTED, read, states
 
 
 def test_the_list_opens_with_waiting_sign_ups(clerk, sign):
@@ -106,3 +107,28 @@ def test_a_decision_can_be_reversed_until_the_scores_are_final(session, clerk, n
     assert "again=1" not in clerk.get("/exam/review/?state=rejected").text
     assert clerk.post(f"/exam/review/decide?admit=yes&only={signup.id}&again=1").status_code == 422
     assert states(session) == [REJECTED]
+
+
+def test_the_number_is_shown_in_full_for_a_reason_that_is_written_down(session, clerk, sign):
+    [signup] = sign()
+    number, born = signup.person.id_number, f"{signup.person.birth_date}"
+    refused = clerk.post(f"/exam/review/{signup.id}/id-number", data={"decision": "no", "reason": "字迹不清"})
+    assert (refused.status_code, number in refused.text) == (422, False)
+    shown = clerk.post(f"/exam/review/{signup.id}/id-number", data={"why": "核对身份证扫描件", "reason": "字迹不清"})
+    assert number in shown.text
+    assert born in shown.text
+    assert "字迹不清" in shown.text  # what was typed beside it is kept
+    assert number not in clerk.get(f"/exam/review/{signup.id}").text
+    entry = read(session, lambda: session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.READ)).one())
+    assert (entry.table, entry.row, entry.change["why"]) == ("exam_signup", str(signup.id), "核对身份证扫描件")
+
+
+def test_the_page_tells_of_certificates_passes_and_a_position_that_does_not_fit(session, clerk, sign):
+    [signup] = sign()
+    signup.person.position = Position.PROJECT_MANAGER
+    session.add_all([make.certificate(signup.person, number="湘建安C2(2020)0000001"), make.exam_pass(signup.person)])
+    session.commit()
+    text = clerk.get(f"/exam/review/{signup.id}").text
+    assert "湘建安C2(2020)0000001" in text
+    assert "Passed exams" in text
+    assert "alert-warning" in text
