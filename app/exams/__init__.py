@@ -3,10 +3,13 @@
 Only this package writes ``ExamSignup.state``; everything is checked again on every step.
 """
 
+from app.exams.notice_files import add_file, file_of, remove_file
+from app.exams.notice_states import cancel, recall, republish
 from app.exams.notices import amend, publish, withdraw
 from app.exams.papers import lacks_papers, signup_papers
 from app.exams.scores import SCORE_COLUMNS, ScoreChange, ScorePreview, import_scores, read_scores, signup_sheet, submit_scores
 from app.exams.signup_background import SignupBackground, background
+from app.exams.signup_changes import change_category, retract
 from app.exams.signup_review import review
 from app.exams.signups import SignupCandidate, SignupOutcome, candidates, deselect, not_open, select, submit
 
@@ -17,15 +20,23 @@ __all__ = [
     "SignupBackground",
     "SignupCandidate",
     "SignupOutcome",
+    "add_file",
     "amend",
     "background",
+    "cancel",
     "candidates",
+    "change_category",
     "deselect",
+    "file_of",
     "import_scores",
     "lacks_papers",
     "not_open",
     "publish",
     "read_scores",
+    "recall",
+    "remove_file",
+    "republish",
+    "retract",
     "review",
     "select",
     "signup_papers",

@@ -1,10 +1,10 @@
 """Exam notices: publishing, amending and withdrawing them (R44–R47).
 
-Saving publishes. What people have relied on (category, exam day, pass mark, place) cannot be changed any more.
+Saving publishes. What is changed afterwards stays on record and is shown; a new date or place is told to all who signed up.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -14,24 +14,41 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, reach, region_prefix
 from app.core.clock import office_day, office_time
 from app.core.errors import NotFound, Refusal, Unmet
+from app.core.office import Office
 from app.core.redaction import disclosure_refusals
-from app.core.vocabulary import CURRENT_CATEGORIES, Category, SignupState
+from app.core.vocabulary import CURRENT_CATEGORIES, Category, NoticeEventKind, NoticeState, SignupState
 from app.exams.locking import SEATED, as_exam_clerk, lock_notice
-from app.models import ExamNotice, ExamSignup, Region
+from app.exams.messages import tell_all_of
+from app.exams.notice_states import must_hold
+from app.models import ExamNotice, ExamNoticeEvent, ExamSignup, Region
+from app.outbox.sms_texts import EXAM_CHANGED, in_province_language
 
-_LENGTHS = {"title": 120, "number": 60, "place": 200}
-PUBLISHED = {"title": _("Notice title"), "number": _("Document number"), "place": _("Place"), "body": _("Text")}
+_LENGTHS = {"title": 120, "number": 60, "exam_time": 60, "place": 200, "contact": 120}
+PUBLISHED = {
+    "title": _("Notice title"),
+    "number": _("Document number"),
+    "exam_time": _("Exam time"),
+    "place": _("Place"),
+    "contact": _("Contact"),
+    "body": _("Text"),
+}
+FIELDS = {  # what readers see, in the order of the notice
+    **PUBLISHED,
+    "categories": _("Personnel category"),
+    "signup_start": _("Sign-up begins"),
+    "signup_end": _("Sign-up ends"),
+    "exam_on": _("Exam on"),
+    "quota": _("Number of places"),
+    "pass_mark": _("Pass mark"),
+}
+TOLD = ("signup_start", "signup_end", "exam_on", "exam_time", "place")  # those who signed up are told of a change at once
 _STORED = (
     ExamNotice.id,
-    ExamNotice.categories,
-    ExamNotice.signup_start,
-    ExamNotice.signup_end,
-    ExamNotice.exam_on,
-    ExamNotice.quota,
-    ExamNotice.pass_mark,
     ExamNotice.region_code,
+    ExamNotice.state,
     ExamNotice.scores_imported_at,
     ExamNotice.scores_submitted_at,
+    *(getattr(ExamNotice, field) for field in FIELDS),
 )
 
 
@@ -46,14 +63,14 @@ def publish(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime)
         faults = [*_faults(session, notice, clerk), *_is_over_already(notice, at)]
     if faults:
         raise Unmet(faults)
-    notice.published_at, notice.published_by = at, actor.name[:64]
+    notice.published_at, notice.published_by, notice.state = at, actor.name[:64], NoticeState.PUBLISHED
     session.add(notice)
     session.flush()
     return notice
 
 
-def amend(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime) -> ExamNotice:
-    """Save a changed notice: the new values are in ``notice``, not yet flushed.
+def amend(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime, office: Office) -> ExamNotice:
+    """Save a changed notice: the new values are in ``notice``, not yet flushed. The change is recorded, see ``TOLD``.
 
     Raises ``NotFound`` if the notice as stored is out of reach, ``Unmet`` with every fault at its field: then roll back.
     """
@@ -63,13 +80,51 @@ def amend(session: Session, notice: ExamNotice, actor: Actor, *, at: datetime) -
         stored = session.execute(query.with_for_update(key_share=True)).one_or_none()
         if stored is None:
             raise NotFound
+        must_hold(stored)
         faults = [*_faults(session, notice, clerk), *_takes_back(session, notice, stored)]
         if notice.signup_end != stored.signup_end:
             faults += _is_over_already(notice, at)
     if faults:
         raise Unmet(faults)
     session.flush()
+    _record_change(session, notice, stored, actor, at, office)
     return notice
+
+
+def _record_change(session: Session, notice: ExamNotice, stored: Any, actor: Actor, at: datetime, office: Office) -> None:
+    """An event with the values before and after; of the text only that it changed."""
+    changes = {
+        field: ["", ""] if field == "body" else [_plain(getattr(stored, field)), _plain(getattr(notice, field))]
+        for field in FIELDS
+        if _comparable(getattr(stored, field)) != _comparable(getattr(notice, field))
+    }
+    if not changes:
+        return
+    kind = NoticeEventKind.CHANGED
+    session.add(ExamNoticeEvent(notice_id=notice.id, kind=kind, at=at, by=actor.name[:130], reason="", changes=changes))
+    session.flush()
+    told = [
+        f"{in_province_language(FIELDS[field])}：{changes[field][0] or '—'} → {changes[field][1] or '—'}"
+        for field in TOLD
+        if field in changes
+    ]
+    if told and notice.state is NoticeState.PUBLISHED:  # a recalled one is told of when it is published again
+        tell_all_of(session, notice, EXAM_CHANGED, at, office, changes="；".join(told))
+
+
+def _comparable(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, list | tuple) else value or ""
+
+
+def _plain(value: Any) -> str:
+    """A value as the event stores it and the message says it, in office time."""
+    if isinstance(value, datetime):
+        return f"{office_time(value):%Y-%m-%d %H:%M}"
+    if isinstance(value, date):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, list | tuple):
+        return "、".join(term.value for term in value)
+    return "" if value is None else str(value)
 
 
 def withdraw(session: Session, notice_id: int, actor: Actor) -> None:

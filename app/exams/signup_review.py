@@ -1,6 +1,7 @@
 """Review of sign-ups by the exam clerk, one by one or in batch (R54–R57)."""
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from flask_babel import lazy_gettext as _
@@ -8,17 +9,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
-from app.core.clock import office_day
+from app.core.clock import office_day, office_time
 from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import MeasureGround, ReasonStep, SignupState
+from app.core.vocabulary import MeasureGround, NoticeState, ReasonStep, SignupState
 from app.eligibility.reasons import check_reason
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, check_batch_size, lock_notices_of, valid_ids
-from app.exams.signups import SignupOutcome, change_state, split_by_state, with_free_places
-from app.models import ExamSignup, Person
+from app.exams.messages import tell
+from app.exams.signups import SignupLine, SignupOutcome, change_state, split_by_state, with_free_places
+from app.models import ExamNotice, ExamSignup, Person
+from app.outbox.sms_texts import SIGNUPS_ADMITTED, SIGNUPS_REJECTED, name_list, shortened
 
 MOST_REASON = 500  # characters, as the column holds
 
@@ -34,7 +37,7 @@ def review(
     at: datetime,
     office: Office,
 ) -> SignupOutcome:
-    """审核通过 (``admit``) or 审核不通过, the latter with a reason.
+    """审核通过 (``admit``) or 审核不通过, the latter with a reason. The enterprise is told of rejections and their reversal.
 
     ``again`` reverses an earlier decision, until the scores are submitted; an imported score is deleted. It is explicit,
     so that the second of two clerks cannot reverse the first one's decision unnoticed.
@@ -54,9 +57,8 @@ def review(
     for row in rows:
         if row.id in differing:
             outcome.refused[row.id] = differing[row.id]
-        elif notices[row.notice_id].scores_submitted_at:
-            sentence = _("%(name)s: the scores of this exam are final, so the review can no longer change.", name=row.name)
-            outcome.refused[row.id] = (Refusal("scores-final", sentence, place=FixPlace("signup", row.notice_id)),)
+        elif closed := tuple(_is_closed(notices[row.notice_id], row)):
+            outcome.refused[row.id] = closed
         elif row.person_id in banned:
             until, ground = banned[row.person_id]
             outcome.refused[row.id] = (Refusal("banned", ban_sentence(row.name, until, ground)),)
@@ -67,7 +69,48 @@ def review(
     target = SignupState.ADMITTED if admit else SignupState.REJECTED
     new = {"state": target, "reason": reason, "reviewed_at": at, "reviewed_by": actor.name[:64]}
     new |= {"score": None, "absent": False}
-    return change_state(session, outcome, fit, sources, new, actor, at)
+    done = change_state(session, outcome, fit, sources, new, actor, at)
+    if again or not admit:
+        moved = [row for row in fit if row.id in set(done.moved)]
+        _tell(session, notices, moved, SIGNUPS_ADMITTED if admit else SIGNUPS_REJECTED, reason, at, office)
+    return done
+
+
+def _is_closed(notice: ExamNotice, row: SignupLine) -> Iterator[Refusal]:
+    """The exam was cancelled, or its scores are final."""
+    place = FixPlace("signup", row.notice_id)
+    if notice.state is NoticeState.CANCELLED:
+        sentence = _("%(name)s: this exam was cancelled, so the review can no longer change.", name=row.name)
+        yield Refusal("exam-cancelled", sentence, place=place)
+    if notice.scores_submitted_at:
+        sentence = _("%(name)s: the scores of this exam are final, so the review can no longer change.", name=row.name)
+        yield Refusal("scores-final", sentence, place=place)
+
+
+def _tell(
+    session: Session,
+    notices: Mapping[int, ExamNotice],
+    rows: Sequence[SignupLine],
+    sentence: object,
+    reason: str,
+    at: datetime,
+    office: Office,
+) -> None:
+    """One message for each exam and enterprise."""
+    ids = [row.id for row in rows]
+    owners = dict(session.execute(select(ExamSignup.id, ExamSignup.enterprise_id).where(ExamSignup.id.in_(ids))).all())
+    for notice_id, notice in notices.items():
+        names: dict[int, list[str]] = defaultdict(list)
+        for row in rows:
+            if row.notice_id == notice_id:
+                names[owners[row.id]].append(row.name)
+        common = {
+            "exam": notice.title,
+            "reason": shortened(reason),
+            "until": f"{office_time(notice.signup_end):%Y-%m-%d %H:%M}",
+        }
+        values = {owner: {**common, "n": len(theirs), "names": name_list(theirs)} for owner, theirs in names.items()}
+        tell(session, sentence, values, at, office)
 
 
 def _banned(session: Session, people: Collection[int], on: date) -> dict[int, tuple[date, MeasureGround | None]]:

@@ -19,7 +19,7 @@ from app.core.clock import office_day, office_time
 from app.core.errors import FixPlace, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, Category, MatterKind, Position, Registration, Role, SignupState
+from app.core.vocabulary import AuditAction, Category, MatterKind, NoticeState, Position, Registration, Role, SignupState
 from app.db import sequences
 from app.eligibility.facts import Facts, of_candidates
 from app.eligibility.rules import is_not_banned
@@ -221,7 +221,9 @@ def not_open(notice: ExamNotice, enterprise: Enterprise, *, at: datetime) -> Ite
         "start": f"{office_time(notice.signup_start):%Y-%m-%d %H:%M}",
         "end": f"{office_time(notice.signup_end):%Y-%m-%d %H:%M}",
     }
-    if at < notice.signup_start:
+    if notice.state is not NoticeState.PUBLISHED:
+        yield Refusal("notice-not-in-force", _("This notice: %(state)s. Nobody can be signed up.", state=notice.state.label))
+    elif at < notice.signup_start:
         sentence = _("Sign-up for this exam is from %(start)s to %(end)s; it has not begun yet.", **span)
         yield Refusal("signup-not-begun", sentence)
     elif at > notice.signup_end:

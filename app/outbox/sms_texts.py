@@ -103,6 +103,37 @@ MEASURE_REFUSED = _(
     "Please sign in for the details."
 )
 
+SIGNUPS_REJECTED = _(
+    "%(enterprise)s: %(n)s of your sign-ups for “%(exam)s” were rejected (%(names)s). Reason: %(reason)s. "
+    "You may put them right and submit them again until %(until)s."
+)
+SIGNUPS_ADMITTED = _(
+    "%(enterprise)s: %(n)s of your sign-ups for “%(exam)s” that had been rejected are now admitted (%(names)s)."
+)
+EXAM_CHANGED = _(
+    "%(enterprise)s: “%(exam)s”, with %(n)s of your people on its list, was changed: %(changes)s. Please tell them."
+)
+EXAM_RECALLED = _(
+    "%(enterprise)s: “%(exam)s”, with %(n)s of your people on its list, was recalled. Reason: %(reason)s. "
+    "Sign-ups wait until it is published again."
+)
+EXAM_REPUBLISHED = _(
+    "%(enterprise)s: “%(exam)s”, with %(n)s of your people on its list, is published again. "
+    "Exam on %(day)s, place: %(place)s."
+)
+EXAM_CANCELLED = _(
+    "%(enterprise)s: “%(exam)s”, with %(n)s of your people on its list, was cancelled. Reason: %(reason)s. Please tell them."
+)
+SCORE_CORRECTED = _(
+    "%(enterprise)s: the score of %(person)s in “%(exam)s” was corrected from %(old)s to %(new)s (%(result)s). "
+    "Please sign in for the reason."
+)
+FREED_FROM = _(
+    "%(enterprise)s: the authority has removed %(person)s from your list of people, for %(other)s. Reason: %(reason)s. "
+    "Please sign in for the details."
+)
+FREED_FOR = _("%(enterprise)s: the authority has freed %(person)s from the former enterprise. You can now add the person.")
+
 EXPIRING_ONE = _(
     "%(enterprise)s: the certificate %(number)s of %(names)s is valid until %(day)s. "
     "Please sign in and apply for renewal in time."
@@ -181,7 +212,7 @@ def decision_message(
         "certificate_number": certificate_number,
         "days": office.extend_days,
         "due_on": due_on,
-        "reason": _shortened(reason),
+        "reason": shortened(reason),
     }
     return _signed(office, mobile, text, application_id)
 
@@ -241,7 +272,7 @@ def _signed(office: Office, mobile: str, text: str, application_id: int | None =
     return OutgoingMessage(mobile, f"【{issuer}】{text}"[:LONGEST_TEXT], application_id)
 
 
-def _shortened(reason: str) -> str:
+def shortened(reason: str) -> str:
     """A reason in one line of at most ``LONGEST_REASON`` characters. ID numbers are masked before it is cut."""
     line = " ".join(_ID_LIKE.sub(lambda match: mask_id_publicly(fold(match[0]).replace("-", "")), reason).split())
     line = line.rstrip("。.；;")

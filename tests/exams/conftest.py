@@ -21,6 +21,7 @@ CLERK = make.officer(Role.EXAM_CLERK)
 CHANGSHA = make.officer(Role.EXAM_CLERK, region="430100")
 ZHUZHOU = make.officer(Role.EXAM_CLERK, region="430200")
 SECOND = timedelta(seconds=1)
+ACTING = {"at": make.NOON, "office": Office()}
 
 
 def codes(error: Unmet | Iterable) -> set[str]:
@@ -33,7 +34,7 @@ def fields(error: Unmet) -> set[tuple[str, str]]:
 
 @pytest.fixture
 def enterprise(session):
-    enterprise = make.enterprise()
+    enterprise = make.enterprise(contact_mobile="13900000001")
     session.add(enterprise)
     session.commit()
     return enterprise

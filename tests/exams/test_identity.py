@@ -3,10 +3,9 @@
 from sqlalchemy import update
 
 from app import exams
-from app.core.office import Office
 from app.models import Person
 from tests import make
-from tests.exams.conftest import CLERK, SELECTED, SUBMITTED, codes
+from tests.exams.conftest import ACTING, CLERK, SELECTED, SUBMITTED, codes
 from tests.make import NOON
 
 ANOTHER = "现场照片与身份证照片不是同一人"
@@ -29,7 +28,7 @@ def test_a_submitted_sign_up_says_for_whom(session, clerk, signups, office):
 def test_nobody_is_admitted_for_somebody_else(session, signups):
     swapped, honest = signups(SUBMITTED, 2)
     swap(session, swapped)
-    outcome = exams.review(session, [swapped.id, honest.id], True, CLERK, at=NOON, office=Office())
+    outcome = exams.review(session, [swapped.id, honest.id], True, CLERK, **ACTING)
     assert outcome.moved == [honest.id]
     assert codes(outcome.refused[swapped.id]) == {"identity-differs"}
-    assert exams.review(session, [swapped.id], False, CLERK, reason=ANOTHER, at=NOON, office=Office()).moved == [swapped.id]
+    assert exams.review(session, [swapped.id], False, CLERK, reason=ANOTHER, **ACTING).moved == [swapped.id]

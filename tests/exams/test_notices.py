@@ -7,10 +7,25 @@ from sqlalchemy import func, select
 
 from app import exams
 from app.core.errors import NotAllowed, NotFound, Unmet
-from app.core.vocabulary import Category, Role
-from app.models import ExamNotice
+from app.core.office import Office
+from app.core.vocabulary import Category, NoticeEventKind, NoticeState, Role
+from app.models import ExamNotice, ExamNoticeEvent, Message
 from tests import make
-from tests.exams.conftest import C1, CHANGSHA, CLERK, REJECTED, SECOND, SELECTED, SUBMITTED, ZHUZHOU, A, B, codes, fields
+from tests.exams.conftest import (
+    ACTING,
+    C1,
+    CHANGSHA,
+    CLERK,
+    REJECTED,
+    SECOND,
+    SELECTED,
+    SUBMITTED,
+    ZHUZHOU,
+    A,
+    B,
+    codes,
+    fields,
+)
 from tests.make import NOON, TODAY
 
 
@@ -86,7 +101,7 @@ def test_only_an_exam_clerk_publishes_amends_and_withdraws(session, notice, role
     other = make.officer(role)
     for action in (
         lambda: exams.publish(session, make.notice(), other, at=NOON),
-        lambda: exams.amend(session, notice, other, at=NOON),
+        lambda: exams.amend(session, notice, other, **ACTING),
         lambda: exams.withdraw(session, notice.id, other),
     ):
         with pytest.raises(NotAllowed):
@@ -102,7 +117,7 @@ def test_a_clerk_publishes_for_the_own_area_only(session):
 def test_a_notice_is_amended_while_people_sign_up(session, notice, signups):
     signups(SUBMITTED, category=C1)
     notice.title, notice.categories, notice.exam_on = "改期", (C1, A), TODAY + timedelta(days=30)
-    exams.amend(session, notice, CLERK, at=NOON)
+    exams.amend(session, notice, CLERK, **ACTING)
     session.commit()
     assert session.scalar(select(ExamNotice.title)) == "改期"
 
@@ -110,14 +125,14 @@ def test_a_notice_is_amended_while_people_sign_up(session, notice, signups):
 def test_a_foreign_notice_cannot_be_pulled_over_by_changing_its_region(session, notice):
     notice.region_code = "430200"
     with pytest.raises(NotFound):
-        exams.amend(session, notice, ZHUZHOU, at=NOON)
+        exams.amend(session, notice, ZHUZHOU, **ACTING)
 
 
 def test_a_category_in_use_stays_on_offer(session, notice, signups):
     signups(SELECTED, category=C1)
     notice.categories = (A, B)
     with pytest.raises(Unmet) as refused:
-        exams.amend(session, notice, CLERK, at=NOON)
+        exams.amend(session, notice, CLERK, **ACTING)
     assert fields(refused.value) == {("category-in-use", "categories")}
 
 
@@ -125,10 +140,10 @@ def test_places_already_taken_are_not_cut(session, notice, signups):
     signups(SUBMITTED, 2)
     signups(REJECTED, 1)
     notice.quota = 2
-    exams.amend(session, notice, CLERK, at=NOON)
+    exams.amend(session, notice, CLERK, **ACTING)
     notice.quota = 1
     with pytest.raises(Unmet) as refused:
-        exams.amend(session, notice, CLERK, at=NOON)
+        exams.amend(session, notice, CLERK, **ACTING)
     assert fields(refused.value) == {("quota-taken", "quota")}
 
 
@@ -136,7 +151,7 @@ def test_a_notice_with_sign_ups_stays_in_its_region(session, notice, signups):
     signups(SELECTED)
     notice.region_code = "430100"
     with pytest.raises(Unmet) as refused:
-        exams.amend(session, notice, CLERK, at=NOON)
+        exams.amend(session, notice, CLERK, **ACTING)
     assert fields(refused.value) == {("fixed", "region_code")}
 
 
@@ -158,13 +173,13 @@ def test_after_the_scores_what_they_rest_on_is_fixed(session, stamped, fixed):
     notice.signup_end += timedelta(days=1)
     notice.title, notice.pass_mark, notice.categories, notice.quota = "改", 50, (A, B), 9
     with pytest.raises(Unmet) as refused:
-        exams.amend(session, notice, CLERK, at=NOON)
+        exams.amend(session, notice, CLERK, **ACTING)
     assert {field for _code, field in fields(refused.value)} == fixed
 
 
 def test_a_notice_after_its_sign_up_can_still_be_corrected(session, notice):
     notice.place = "株洲"
-    assert exams.amend(session, notice, CLERK, at=notice.signup_end + SECOND).place == "株洲"
+    assert exams.amend(session, notice, CLERK, at=notice.signup_end + SECOND, office=Office()).place == "株洲"
 
 
 def test_a_notice_nobody_signed_up_for_can_be_withdrawn(session, notice):
@@ -196,3 +211,73 @@ def test_a_forged_notice_id_is_not_found_by_any_function(session, forged, clerk,
 def test_a_foreign_notice_is_not_withdrawn(session, notice):
     with pytest.raises(NotFound):
         exams.withdraw(session, notice.id, CHANGSHA)
+
+
+# --- what is changed stays on record, and those concerned are told --------------------------------
+
+
+def last_event(session):
+    return session.scalars(select(ExamNoticeEvent).order_by(ExamNoticeEvent.id.desc())).first()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "before", "after"),
+    [
+        ("exam_on", date(2026, 4, 9), f"{TODAY + timedelta(days=20)}", "2026-04-09"),
+        ("place", "株洲市职业学院", "长沙", "株洲市职业学院"),
+        ("exam_time", "下午2:00", "", "下午2:00"),
+        ("signup_end", datetime(2026, 3, 20, 9, tzinfo=UTC), "2026-03-07", "2026-03-20 17:00"),
+    ],
+)
+def test_a_new_date_or_place_is_told_to_all_who_signed_up_and_stays_on_record(
+    session, notice, signups, field, value, before, after
+):
+    signups(SUBMITTED, 2)
+    setattr(notice, field, value)
+    exams.amend(session, notice, CLERK, **ACTING)
+    event = last_event(session)
+    assert (event.kind, event.by, list(event.changes)) == (NoticeEventKind.CHANGED, CLERK.name, [field])
+    assert (event.changes[field][0].startswith(before), event.changes[field][1]) == (True, after)
+    [text] = session.scalars(select(Message.text))
+    assert after in text
+
+
+@pytest.mark.parametrize(("field", "value"), [("title", "改期"), ("body", "补充说明。"), ("contact", "0731-88950000")])
+def test_another_change_stays_on_record_and_sends_nothing(session, notice, signups, field, value):
+    signups(SUBMITTED)
+    setattr(notice, field, value)
+    exams.amend(session, notice, CLERK, **ACTING)
+    assert list(last_event(session).changes) == [field]
+    assert session.scalar(select(func.count()).select_from(Message)) == 0
+
+
+def test_saving_without_a_change_is_no_event(session, notice, signups):
+    signups(SUBMITTED)
+    notice.categories = tuple(reversed(notice.categories))
+    exams.amend(session, notice, CLERK, **ACTING)
+    assert last_event(session) is None
+
+
+def test_of_a_refused_change_nobody_is_told(session, notice, signups):
+    signups(SUBMITTED)
+    notice.place, notice.pass_mark = "株洲", 101
+    with pytest.raises(Unmet):
+        exams.amend(session, notice, CLERK, **ACTING)
+    session.rollback()
+    assert (last_event(session), session.scalar(select(func.count()).select_from(Message))) == (None, 0)
+
+
+def test_a_recalled_notice_is_changed_without_a_message(session, notice, signups):
+    signups(SUBMITTED)
+    notice.state = NoticeState.RECALLED
+    session.commit()
+    notice.place = "株洲"
+    exams.amend(session, notice, CLERK, **ACTING)
+    assert list(last_event(session).changes) == ["place"]
+    assert session.scalar(select(func.count()).select_from(Message)) == 0
+
+
+def test_a_mobile_number_as_contact_is_refused_as_everybody_reads_it(session):
+    with pytest.raises(Unmet) as refused:
+        exams.publish(session, make.notice(contact="王工 13800138000"), CLERK, at=NOON)
+    assert fields(refused.value) == {("personal-number", "contact")}

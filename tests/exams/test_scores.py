@@ -18,7 +18,7 @@ from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.files.spreadsheets import SheetRefused
 from app.models import AuditEntry, ExamPass, ExamSignup, Person
 from tests import make
-from tests.exams.conftest import CHANGSHA, CLERK, codes
+from tests.exams.conftest import ACTING, CHANGSHA, CLERK, codes
 from tests.exams.test_signups import committed_at_once
 from tests.make import NOON
 from tests.query_counter import queries
@@ -576,7 +576,7 @@ def test_ten_thousand_scores_are_imported_at_once(session, notice, enterprise):
     session.execute(insert(ExamSignup), [common | row for row in rows])
     signup_ids = session.scalars(select(ExamSignup.id)).all()
     session.commit()
-    assert len(exams.review(session, signup_ids, True, CLERK, at=NOON, office=Office()).moved) == 10_000
+    assert len(exams.review(session, signup_ids, True, CLERK, **ACTING).moved) == 10_000
     _name, data = exams.signup_sheet(session, notice.id, CLERK, at=NOON)
     book = load_workbook(BytesIO(data))
     for row in book.active.iter_rows(min_row=3):

@@ -14,7 +14,7 @@ from app.exams.locking import MOST_AT_ONCE
 from app.models import AuditEntry, ExamSignup, Paper
 from tests import make
 from tests.at_once import at_once
-from tests.exams.conftest import ADMITTED, C1, C2, C3, CLERK, REJECTED, SECOND, SELECTED, SUBMITTED, A, B, codes
+from tests.exams.conftest import ACTING, ADMITTED, C1, C2, C3, CLERK, REJECTED, SECOND, SELECTED, SUBMITTED, A, B, codes
 from tests.make import NOON, TODAY
 from tests.query_counter import queries
 
@@ -280,7 +280,7 @@ def test_an_empty_or_too_large_choice_is_refused_before_anything_is_read(session
             lambda ids=ids: exams.select(session, notice.id, [(n, A) for n in ids], clerk, at=NOON, office=office),
             lambda ids=ids: exams.submit(session, ids, clerk, at=NOON, office=office),
             lambda ids=ids: exams.deselect(session, ids, clerk),
-            lambda ids=ids: exams.review(session, ids, True, CLERK, at=NOON, office=Office()),
+            lambda ids=ids: exams.review(session, ids, True, CLERK, **ACTING),
         ):
             with pytest.raises(Unmet) as refused:
                 action()
@@ -378,7 +378,7 @@ def test_several_notices_at_once_are_each_asked_for_their_own_window_and_places(
 def test_each_step_of_a_sign_up_is_audited(session, clerk, signups, office):
     [signup] = signups(SELECTED)
     exams.submit(session, [signup.id], clerk, at=NOON, office=office)
-    exams.review(session, [signup.id], False, CLERK, reason="照片背景杂乱，面部看不清楚", at=NOON, office=Office())
+    exams.review(session, [signup.id], False, CLERK, reason="照片背景杂乱，面部看不清楚", **ACTING)
     entries = session.scalars(
         select(AuditEntry)
         .where(AuditEntry.table == "exam_signup", AuditEntry.row == str(signup.id), AuditEntry.deed == AuditAction.CHANGE)
@@ -407,10 +407,8 @@ def test_two_reviewers_at_once_do_not_overwrite_each_other(system, session, sign
     ids = [signup.id for signup in signups(SUBMITTED, 20)]
     admitted, rejected = committed_at_once(
         system,
-        lambda session: exams.review(session, ids, True, CLERK, at=NOON, office=Office()),
-        lambda session: exams.review(
-            session, reversed(ids), False, CLERK, reason="学历证与填报的学历不一致", at=NOON, office=Office()
-        ),
+        lambda session: exams.review(session, ids, True, CLERK, **ACTING),
+        lambda session: exams.review(session, reversed(ids), False, CLERK, reason="学历证与填报的学历不一致", **ACTING),
     )
     assert sorted(admitted.moved + rejected.moved) == ids
     assert set(admitted.refused) == set(rejected.moved)
@@ -451,8 +449,8 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_people(sessio
             made = pick(session, notice, [(person, A) for person in hired], clerk, office)
             ids = [signup.id for signup in made]
             assert len(exams.submit(session, ids, clerk, at=NOON, office=office).moved) == n
-            assert len(exams.review(session, ids, True, CLERK, at=NOON, office=Office()).moved) == n
-            exams.review(session, ids, False, CLERK, reason="学历证与填报的学历不一致", again=True, at=NOON, office=Office())
+            assert len(exams.review(session, ids, True, CLERK, **ACTING).moved) == n
+            exams.review(session, ids, False, CLERK, reason="学历证与填报的学历不一致", again=True, **ACTING)
             assert len(exams.deselect(session, ids, clerk).moved) == n
             return len(statements)
 

@@ -211,9 +211,10 @@ class NoticeScreen(OpenList):
             for name, moment in ends.items():  # the form has minutes only: an unchanged time keeps its seconds
                 if moment and getattr(item, name) == moment.replace(second=0, microsecond=0):
                     setattr(item, name, moment)
-        (exams.publish if new else exams.amend)(
-            db.session(), item, request_context.current_actor(), at=request_context.office_now()
-        )
+        if new:
+            exams.publish(db.session(), item, request_context.current_actor(), at=request_context.office_now())
+        else:
+            exams.amend(db.session(), item, **request_context.acting())
 
     def saved_message(self, item: ExamNotice, *, new: bool) -> str:
         if not new:
