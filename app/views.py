@@ -99,4 +99,4 @@ def register_business_licence(appbuilder: Any) -> None:
 
 def menu_counts() -> dict[str, int]:
     """To-do counts beside menu entries."""
-    return dashboard_counts.menu_counts(db.session, request_context.current_actor(), request_context.current_office())
+    return dashboard_counts.menu_counts(db.session, **request_context.acting())

@@ -21,10 +21,12 @@ from app.core.vocabulary import (
     MatterKind,
     MeasureGround,
     MeasureState,
+    NoticeState,
     PaperKind,
     PassSource,
     Position,
     Role,
+    ScoreCorrectionState,
     SignupState,
     State,
     TechnicalTitle,
@@ -119,7 +121,7 @@ def notice(**facts) -> models.ExamNotice:
         "title": "2026年第1期安管人员考核", "categories": (Category.A, Category.B, Category.C1, Category.C2, Category.C3),
         "signup_start": NOON - timedelta(days=5), "signup_end": NOON + timedelta(days=5),
         "exam_on": TODAY + timedelta(days=20), "place": "长沙", "pass_mark": 60, "region_code": "430000",
-        "published_at": NOON - timedelta(days=6), "published_by": "考务",
+        "published_at": NOON - timedelta(days=6), "published_by": "考务", "state": NoticeState.PUBLISHED,
     }  # fmt: skip
     return models.ExamNotice(**{**given, **facts})
 
@@ -167,6 +169,20 @@ def identity_correction(person: models.Person, **facts) -> models.IdentityCorrec
         "asked_by": "企业",
     }
     return models.IdentityCorrection(**{**given, **facts})
+
+
+def score_correction(signup, asker: models.Account, state=ScoreCorrectionState.PROPOSED, decider=None, **facts):
+    """Asked for by one account, decided by another, unless it is taken back."""
+    if state is ScoreCorrectionState.RETRACTED:
+        decider = asker
+    decided = {} if state is ScoreCorrectionState.PROPOSED else {"decided_at": NOON, "decided_by": "考务乙"}
+    if decided:
+        decided["decided_by_id"] = decider.id
+    given = {
+        "old_score": signup.score, "old_absent": signup.absent or False, "new_score": 50, "new_absent": False,
+        "reason": "登分错误", "state": state, "proposed_by_id": asker.id, "proposed_by": "考务甲", "proposed_at": NOON,
+    }  # fmt: skip
+    return models.ScoreCorrection(signup=signup, **{**given, **decided, **facts})
 
 
 def filing(enterprise: models.Enterprise, **facts) -> models.Filing:

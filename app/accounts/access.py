@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
-from app.core.vocabulary import DECIDED, TAKEN, Level, MatterKind, Role, SignupState, State
+from app.core.vocabulary import DECIDED, TAKEN, Level, MatterKind, Role, ScoreCorrectionState, SignupState, State
 from app.models import (
     Application,
     Certificate,
@@ -25,6 +25,7 @@ from app.models import (
     Paper,
     Person,
     Qualification,
+    ScoreCorrection,
 )
 
 Thing = TypeVar("Thing")
@@ -166,6 +167,9 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
     if model is CertificateMeasure:  # what is proposed only is the office's affair
         held = select(Certificate.id).where(Certificate.enterprise_id == actor.enterprise_id)
         return and_(CertificateMeasure.certificate_id.in_(held), CertificateMeasure.state.in_(TAKEN))
+    if model is ScoreCorrection:  # what is proposed only is the office's affair
+        own = select(ExamSignup.id).where(ExamSignup.enterprise_id == actor.enterprise_id)
+        return and_(ScoreCorrection.signup_id.in_(own), ScoreCorrection.state == ScoreCorrectionState.CONFIRMED)
     return bool_column(model.enterprise_id == actor.enterprise_id)
 
 
@@ -178,6 +182,9 @@ def _is_own(actor: Actor, thing: Any) -> bool:
         return bool(thing.person.enterprise_id == actor.enterprise_id)
     if isinstance(thing, CertificateMeasure):
         return thing.state in TAKEN and bool(thing.certificate.enterprise_id == actor.enterprise_id)
+    if isinstance(thing, ScoreCorrection):
+        confirmed = thing.state is ScoreCorrectionState.CONFIRMED
+        return confirmed and bool(thing.signup.enterprise_id == actor.enterprise_id)
     return isinstance(thing, ExamNotice) or bool(thing.enterprise_id == actor.enterprise_id)
 
 
@@ -196,7 +203,7 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
         return _officers_states(roles)
     if model is ExamSignup:
         return ExamSignup.state != SignupState.SELECTED if Role.EXAM_CLERK in roles else None
-    if model is ExamNotice:
+    if model in (ExamNotice, ScoreCorrection):
         return true() if Role.EXAM_CLERK in roles else None
     if model is IdentityCorrection:
         return true() if Role.ACCEPTANCE_OFFICER in roles else None
@@ -230,7 +237,7 @@ def _is_official(actor: Actor, thing: Any) -> bool:
         return _is_officers_case(actor, thing)
     if isinstance(thing, ExamSignup):
         return Role.EXAM_CLERK in roles and thing.state is not SignupState.SELECTED
-    if isinstance(thing, ExamNotice):
+    if isinstance(thing, ExamNotice | ScoreCorrection):
         return Role.EXAM_CLERK in roles
     if isinstance(thing, IdentityCorrection):
         return Role.ACCEPTANCE_OFFICER in roles
@@ -253,6 +260,9 @@ def _within(region: str, model: type[Any]) -> ColumnElement[bool]:
     if model is CertificateMeasure:
         held = select(Certificate.id).where(Certificate.enterprise_id.in_(enterprises))
         return CertificateMeasure.certificate_id.in_(held)
+    if model is ScoreCorrection:
+        there = ExamSignup.region_code.startswith(region_prefix(region), autoescape=True)
+        return ScoreCorrection.signup_id.in_(select(ExamSignup.id).where(there))
     return bool_column(model.enterprise_id.in_(enterprises))
 
 
@@ -263,4 +273,6 @@ def _region_of(thing: Any) -> str:
         thing = thing.person
     if isinstance(thing, CertificateMeasure):
         thing = thing.certificate
+    if isinstance(thing, ScoreCorrection):
+        return str(thing.signup.region_code)
     return "" if thing.enterprise is None else str(thing.enterprise.region_code)

@@ -13,8 +13,10 @@ from app.accounts.access import Actor, decides, reach, region_prefix
 from app.certificates.status_changes import may_decide
 from app.core.clock import OFFICE_ZONE, add_months, office_day
 from app.core.office import Office
-from app.core.vocabulary import OPEN, MatterKind, MeasureState, MessageState, Role, SignupState, State, Urgency
+from app.core.vocabulary import OPEN, MatterKind, MeasureState, MessageState, NoticeState, Role, SignupState, State, Urgency
 from app.exams import lacks_papers, signup_papers
+from app.exams.score_corrections import corrections_to_decide
+from app.exams.signups import UNSENT
 from app.matters import MATTERS
 from app.models import Account, Application, Certificate, CertificateMeasure, ExamNotice, ExamSignup, Message, Person
 
@@ -91,8 +93,16 @@ def signups_to_review(session: Session, actor: Actor) -> int:
     return _count(session, ExamSignup, ExamSignup.state == SignupState.SUBMITTED, reach(actor, ExamSignup))
 
 
-def signups_not_submitted(session: Session, actor: Actor) -> int:
-    return _count(session, ExamSignup, ExamSignup.state == SignupState.SELECTED, reach(actor, ExamSignup))
+def can_still_be_submitted(at: datetime) -> ColumnElement[bool]:
+    """SQL: the notice of the sign-up holds, and its sign-up has not ended."""
+    holds = (ExamNotice.state == NoticeState.PUBLISHED, ExamNotice.signup_end >= at)
+    return ExamSignup.notice_id.in_(select(ExamNotice.id).where(*holds))
+
+
+def signups_with_enterprise(session: Session, actor: Actor, at: datetime) -> dict[SignupState, int]:
+    """The enterprise's sign-ups that it can still submit, by state: only saved, or rejected. One query."""
+    query = select(ExamSignup.state, func.count()).where(ExamSignup.state.in_(UNSENT), can_still_be_submitted(at))
+    return dict(session.execute(query.where(reach(actor, ExamSignup)).group_by(ExamSignup.state)).all())
 
 
 def people_with_gaps(session: Session, actor: Actor, on: date) -> int:
@@ -123,7 +133,10 @@ def next_expiring(session: Session, actor: Actor, on: date, office: Office) -> S
 def open_notices(session: Session, at: datetime, most: int = 5) -> Sequence[ExamNotice]:
     """Notices whose sign-up has not ended, the first to end on top."""
     return session.scalars(
-        select(ExamNotice).where(ExamNotice.signup_end >= at).order_by(ExamNotice.signup_end).limit(most)
+        select(ExamNotice)
+        .where(ExamNotice.signup_end >= at, ExamNotice.state == NoticeState.PUBLISHED)
+        .order_by(ExamNotice.signup_end)
+        .limit(most)
     ).all()
 
 
@@ -247,7 +260,7 @@ def measures_to_decide(session: Session, actor: Actor) -> int:
     return _count(session, CertificateMeasure, *mine, reach(actor, CertificateMeasure))
 
 
-def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int]:
+def menu_counts(session: Session, actor: Actor, office: Office, *, at: datetime) -> dict[str, int]:
     """To-do counts by menu entry for the signed-in user: two queries for a clerk."""
     counts: dict[str, int] = {}
     if Role.ENTERPRISE_CLERK in actor.roles:
@@ -264,12 +277,13 @@ def menu_counts(session: Session, actor: Actor, office: Office) -> dict[str, int
         counts["IdentityReviews"] = identity_corrections.pending_count(session, actor, office)
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
+        counts["ScoreCorrections"] = corrections_to_decide(session, actor)
     if Role.ADMIN in actor.roles:
         counts["Enterprises"] = registration.pending_count(session)
     if Role.SECURITY_ADMIN in actor.roles:
         counts["Awaiting"] = awaiting_a_role(session)
     if Role.ENTERPRISE_CLERK in actor.roles:
-        counts["Signup"] = signups_not_submitted(session, actor)
+        counts["Signup"] = sum(signups_with_enterprise(session, actor, at).values())
     return counts
 
 

@@ -7,6 +7,8 @@ from app.exams.notice_files import add_file, file_of, remove_file
 from app.exams.notice_states import cancel, recall, republish
 from app.exams.notices import amend, publish, withdraw
 from app.exams.papers import lacks_papers, signup_papers
+from app.exams.pass_rates import PassRate, pass_rates
+from app.exams.score_drafts import discard_scores
 from app.exams.scores import SCORE_COLUMNS, ScoreChange, ScorePreview, import_scores, read_scores, signup_sheet, submit_scores
 from app.exams.signup_background import SignupBackground, background
 from app.exams.signup_changes import change_category, retract
@@ -15,6 +17,7 @@ from app.exams.signups import SignupCandidate, SignupOutcome, candidates, desele
 
 __all__ = [
     "SCORE_COLUMNS",
+    "PassRate",
     "ScoreChange",
     "ScorePreview",
     "SignupBackground",
@@ -27,10 +30,12 @@ __all__ = [
     "candidates",
     "change_category",
     "deselect",
+    "discard_scores",
     "file_of",
     "import_scores",
     "lacks_papers",
     "not_open",
+    "pass_rates",
     "publish",
     "read_scores",
     "recall",

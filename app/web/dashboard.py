@@ -14,8 +14,9 @@ from app.accounts.pki import bindings
 from app.applications import dashboard_counts, office_calendar
 from app.certificates.status_changes import may_decide
 from app.core.clock import office_day, office_time
-from app.core.vocabulary import CertificateStatus, MatterKind, Role, State, Urgency
+from app.core.vocabulary import CertificateStatus, MatterKind, Role, SignupState, State, Urgency
 from app.db.session import db
+from app.exams.score_corrections import corrections_to_decide
 from app.web import request_context
 from app.web.base import bars, due, stacked_columns
 from app.web.base.fab import BaseView, route
@@ -110,6 +111,9 @@ def tiles(on: date) -> list[Tile]:
         url = optional_url("SignupReviewScreen.list", state="submitted")
         count = dashboard_counts.signups_to_review(db.session, actor)
         found.append(Tile(gettext("Sign-ups to review"), count, url, "todo"))
+        if count := corrections_to_decide(db.session(), actor):
+            url = optional_url("ScoreCorrectionScreen.list", by="others")
+            found.append(Tile(gettext("Corrections of scores to decide"), count, url, "todo"))
     if Role.VIEWER in actor.roles:
         closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
@@ -144,6 +148,7 @@ def _clerk_tiles(on: date) -> list[Tile]:
             optional_url("PersonScreen.list", scans="incomplete"),
             "todo",
         ),
+        *_signup_tiles(),
         Tile(
             gettext("Certificates expiring within %(n)s months", n=office.expiring_months),
             dashboard_counts.expiring(db.session, actor, on, office),
@@ -151,6 +156,26 @@ def _clerk_tiles(on: date) -> list[Tile]:
             "todo",
             gettext("Apply for renewal from the row of the certificate."),
         ),
+    ]
+
+
+def _signup_tiles() -> list[Tile]:
+    """Sign-ups for open exams that wait for the enterprise; each tile only if there are any."""
+    counts = dashboard_counts.signups_with_enterprise(db.session(), request_context.current_actor(), request_context.now())
+    hints = {
+        SignupState.SELECTED: gettext("Saved only: nobody is signed up until you submit."),
+        SignupState.REJECTED: gettext("Read the reason, put it right and submit again before sign-up ends."),
+    }
+    return [
+        Tile(
+            f"{gettext('Exam sign-up')} · {state.label}",
+            counts[state],
+            optional_url("SignupScreen.list", state=state.value, window="open"),
+            "bad",
+            hint,
+        )
+        for state, hint in hints.items()
+        if counts.get(state)
     ]
 
 

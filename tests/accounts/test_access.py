@@ -3,7 +3,7 @@ from sqlalchemy import select
 
 from app.accounts.access import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
 from app.core.office import Office
-from app.core.vocabulary import TAKEN, Level, MeasureState, PaperKind, Role, SignupState, State
+from app.core.vocabulary import TAKEN, Level, MeasureState, PaperKind, Role, ScoreCorrectionState, SignupState, State
 from app.models import (
     Application,
     Certificate,
@@ -16,6 +16,7 @@ from app.models import (
     Paper,
     Person,
     Qualification,
+    ScoreCorrection,
 )
 from tests import make
 
@@ -33,6 +34,7 @@ MODELS = (
         Person,
     ),
     Qualification,
+    ScoreCorrection,
 )
 
 
@@ -54,6 +56,10 @@ def world(session):
         session.flush()
         session.add(make.identity_correction(person))
         session.add(make.paper(PaperKind.PLEDGE, pledging_enterprise_id=enterprise.id, enterprise_id=enterprise.id))
+        for state in ScoreCorrectionState:
+            asker, decider = make.plain_account(session), make.plain_account(session)
+            scored = make.signup(notice, make.person(enterprise), state=SignupState.PASSED, score=80)
+            session.add(make.score_correction(scored, asker, state, decider))
         for state in MeasureState:
             proposer, decider = make.plain_account(session), make.plain_account(session)
             session.add(make.measure(make.certificate(make.person(enterprise)), proposer, state, decider))

@@ -28,19 +28,19 @@ def world(session):
 
 def test_a_reviewer_s_counts_are_those_of_the_queue(world, session):
     reviewer = make.officer(Role.REVIEWER)
-    assert dashboard_counts.menu_counts(session, reviewer, Office()) == {"Review": 3}
+    assert dashboard_counts.menu_counts(session, reviewer, Office(), at=make.NOON) == {"Review": 3}
     lots = [lot for lot in dashboard_counts.due_counts(session, reviewer) if lot.state is State.AWAITING_REVIEW]
     assert list(dashboard_counts.count_by_urgency(lots, make.TODAY, make.TODAY + timedelta(days=1)).values()) == [1, 1, 1, 0]
 
 
 def test_what_is_decided_elsewhere_is_not_counted_as_waiting(world, session):
     local = make.officer(Role.REVIEWER, region="430100")
-    assert dashboard_counts.menu_counts(session, local, Office()) == {}
-    assert dashboard_counts.menu_counts(session, local, Office(review_level=Level.PREFECTURE)) == {"Review": 3}
+    assert dashboard_counts.menu_counts(session, local, Office(), at=make.NOON) == {}
+    assert dashboard_counts.menu_counts(session, local, Office(review_level=Level.PREFECTURE), at=make.NOON) == {"Review": 3}
 
 
 def test_a_clerk_is_told_of_drafts_and_corrections(world, session):
-    counts = dashboard_counts.menu_counts(session, make.clerk(world), Office())
+    counts = dashboard_counts.menu_counts(session, make.clerk(world), Office(), at=make.NOON)
     assert {name: n for name, n in counts.items() if n} == {"NewApplication": 3}
     assert {*dashboard_counts.MENU_OF_MATTER.values(), "Releases", "Signup"} == counts.keys()
 
@@ -50,7 +50,7 @@ def test_somebody_else_s_cases_are_not_counted(world, session):
     session.add(other)
     session.commit()
     assert dashboard_counts.open_by_state(session, make.clerk(other)) == {}
-    assert dashboard_counts.menu_counts(session, make.officer(Role.ADMIN), Office()) == {
+    assert dashboard_counts.menu_counts(session, make.officer(Role.ADMIN), Office(), at=make.NOON) == {
         "Enterprises": 0
     }  # none awaits approval
 
@@ -101,7 +101,7 @@ def test_the_menu_asks_two_questions_at_most(world, session, system):
     session.commit()
     actor = make.clerk(world)
     with queries(system.engine) as seen:
-        dashboard_counts.menu_counts(session, actor, Office())
+        dashboard_counts.menu_counts(session, actor, Office(), at=make.NOON)
     assert len(seen) <= 2
 
 

@@ -103,9 +103,7 @@ def test_a_rejection_reaches_the_enterprise_in_one_message(session, notice, sign
     bad = signups(SUBMITTED, 4)
     exams.review(session, [s.id for s in bad], False, CLERK, reason="照片背景杂乱，面部看不清楚。", **ACTING)
     [text] = texts(session)
-    assert all(
-        part in text for part in ("照片背景杂乱，面部看不清楚", notice.title, "职工000号、职工001号、职工002号…", "2026-")
-    )
+    assert all(part in text for part in ("照片背景杂乱", notice.title, "职工000号、职工001号、职工002号…", "2026-"))
 
 
 def test_an_admission_sends_nothing(session, signups):

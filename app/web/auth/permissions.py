@@ -63,7 +63,11 @@ PERMISSIONS: Declaration = {
     "Notices": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU, "can_list", "can_show")
     | to((Role.EXAM_CLERK,), "can_add", "can_edit", "can_delete", "can_export")
     | to((Role.ENTERPRISE_CLERK,), "can_signup"),
-    "Signup": to((Role.ENTERPRISE_CLERK,), MENU, "can_list", "can_submit", "can_cancel"),
+    "NoticeChange": to((Role.EXAM_CLERK,), "can_recall", "can_republish", "can_cancel", "can_attach", "can_remove"),
+    "NoticeFile": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), "can_open"),
+    "Signup": to(CLERK, MENU, "can_list", "can_show", "can_submit", "can_retract", "can_category", "can_cancel"),
+    "ScoreCorrections": to((Role.EXAM_CLERK,), MENU),
+    "ScoreCorrection": to((Role.EXAM_CLERK,), "can_list", "can_ask", "can_decide", "can_retract"),
     "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine", "can_reveal"),
     # applications, from filing to the archive
     "Casework": to(PARTIES, MENU),
@@ -132,7 +136,7 @@ PERMISSIONS: Declaration = {
     "IdentityReview": to((Role.ACCEPTANCE_OFFICER,), "can_list", "can_examine", "can_decide", "can_reveal", "can_open"),
     "Roster": to(CLERK, "can_roster"),
     "Paper": to(READERS, "can_open"),
-    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_errors", "can_submit"),
+    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_errors", "can_submit", "can_discard"),
 }
 
 # Endpoints open to anonymous visitors, and why. All others redirect to the sign-in page before the view runs.
@@ -179,6 +183,7 @@ ANONYMOUS: Mapping[str, str] = {
     "SealView.part": "certificates and list of the seal, as their checkers fetch them",
     "NoticeView.board": "results are made public by law, masked",
     "NoticeView.exam": "an exam notice is for everybody",
+    "NoticeView.exam_file": "as the notice that it is attached to",
     "ListCheckView.form": "an employer may check a list of certificates",
     "ListCheckView.check": "as the form; counted per address",
     "ListCheckView.answer": "as the form; gives back what was handed in",

@@ -4,8 +4,10 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from app.web.exams.notice_changes import NoticeChangeView, NoticeFileView
 from app.web.exams.notices import NoticeScreen
 from app.web.exams.review import SignupReviewScreen
+from app.web.exams.score_corrections import ScoreCorrectionScreen
 from app.web.exams.scores import ScoreView
 from app.web.exams.signups import SignupScreen
 
@@ -18,4 +20,8 @@ def register(appbuilder: Any) -> None:
     appbuilder.add_view(NoticeScreen, "Notices", label=_("Training and exam notices"), icon="speakerphone", **exams)
     appbuilder.add_view(SignupScreen, "Signup", label=_("My sign-ups"), icon="list-check", **exams)
     appbuilder.add_view(SignupReviewScreen, "SignupReview", label=_("Review of sign-ups"), icon="list-check", **exams)
-    appbuilder.add_view_no_menu(ScoreView)
+    appbuilder.add_view(
+        ScoreCorrectionScreen, "ScoreCorrections", label=_("Corrections of scores"), icon="file-text", **exams
+    )
+    for view in (ScoreView, NoticeChangeView, NoticeFileView):
+        appbuilder.add_view_no_menu(view)

@@ -6,10 +6,10 @@ from flask import request
 from sqlalchemy import ColumnElement, func, or_, select
 
 from app.accounts.access import reach
-from app.core.vocabulary import SignupState
+from app.core.vocabulary import NoticeEventKind, SignupState
 from app.db.session import db
 from app.exams.locking import notice_in_reach
-from app.models import ExamNotice, ExamSignup
+from app.models import ExamNotice, ExamNoticeEvent, ExamSignup
 from app.web import request_context
 from app.web.base.datamodel import as_id
 from app.web.base.query import Box
@@ -35,6 +35,12 @@ def counts_of(notice_ids: list[int]) -> dict[int, SignupCounts]:
     for notice_id, state, count in rows:
         found[notice_id][state] = count
     return found
+
+
+def changed_among(notice_ids: list[int]) -> set[int]:
+    """Those that were changed after they were published; one query."""
+    changed = (ExamNoticeEvent.notice_id.in_(notice_ids), ExamNoticeEvent.kind == NoticeEventKind.CHANGED)
+    return set(db.session.scalars(select(ExamNoticeEvent.notice_id).where(*changed)))
 
 
 class NoticeOptions:

@@ -7,12 +7,14 @@ from decimal import Decimal
 from flask_babel import gettext
 
 from app.core.clock import office_day, office_time
-from app.core.vocabulary import Category
+from app.core.vocabulary import Category, NoticeState
 from app.models import ExamNotice
 
 
 def window_state(notice: ExamNotice, at: datetime) -> tuple[str, str, str]:
     """State of the sign-up window at this moment: tone, label, and how long it stays so."""
+    if notice.state is not NoticeState.PUBLISHED:
+        return "bad", str(notice.state), ""
     on = office_day(at)
     if at < notice.signup_start:
         days = (office_day(notice.signup_start) - on).days

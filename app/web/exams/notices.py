@@ -13,18 +13,22 @@ from wtforms.validators import InputRequired
 
 from app import exams
 from app.core.clock import office_day
-from app.core.vocabulary import CURRENT_CATEGORIES, Category, Role, SignupState
+from app.core.vocabulary import CURRENT_CATEGORIES, Category, NoticeState, Role, SignupState
 from app.db.session import db
+from app.exams import PassRate
+from app.exams.locking import free_places
 from app.models import ExamNotice
 from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface
 from app.web.base.access_filter import ROW
+from app.web.base.datamodel import as_id
 from app.web.base.fab import route
 from app.web.base.links import long_day
 from app.web.base.workbook import XLSX
 from app.web.exams import signup_form
-from app.web.exams.access import SignupCounts, counts_of
+from app.web.exams.access import SignupCounts, changed_among, counts_of, notice_of
 from app.web.exams.labels import codes, window_state
+from app.web.exams.notice_changes import NoticeFileForm, state_links, story
 from app.web.forms import (
     AppForm,
     DayField,
@@ -37,7 +41,12 @@ from app.web.forms import (
     WordsField,
 )
 
-ALL_FIELDS = ["title", "number", "categories", "signup_start", "signup_end", "exam_on", "place", "quota", "pass_mark", "body"]
+ALL_FIELDS = [
+    *("title", "number", "categories"),
+    *("signup_start", "signup_end", "exam_on", "exam_time", "place", "contact", "quota", "pass_mark"),
+    "body",
+]
+COPIED = ("title", "categories", "exam_time", "place", "contact", "quota", "pass_mark", "body")  # a new one has its own dates
 
 
 class NoticeForm(AppForm):
@@ -54,7 +63,13 @@ class NoticeForm(AppForm):
     signup_start = MomentField(_("Sign-up begins"), validators=[Required()])
     signup_end = MomentField(_("Sign-up ends"), validators=[Required()], description=_("Beijing time; both ends count."))
     exam_on = DayField(_("Exam on"), validators=[Required()])
+    exam_time = TextField(
+        _("Exam time"), validators=[TextLength(60)], description=_("For example 9:00 to 11:00; admission from 8:30.")
+    )
     place = TextField(_("Exam place"), validators=[TextLength(200)])
+    contact = TextField(
+        _("Contact"), validators=[TextLength(120)], description=_("Office and landline; everybody can read it.")
+    )
     quota = WholeNumberField(_("Number of places"), description=_("Left empty, there is no limit."))
     pass_mark = WholeNumberField(_("Pass mark"), validators=[InputRequired(_("Please fill this in."))])
     body = LongTextField(_("Text of the notice"), validators=[TextLength(20_000)], render_kw={"rows": 12})
@@ -97,9 +112,9 @@ class NoticeScreen(OpenList):
 
     def render_template(self, template: str, **context: Any) -> str:
         """Counts the sign-ups of all notices of the page in one query, for its cells."""
-        rows = [*context.get("rows", ()), *filter(None, [context.get("item")])]
-        g.signup_counts = counts_of([row.id for row in rows])
-        return str(super().render_template(template, **context))
+        rows = [row.id for row in (*context.get("rows", ()), *filter(None, [context.get("item")]))]
+        g.signup_counts, g.changed_notices = counts_of(rows), changed_among(rows)
+        return str(super().render_template(template, notice_story=story, **context))
 
     def counts(self, item: ExamNotice) -> SignupCounts:
         found: dict[int, SignupCounts] = g.signup_counts
@@ -128,6 +143,8 @@ class NoticeScreen(OpenList):
             )
         if column == "signups":
             return self._tally(item)
+        if column == "title" and item.id in g.get("changed_notices", ()):
+            return Markup('{} <span class="tag todo">{}</span>').format(item.title, gettext("Changed"))
         return codes(item.categories) if column == "categories" else None
 
     def _tally(self, item: ExamNotice) -> object:
@@ -138,7 +155,9 @@ class NoticeScreen(OpenList):
         unsent = counts.get(SignupState.SELECTED, 0)
         waiting = counts.get(SignupState.SUBMITTED, 0)
         if item.scores_submitted_at:
-            more = gettext("%(n)s passed", n=counts.get(SignupState.PASSED, 0))
+            passed, failed = counts.get(SignupState.PASSED, 0), counts.get(SignupState.FAILED, 0)
+            rate = PassRate(None, passed, failed, 0)
+            more = gettext("%(n)s passed (%(rate)s)", n=passed, rate=rate.percent)
         elif unsent:
             more = Markup('<span class="err">{}</span>').format(gettext("%(n)s not yet submitted", n=unsent))
         elif waiting:
@@ -159,13 +178,15 @@ class NoticeScreen(OpenList):
         links = [Link(gettext("View"), self.url("show", pk=item.id))]
         if self.may("signup"):
             return links + self._enterprise_links(item)
-        if self.may("edit"):
+        if self.may("edit") and item.state is not NoticeState.CANCELLED:
             links.append(Link(gettext("Edit"), self.url("edit", pk=item.id)))
+        if self.may("add"):
+            links.append(Link(gettext("Copy"), self.url("add", copy=item.id)))
         return links + self._clerk_links(item)
 
     def _enterprise_links(self, item: ExamNotice) -> list[Link]:
         links = []
-        if item.signup_start <= request_context.office_now() <= item.signup_end:
+        if item.state is NoticeState.PUBLISHED and item.signup_start <= request_context.office_now() <= item.signup_end:
             links.append(Link(gettext("Sign up online"), self.url("signup", notice_id=item.id), primary=True))
         if self.counts(item):
             links.append(Link(gettext("My sign-ups"), url_for("SignupScreen.list", notice=item.id)))
@@ -201,8 +222,13 @@ class NoticeScreen(OpenList):
         return links
 
     def prepare_form(self, form: Any, item: ExamNotice, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
-        if new and request.method == "GET":
-            form.pass_mark.data = request_context.current_office().pass_mark
+        if not new or request.method != "GET":
+            return
+        form.pass_mark.data = request_context.current_office().pass_mark
+        if copied := as_id(request.args.get("copy", "")):
+            earlier = notice_of(copied)
+            for name in COPIED:
+                form[name].process_data(getattr(earlier, name))
 
     def save(self, item: ExamNotice, form: Any, *, new: bool) -> None:
         ends = {name: getattr(item, name) for name in ("signup_start", "signup_end")}
@@ -228,7 +254,21 @@ class NoticeScreen(OpenList):
         exams.withdraw(db.session(), item.id, request_context.current_actor())
 
     def show_links(self, item: ExamNotice) -> list[Link]:
-        return [link for link in super().show_links(item) if not link.post]
+        links = [link for link in super().show_links(item) if not link.post]
+        return links + (state_links(item) if self._changes("recall") else [])
+
+    def may_attach(self, item: ExamNotice) -> bool:
+        return self._changes("attach") and item.state is not NoticeState.CANCELLED
+
+    def _changes(self, action: str) -> bool:
+        return bool(self.appbuilder.sm.has_access(f"can_{action}", "NoticeChange"))
+
+    def file_form(self) -> Any:
+        return NoticeFileForm(formdata=None).file
+
+    def free(self, item: ExamNotice) -> int | None:
+        """Places left; None without a limit."""
+        return free_places(db.session(), [item]).get(item.id)
 
     def long_day(self, item: ExamNotice) -> str:
         return long_day(item.exam_on)

@@ -17,13 +17,13 @@ from app.accounts.access import reaches
 from app.applications import attachments
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_birth_date
-from app.core.vocabulary import PERSON_PAPERS, PaperKind, ReasonStep, SignupState
+from app.core.vocabulary import PERSON_PAPERS, SCORED, PaperKind, ReasonStep, SignupState
 from app.db import audit
 from app.db.session import db
 from app.exams import SignupOutcome, background, signup_papers
 from app.models import ExamSignup, Paper
 from app.web import request_context
-from app.web.base import Link, OpenList, SelInterface, safe_next
+from app.web.base import Link, OpenList, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch
 from app.web.base.error_pages import refusals_after
@@ -32,6 +32,7 @@ from app.web.base.review_queue import QueuePosition, Scan, position_in
 from app.web.base.stock_reasons import stock_reasons
 from app.web.exams.access import notice_box
 from app.web.exams.labels import score_text
+from app.web.exams.score_corrections import corrections_of
 
 WAITS = SignupState.SUBMITTED
 DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
@@ -60,7 +61,7 @@ class SignupReviewScreen(OpenList):
     base_permissions = ["can_list", "can_decide", "can_examine", "can_reveal"]
     list_title = _("Review of sign-ups")
     head_column = "person.name"
-    list_columns = ["person.name", "category", "enterprise.name", "notice.title", "submitted_at", "state"]
+    list_columns = ["person.name", "category", "enterprise.name", "notice.title", "submitted_at", "score", "state"]
     sub_columns = {"person.name": "person.masked_id_number", "notice.title": "number", "category": "person.position"}
     tag_columns = ("state",)
     tabs_column = "state"
@@ -76,12 +77,16 @@ class SignupReviewScreen(OpenList):
         "notice.title": _("Exam notice"),
         "number": _("Sign-up number"),
         "submitted_at": _("Submitted at"),
+        "score": _("Score"),
         "state": _("Review state"),
     }
 
     def _init_properties(self) -> None:
         super()._init_properties()
         self.boxes.insert(0, notice_box(_("Exam notice")))
+
+    def cell(self, column: str, item: ExamSignup) -> object | None:
+        return score_cell(item) if column == "score" else None
 
     def row_links(self, item: ExamSignup) -> list[Link]:
         here = request.full_path.rstrip("?")
@@ -95,6 +100,12 @@ class SignupReviewScreen(OpenList):
         if item.state in DECIDED and not item.notice.scores_submitted_at:
             return [_decision(item.state is SignupState.REJECTED, only=item.id, again=1)]
         return []
+
+    def correction_link(self, item: ExamSignup) -> Link | None:
+        """To ask for another score once it is final."""
+        if item.state not in SCORED or not self.appbuilder.sm.has_access("can_ask", "ScoreCorrection"):
+            return None
+        return Link(gettext("Correct the score"), url_for("ScoreCorrectionScreen.ask", signup_id=item.id))
 
     def batch_links(self) -> list[Link]:
         if request.args.get(self.tabs_column, WAITS.value) != WAITS.value or not self.may("decide"):
@@ -136,7 +147,7 @@ class SignupReviewScreen(OpenList):
         """Show the ID number in full in this response only; the reason given goes into the audit log."""
         signup, session = self.get_or_404(signup_id), db.session()
         try:
-            audit.log_reveal(session, signup, "id_number", request.form.get("why", ""), at=request_context.now())
+            audit.log_reveal(session, signup, "id_number", request.form.get("why", ""), at=request_context.office_now())
             session.commit()
         except AppError as error:
             session.rollback()
@@ -160,6 +171,9 @@ class SignupReviewScreen(OpenList):
             known=background(db.session(), signup, on=request_context.today(), office=office),
             today=request_context.today(),
             score=score_text,
+            score_shown=score_cell(signup),
+            corrections=corrections_of(signup),
+            correct=self.correction_link(signup),
             waits=signup.state is WAITS,
             undo=[] if signup.state is WAITS else self.decisions(signup),
             reasons=stock_reasons(ReasonStep.REJECT_SIGNUP),
@@ -171,6 +185,17 @@ class SignupReviewScreen(OpenList):
     def _place(self, signup: ExamSignup) -> QueuePosition:
         """The position of the sign-up in the list it was opened from."""
         return position_in(self, safe_next(""), signup.id, _page)
+
+
+def score_cell(item: ExamSignup) -> object:
+    """The mark, marked as a draft until the scores are submitted."""
+    if item.absent:
+        text = str(SignupState.ABSENT)
+    elif item.score is None:
+        return shown(None)
+    else:
+        text = score_text(item.score)
+    return text if item.state in SCORED else gettext("%(score)s (draft)", score=text)
 
 
 def _answer(code: str) -> bool:

@@ -48,7 +48,7 @@ class ScoreView(BaseView):
     route_base = "/exam/notices"
     default_view = "scores"
     class_permission_name = "Scores"
-    base_permissions = ["can_scores", "can_bring_in", "can_errors", "can_submit"]
+    base_permissions = ["can_scores", "can_bring_in", "can_errors", "can_submit", "can_discard"]
 
     @route(f"/{ROW}notice_id>/scores", "GET", "POST")
     def scores(self, notice_id: int) -> Response:
@@ -118,6 +118,20 @@ class ScoreView(BaseView):
         flash(gettext("The scores are final. %(n)s people passed and stand on the pass list.", n=passed), "success")
         return redirect(url_for("ScoreView.scores", notice_id=notice_id))
 
+    @route(f"/{ROW}notice_id>/scores/discard", "POST")
+    def discard(self, notice_id: int) -> Response:
+        """Delete the imported draft, so that pass mark and exam day can be changed again."""
+        _notice(notice_id)
+        session, actor, at = db.session(), request_context.current_actor(), request_context.now()
+        try:
+            count = exams.discard_scores(session, notice_id, actor, at=at)
+            session.commit()
+        except AppError as error:
+            session.rollback()
+            return self._refused(notice_id, error)
+        flash(gettext("%(n)s imported scores were discarded.", n=count), "success")
+        return redirect(url_for("ScoreView.scores", notice_id=notice_id))
+
     def _page(
         self,
         notice: ExamNotice,
@@ -137,6 +151,7 @@ class ScoreView(BaseView):
             standing=ExamSummary(notice),
             listed=LISTED,
             limit=LARGEST // MEGABYTE,
+            rates=exams.pass_rates(db.session(), notice.id, request_context.current_actor()),
             mark=mark,
         )
         return Response(text, status, mimetype="text/html")

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.core.identifiers import INVISIBLE
-from app.core.vocabulary import Action, MatterKind, Stage
+from app.core.vocabulary import Action, MatterKind, NoticeState, Stage
 from app.db.session import reading
 from app.models import ExamNotice, PublicNotice
 from app.web import request_context
@@ -49,6 +49,8 @@ def result_label(notice: PublicNotice) -> tuple[object, str]:
 
 def signup_label(notice: ExamNotice, at: datetime) -> tuple[str, object]:
     """Tone and label of whether sign-up is open."""
+    if notice.state is not NoticeState.PUBLISHED:
+        return "bad", notice.state.label
     if at < notice.signup_start:
         return "run", _("Sign-up not yet open")
     if at <= notice.signup_end:

@@ -8,12 +8,14 @@ from app.core.clock import office_day
 from app.core.errors import NotFound
 from app.core.vocabulary import MatterKind, Stage
 from app.db.session import db
+from app.exams import file_of
 from app.models import ExamNotice
 from app.outbox.public_notices import notices_page
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, expose
 from app.web.base.private_urls import decode_param, encode_param, redirect_if_personal
+from app.web.exams.notice_changes import file_response, story
 from app.web.public.common import not_indexed, page_number, plain, result_label, signup_label, term
 
 MEASURE = "measure"  # beside the matters in the filter
@@ -54,6 +56,10 @@ class NoticeView(BaseView):
         more = {"matters": matters, "stages": stages, "word_of": result_label, "asked": asked, "address": address}
         return not_indexed(self.render_template("public/notices.html", wide=True, page=page, days=days, **more))
 
+    @expose(f"/exam-notices/{ROW}notice_id>/files/{ROW}file_id>", methods=["GET"])
+    def exam_file(self, notice_id: int, file_id: int) -> Response:
+        return file_response(file_of(db.session(), notice_id, file_id))
+
     @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])
     def exam(self, notice_id: int) -> Response:
         notice = db.session.get(ExamNotice, notice_id)
@@ -66,4 +72,5 @@ class NoticeView(BaseView):
             word=signup_label(notice, request_context.office_now()),
             signed_on=office_day(notice.published_at),
             long_day=lambda day: format_date(day, "long"),
+            notice_story=story,
         )

@@ -12,12 +12,20 @@ from tests.web.exams.exam_steps import SELECTED, SUBMITTED, count, states, typed
 from tests.web.form_steps import save
 
 CLERKS = ("/exam/notices/add", "/exam/notices/edit/{n}", "/exam/review/", "/exam/review/{s}")
-CLERKS += ("/exam/notices/{n}/scores", "/exam/notices/{n}/scores/submit")
+CLERKS += ("/exam/notices/{n}/scores", "/exam/notices/{n}/scores/submit", "/exam/score-corrections/ask/{s}")
+CHANGES = ("recall", "republish", "cancel", "files", "files/1/remove")
 CLERKS_POSTS = ("/exam/notices/add", "/exam/notices/edit/{n}", "/exam/notices/delete/{n}", "/exam/notices/{n}/export")
 CLERKS_POSTS += ("/exam/review/decide?admit=yes&only={s}", "/exam/review/{s}", "/exam/review/{s}/id-number")
-CLERKS_POSTS += tuple("/exam/notices/{n}/scores" + path for path in ("", "/import", "/errors", "/submit"))
-FIRMS = ("/exam/signups/", "/exam/notices/{n}/signup")
+CLERKS_POSTS += tuple("/exam/notices/{n}/scores" + path for path in ("", "/import", "/errors", "/submit", "/discard"))
+CLERKS_POSTS += tuple("/exam/notices/{n}/" + change for change in CHANGES)
+CLERKS_POSTS += (
+    "/exam/score-corrections/ask/{s}",
+    "/exam/score-corrections/1/decide/yes",
+    "/exam/score-corrections/1/retract",
+)
+FIRMS = ("/exam/signups/", "/exam/signups/show/{s}", "/exam/signups/{s}/category", "/exam/notices/{n}/signup")
 FIRMS_POSTS = ("/exam/notices/{n}/signup", "/exam/signups/submit?only={s}", "/exam/signups/cancel?only={s}")
+FIRMS_POSTS += ("/exam/signups/retract?only={s}", "/exam/signups/{s}/category")
 
 
 def url_of(path, notice, signup):

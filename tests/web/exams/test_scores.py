@@ -8,9 +8,9 @@ from openpyxl import load_workbook
 from sqlalchemy import select, update
 
 from app.core.clock import now, office_day
-from app.core.vocabulary import AuditAction, Role
+from app.core.vocabulary import AuditAction, Role, SignupState
 from app.files.spreadsheets import SheetLimits
-from app.models import AuditEntry, ExamSignup
+from app.models import AuditEntry, ExamNotice, ExamSignup
 from tests import make
 from tests.web.exams.exam_steps import ADMITTED, PASSED, REJECTED, check, end_sign_up, exported, states, ticket
 
@@ -130,3 +130,26 @@ def test_final_scores_stay(session, clerk, notice, sign):
     assert clerk.post(f"/exam/notices/{notice.id}/scores/submit").status_code == 409
     assert check(clerk, notice, sheet).status_code == 409
     assert states(session) == [PASSED]
+
+
+def test_a_draft_is_discarded_and_its_scores_are_shown_to_officers_only_as_a_draft(session, clerk, own, sign, notice):
+    [signup] = sign(ADMITTED, score=80)
+    session.execute(update(ExamNotice).values(scores_imported_at=now()))
+    session.commit()
+    assert "80 (draft)" in clerk.get("/exam/review/?state=all").text
+    assert "80 (draft)" in clerk.get(f"/exam/review/{signup.id}").text
+    assert "/scores/discard" in clerk.get(f"/exam/notices/{notice.id}/scores").text
+    answer = clerk.post(f"/exam/notices/{notice.id}/scores/discard", follow_redirects=True)
+    assert "1 imported scores were discarded." in answer.text
+    assert "/scores/discard" not in answer.text
+    assert "80 (draft)" not in clerk.get("/exam/review/?state=all").text
+    assert clerk.post(f"/exam/notices/{notice.id}/scores/discard").status_code == 422
+
+
+def test_pass_rates_are_shown_once_the_scores_are_final(session, clerk, sign, notice):
+    sign(PASSED, 2, score=80)
+    sign(SignupState.FAILED, 1, score=50)
+    session.execute(update(ExamNotice).values(scores_imported_at=now(), scores_submitted_at=now()))
+    session.commit()
+    assert "66.7%" in clerk.get(f"/exam/notices/{notice.id}/scores").text
+    assert "2 passed (66.7%)" in clerk.get("/exam/notices/").text
