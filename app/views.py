@@ -33,6 +33,7 @@ from app.web.dashboard import WorkView
 from app.web.demo.licence_phone import PhoneView
 from app.web.demo.office_clock import DemoClockView
 from app.web.demo.sms_phone import OwnCodeView, SimulatorView
+from app.web.enterprise.employment_releases import EmploymentReleaseScreen
 from app.web.public import list_check, registration
 from app.web.public.help import register as register_help
 from app.web.public.lookup import register_public
@@ -60,6 +61,7 @@ def register_views(appbuilder: Any) -> None:
     add(AppointmentScreen, "Appointments", label=_("Roles and reach"), icon="key", **system)
     add(IdentityScreen, "Identities", label=_("Certificates of accounts"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
+    add(EmploymentReleaseScreen, "EmploymentReleases", label=_("People freed by the authority"), icon="users", **system)
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
     add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)

@@ -171,6 +171,16 @@ def identity_correction(person: models.Person, **facts) -> models.IdentityCorrec
     return models.IdentityCorrection(**{**given, **facts})
 
 
+def employment_release(person: models.Person, to: models.Enterprise, **facts) -> models.EmploymentRelease:
+    """The person must have been flushed."""
+    given = {
+        "old_enterprise": person.enterprise, "new_enterprise": to, "region_code": to.region_code, "reason": "已解除劳动合同",
+        "filename": "裁决书.pdf", "digest": "a" * 64, "mime": "application/pdf", "size": 1, "released_at": NOON,
+        "released_by": "管理员",
+    }  # fmt: skip
+    return models.EmploymentRelease(person=person, **{**given, **facts})
+
+
 def score_correction(signup, asker: models.Account, state=ScoreCorrectionState.PROPOSED, decider=None, **facts):
     """Asked for by one account, decided by another, unless it is taken back."""
     if state is ScoreCorrectionState.RETRACTED:

@@ -16,6 +16,7 @@ from app.models import (
     Application,
     Certificate,
     CertificateMeasure,
+    EmploymentRelease,
     Enterprise,
     ExamNotice,
     ExamPass,
@@ -167,6 +168,8 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
     if model is CertificateMeasure:  # what is proposed only is the office's affair
         held = select(Certificate.id).where(Certificate.enterprise_id == actor.enterprise_id)
         return and_(CertificateMeasure.certificate_id.in_(held), CertificateMeasure.state.in_(TAKEN))
+    if model is EmploymentRelease:  # enterprises are told by text message
+        return false()
     if model is ScoreCorrection:  # what is proposed only is the office's affair
         own = select(ExamSignup.id).where(ExamSignup.enterprise_id == actor.enterprise_id)
         return and_(ScoreCorrection.signup_id.in_(own), ScoreCorrection.state == ScoreCorrectionState.CONFIRMED)
@@ -182,6 +185,8 @@ def _is_own(actor: Actor, thing: Any) -> bool:
         return bool(thing.person.enterprise_id == actor.enterprise_id)
     if isinstance(thing, CertificateMeasure):
         return thing.state in TAKEN and bool(thing.certificate.enterprise_id == actor.enterprise_id)
+    if isinstance(thing, EmploymentRelease):
+        return False
     if isinstance(thing, ScoreCorrection):
         confirmed = thing.state is ScoreCorrectionState.CONFIRMED
         return confirmed and bool(thing.signup.enterprise_id == actor.enterprise_id)
@@ -213,6 +218,8 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
         if roles & CASE_OFFICERS:
             return true()
         return CertificateMeasure.state.in_(TAKEN) if Role.VIEWER in roles else None
+    if model is EmploymentRelease:
+        return true() if Role.ADMIN in roles else None
     if model is Enterprise:
         return true() if roles & (OFFICERS | {Role.ADMIN}) else None
     if model in (Person, Qualification, Paper):
@@ -245,6 +252,8 @@ def _is_official(actor: Actor, thing: Any) -> bool:
         return bool(roles & (CASE_OFFICERS | {Role.VIEWER}))
     if isinstance(thing, CertificateMeasure):
         return bool(roles & CASE_OFFICERS) or (Role.VIEWER in roles and thing.state in TAKEN)
+    if isinstance(thing, EmploymentRelease):
+        return Role.ADMIN in roles
     if isinstance(thing, Enterprise):
         return bool(roles & (OFFICERS | {Role.ADMIN}))
     return bool(roles & (CASE_OFFICERS | {Role.EXAM_CLERK}))

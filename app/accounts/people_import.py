@@ -209,7 +209,10 @@ def _known(session: Session, numbers: Sequence[str], *, lock: bool) -> dict[str,
 
 def _classify(row: SheetRow, person: Person | None, actor: Actor, preview: RosterPreview) -> None:
     if person is not None and person.enterprise_id not in (None, actor.enterprise_id):
-        sentence = _("This ID number is registered with another enterprise. It must remove the person, or file a transfer.")
+        sentence = _(
+            "This ID number is registered with another enterprise, which has to remove the person first. If it does not, "
+            "apply to the authority with proof that the employment has ended; with a certificate, file a transfer."
+        )
         preview.errors.append(CellError(row.number, _TITLE["id_number"], sentence))
     elif person is not None and person.name != row.values["name"]:
         sentence = _("This ID number is on record with another name. Please check both.")

@@ -59,7 +59,10 @@ def add_person(session: Session, person: Person, actor: Actor, *, on: date, offi
         raise AppError(_("This person is already on your list of people."), code="already-yours", field="id_number")
     if known.enterprise_id is not None:
         raise AppError(
-            _("This ID number is registered with another enterprise. It must remove the person, or file a transfer."),
+            _(
+                "This ID number is registered with another enterprise, which has to remove the person first. If it does not, "
+                "apply to the authority with proof that the employment has ended; with a certificate, file a transfer."
+            ),
             code="employed-elsewhere",
             field="id_number",
         )

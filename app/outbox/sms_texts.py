@@ -129,8 +129,7 @@ SCORE_CORRECTED = _(
     "Please sign in for the reason."
 )
 FREED_FROM = _(
-    "%(enterprise)s: the authority has removed %(person)s from your list of people, for %(other)s. Reason: %(reason)s. "
-    "Please sign in for the details."
+    "%(enterprise)s: the authority has removed %(person)s from your list of people, for %(other)s. Reason: %(reason)s."
 )
 FREED_FOR = _("%(enterprise)s: the authority has freed %(person)s from the former enterprise. You can now add the person.")
 

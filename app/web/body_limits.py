@@ -19,7 +19,7 @@ FILES: Mapping[str, int] = {
     "SealView.check": 5 * MIB,
     "EnrolmentView.enrol": SHEET,
     **dict.fromkeys(("RosterView.roster", "CalendarView.sheet", "MeasuresView.mass", "ScoreView.scores"), SHEET),
-    "NoticeChangeView.attach": SHEET,
+    **dict.fromkeys(("NoticeChangeView.attach", "EmploymentReleaseScreen.add"), SHEET),
     "LegacyView.hand_in": 22 * MIB,
     **dict.fromkeys(("PersonScreen.add", "PersonScreen.edit", "QualificationScreen.add", "QualificationScreen.edit"), SCANS),
     **dict.fromkeys(("EnterpriseView.mine", "ClaimView.add", "ClaimView.edit", "CorrectionView.edit"), SCANS),

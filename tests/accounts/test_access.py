@@ -8,6 +8,7 @@ from app.models import (
     Application,
     Certificate,
     CertificateMeasure,
+    EmploymentRelease,
     Enterprise,
     ExamNotice,
     ExamSignup,
@@ -25,6 +26,7 @@ MODELS = (
         Application,
         Certificate,
         CertificateMeasure,
+        EmploymentRelease,
         Enterprise,
         ExamNotice,
         ExamSignup,
@@ -55,6 +57,7 @@ def world(session):
         session.add_all([make.qualification(enterprise), make.person(None)])
         session.flush()
         session.add(make.identity_correction(person))
+        session.add(make.employment_release(person, neighbour))
         session.add(make.paper(PaperKind.PLEDGE, pledging_enterprise_id=enterprise.id, enterprise_id=enterprise.id))
         for state in ScoreCorrectionState:
             asker, decider = make.plain_account(session), make.plain_account(session)

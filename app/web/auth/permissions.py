@@ -109,6 +109,8 @@ PERMISSIONS: Declaration = {
     # the administrator on matters: releases only, never a decision
     "OfficeReleases": to(ADMIN, MENU),
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
+    "EmploymentReleases": to(ADMIN, MENU),
+    "EmploymentRelease": to(ADMIN, "can_list", "can_add", "can_open"),
     "Parameters": to((*ADMIN, *SECURITY), MENU),  # each its own sections
     "Parameter": to((*ADMIN, *SECURITY), "can_show", "can_edit", "can_restore"),
     "RequiredPapers": to(ADMIN, MENU),
