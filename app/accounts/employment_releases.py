@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
@@ -137,9 +137,8 @@ def _stands_in_the_way(session: Session, person: Person, new: Enterprise, at: da
         select(Application.number).where(Application.person_id == person.id, Application.state.in_(UNDER_WAY)).limit(1)
     )
     if case is not None:
-        sentence = _(
-            "Application %(number)s of %(name)s is under way; it has to be closed first.", number=case, name=person.name
-        )
+        named = {"number": case, "name": person.name}
+        sentence = _("Application %(number)s of %(name)s is under way; it has to be closed first.", **named)
         yield Refusal("open-application", sentence)
     standing = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
     held = select(Certificate.number).where(
@@ -157,7 +156,7 @@ def _stands_in_the_way(session: Session, person: Person, new: Enterprise, at: da
 # --- effects ----------------------------------------------------------------------------------------------
 
 
-def _selected(person_id: int) -> tuple[object, ...]:
+def _selected(person_id: int) -> tuple[ColumnElement[bool], ...]:
     return (ExamSignup.person_id == person_id, ExamSignup.state == SignupState.SELECTED)
 
 

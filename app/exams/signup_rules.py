@@ -41,7 +41,7 @@ class SignupConditions:
 
     def missing(self, case: Facts, kinds: Iterable[PaperKind], but: Collection[PaperKind] = ()) -> Iterator[Refusal]:
         """A refusal for each of these scans that the person does not have."""
-        return has_person_papers(*(kind for kind in kinds if kind not in but))(case, self.on, self.office)
+        yield from has_person_papers(*(kind for kind in kinds if kind not in but))(case, self.on, self.office)
 
 
 def conditions_on(session: Session, on: date, office: Office) -> SignupConditions:

@@ -166,9 +166,10 @@ def _signup_tiles() -> list[Tile]:
         SignupState.SELECTED: gettext("Saved only: nobody is signed up until you submit."),
         SignupState.REJECTED: gettext("Read the reason, put it right and submit again before sign-up ends."),
     }
+    what = gettext("Exam sign-up")
     return [
         Tile(
-            f"{gettext('Exam sign-up')} · {state.label}",
+            f"{what} · {state.label}",
             counts[state],
             optional_url("SignupScreen.list", state=state.value, window="open"),
             "bad",

@@ -233,7 +233,8 @@ class _Context:
         ):
             self.own_papers[application_id][kind] = paper_id
         for rule in session.scalars(select(PaperRule).where(PaperRule.matter.in_({row["matter"] for row in rows}))):
-            self.asked[rule.matter].append(rule)
+            if rule.matter is not None:
+                self.asked[rule.matter].append(rule)
         held = {row["certificate_id"] for row in rows} - {None}
         for certificate_id, face in session.execute(
             select(CertificateVersion.certificate_id, CertificateVersion.face).where(

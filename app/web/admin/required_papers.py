@@ -73,9 +73,9 @@ class PaperRuleScreen(ModelScreen):
         count = self.datamodel.count(self.datamodel.within_reach(*others, PaperRule.matter.is_(None)))
         url = url_for(f"{self.endpoint}.list", **asked.args(matter=SIGNUP))
         every, *each = super()._tabs(tally, asked)
-        label, total, *rest = every
+        label, total, link, current = every
         signup = (SIGNUP_LABEL, str(count), url, asked.values.get("matter") == SIGNUP)
-        return [(label, str(int(total) + count), *rest), *each, signup]
+        return [(label, str(int(total) + count), link, current), *each, signup]
 
     def note(self) -> object:
         return gettext("A change counts for applications and sign-ups submitted from its day on.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, select
@@ -131,8 +131,10 @@ class ScoreCorrectionScreen(OpenList):
         )
         return Response(text, status, mimetype="text/html")
 
-    @route(f"/{ROW}correction_id>/decide/<any(yes,no):answer>", "POST")
+    @route(f"/{ROW}correction_id>/decide/<answer>", "POST")
     def decide(self, correction_id: int, answer: str) -> Response:
+        if answer not in ("yes", "no"):
+            abort(404)
         session, acting, reason = db.session(), request_context.acting(), asked_reason()
         actor, at = acting["actor"], acting["at"]
         if answer == "yes":

@@ -107,8 +107,8 @@ class SignupScreen(OpenList):
     def _changes(self, item: ExamSignup) -> list[Link]:
         links = []
         if item.state is SignupState.SUBMITTED:
-            sure = gettext("Take the sign-up of %(name)s back? It can be submitted again before sign-up ends.")
-            sure = sure % {"name": item.person.name}
+            name = item.person.name
+            sure = gettext("Take the sign-up of %(name)s back? It can be submitted again before sign-up ends.", name=name)
             links.append(Link(gettext("Take back"), self.url("retract", only=item.id), post=True, confirm=sure))
         if item.state in UNSENT and is_open(item):
             links.append(Link(gettext("Submit"), self.url("submit", only=item.id), post=True))
@@ -205,7 +205,8 @@ def result(item: ExamSignup) -> object | None:
         return Markup('<span class="err">{}</span>').format(gettext("Not signed up until you submit"))
     if item.state is SignupState.REJECTED:
         reason = gettext("Reason: %(reason)s", reason=item.reason)
-        return reason if is_open(item) else f"{reason} {gettext('(Sign-up has ended; it cannot be submitted any more.)')}"
+        late = gettext("(Sign-up has ended; it cannot be submitted any more.)")
+        return reason if is_open(item) else f"{reason} {late}"
     if item.state in SCORED and item.score is not None:
         return str(gettext("%(score)s points", score=score_text(item.score)))
     return None
