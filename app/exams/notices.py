@@ -29,7 +29,7 @@ PUBLISHED = {
     "number": _("Document number"),
     "exam_time": _("Exam time"),
     "place": _("Place"),
-    "contact": _("Contact"),
+    "contact": _("Contact details"),
     "body": _("Text"),
 }
 FIELDS = {  # what readers see, in the order of the notice

@@ -67,6 +67,7 @@ class NoticeChangeView(BaseView):
     def attach(self, notice_id: int) -> Response:
         notice_of(notice_id)
         form = NoticeFileForm()
+        form.file.limit_bytes = request_context.current_office().scan_bytes
         if not form.validate() or form.file.data is None:
             for sentence in form.file.errors:
                 flash(str(sentence), "danger")

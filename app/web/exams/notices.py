@@ -68,7 +68,7 @@ class NoticeForm(AppForm):
     )
     place = TextField(_("Exam place"), validators=[TextLength(200)])
     contact = TextField(
-        _("Contact"), validators=[TextLength(120)], description=_("Office and landline; everybody can read it.")
+        _("Contact details"), validators=[TextLength(120)], description=_("Office and landline; everybody can read it.")
     )
     quota = WholeNumberField(_("Number of places"), description=_("Left empty, there is no limit."))
     pass_mark = WholeNumberField(_("Pass mark"), validators=[InputRequired(_("Please fill this in."))])
@@ -144,7 +144,7 @@ class NoticeScreen(OpenList):
         if column == "signups":
             return self._tally(item)
         if column == "title" and item.id in g.get("changed_notices", ()):
-            return Markup('{} <span class="tag todo">{}</span>').format(item.title, gettext("Changed"))
+            return Markup('{} <span class="tag todo">{}</span>').format(item.title, gettext("Changed after publishing"))
         return codes(item.categories) if column == "categories" else None
 
     def _tally(self, item: ExamNotice) -> object:
@@ -264,7 +264,9 @@ class NoticeScreen(OpenList):
         return bool(self.appbuilder.sm.has_access(f"can_{action}", "NoticeChange"))
 
     def file_form(self) -> Any:
-        return NoticeFileForm(formdata=None).file
+        field = NoticeFileForm(formdata=None).file
+        field.limit_bytes = request_context.current_office().scan_bytes
+        return field
 
     def free(self, item: ExamNotice) -> int | None:
         """Places left; None without a limit."""

@@ -40,13 +40,16 @@ class SignupScreen(OpenList):
     class_permission_name = "Signup"
     base_permissions = ["can_list", "can_show", "can_submit", "can_retract", "can_category", "can_cancel"]
     exclude_route_methods = {"add", "edit", "delete"}
-    list_title, show_title = _("My sign-ups"), _("Sign-up")
+    list_title, show_title = _("My sign-ups"), _("Particulars of the sign-up")
     list_template, show_template = "exams/signups.html", "exams/signup.html"
     head_column = "person.name"
     list_columns = ["person.name", "category", "notice.title", "notice.exam_on", "state", "result"]
     sub_columns = {"person.name": "person.masked_id_number", "notice.title": "number", "notice.exam_on": "notice.place"}
     show_fieldsets = [
-        (_("Sign-up"), {"fields": ["state", "number", "person.name", "person.masked_id_number", "category", "submitted_at"]}),
+        (
+            _("Particulars of the sign-up"),
+            {"fields": ["state", "number", "person.name", "person.masked_id_number", "category", "submitted_at"]},
+        ),
         (_("Exam"), {"fields": ["notice.title", "notice.state", "notice.exam_on", "notice.exam_time", "notice.place"]}),
         (_("Review and result"), {"fields": ["reviewed_at", "reason", "score", "notice.pass_mark"]}),
     ]
@@ -78,7 +81,7 @@ class SignupScreen(OpenList):
         super()._init_properties()
         self.boxes.insert(1, notice_box(_("Exam notice")))
         window = (("open", _("Can still be submitted")),)
-        self.boxes.append(Box("window", _("Sign-up"), "select", _in_window, options=window))
+        self.boxes.append(Box("window", _("Whether it can be submitted"), "select", _in_window, options=window))
 
     def walk(self, item: ExamSignup, column: str) -> Any:
         return result(item) if column == "result" else super().walk(item, column)
@@ -99,7 +102,8 @@ class SignupScreen(OpenList):
         return counts
 
     def row_links(self, item: ExamSignup) -> list[Link]:
-        return [Link(gettext("View"), self.url("show", pk=item.id)), *self._changes(item)]
+        """Besides viewing, the next step alone; the others are on the page of the sign-up."""
+        return [Link(gettext("View"), self.url("show", pk=item.id)), *self._changes(item)[:1]]
 
     def show_links(self, item: ExamSignup) -> list[Link]:
         return [*self._changes(item), Link(gettext("View the notice"), url_for("NoticeScreen.show", pk=item.notice_id))]
@@ -109,7 +113,7 @@ class SignupScreen(OpenList):
         if item.state is SignupState.SUBMITTED:
             name = item.person.name
             sure = gettext("Take the sign-up of %(name)s back? It can be submitted again before sign-up ends.", name=name)
-            links.append(Link(gettext("Take back"), self.url("retract", only=item.id), post=True, confirm=sure))
+            links.append(Link(gettext("Take the sign-up back"), self.url("retract", only=item.id), post=True, confirm=sure))
         if item.state in UNSENT and is_open(item):
             links.append(Link(gettext("Submit"), self.url("submit", only=item.id), post=True))
             links.append(Link(gettext("Change the category"), self.url("category", signup_id=item.id)))
@@ -126,7 +130,7 @@ class SignupScreen(OpenList):
         submit = Link(gettext("Submit"), self.url("submit"), icon="send", primary=True, post=True)
         return [
             *([submit] if self.waiting() else []),
-            Link(gettext("Take back"), self.url("retract"), post=True, confirm=back),
+            Link(gettext("Take the sign-up back"), self.url("retract"), post=True, confirm=back),
             Link(gettext("Take off"), self.url("cancel"), danger=True, post=True, confirm=sure),
         ]
 
@@ -153,7 +157,7 @@ class SignupScreen(OpenList):
         """撤回: what was submitted and is not reviewed yet."""
         ids, home = asked_ids(), url_for("SignupScreen.list")
         actor, at = request_context.current_actor(), request_context.office_now()
-        return run_batch(lambda: exams.retract(db.session(), ids, actor, at=at), gettext("Take back"), home)
+        return run_batch(lambda: exams.retract(db.session(), ids, actor, at=at), gettext("Take the sign-up back"), home)
 
     @route("/cancel", "POST")
     def cancel(self) -> Response:

@@ -62,7 +62,7 @@ def test_a_changed_place_is_shown_as_changed(session, client, clerk, own, notice
     assert (end > start, clerk.post(f"/exam/notices/edit/{notice.id}", data=form).status_code) == (True, 302)
     for text in (page(own, notice), client.get(f"/exam-notices/{notice.id}").text):
         assert "长沙 → 株洲市职业学院" in text
-    assert '<span class="tag todo">Changed</span>' in own.get("/exam/notices/").text
+    assert '<span class="tag todo">Changed after publishing</span>' in own.get("/exam/notices/").text
 
 
 def test_a_new_notice_is_begun_as_a_copy_of_an_earlier_one(session, clerk, own, notice):

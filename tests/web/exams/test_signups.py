@@ -86,7 +86,7 @@ def test_the_category_of_a_rejected_sign_up_is_changed(session, own, sign):
     signup.person.position = Position.SAFETY_OFFICER
     session.commit()
     path = f"/exam/signups/{signup.id}/category"
-    assert path in own.get("/exam/signups/").text
+    assert path in own.get(f"/exam/signups/show/{signup.id}").text
     refused = own.post(path, data={"category": "A"})
     assert (refused.status_code, '<option value="A" selected>' in refused.text) == (422, True)
     assert own.post(path, data={"category": "C2"}).status_code == 302
