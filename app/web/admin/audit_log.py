@@ -36,9 +36,12 @@ TABLES: dict[str, object] = {
     "certificate": _("Certificate"),
     "certificate_version": _("Version of a certificate"),
     "certificate_measure": _("Measure against a certificate"),
+    "employment_release": _("Person freed by the authority"),
     "enterprise": _("Enterprise"),
     "entry": _("Audit log"),
     "exam_notice": _("Exam notice"),
+    "exam_notice_event": _("Event of an exam notice"),
+    "exam_notice_file": _("Attachment"),
     "exam_pass": _("Exam pass"),
     "exam_signup": _("Exam sign-up"),
     "filing": _("Filing"),
@@ -53,6 +56,7 @@ TABLES: dict[str, object] = {
     "person": _("Person"),
     "qualification": _("Qualification"),
     "region": _("Region"),
+    "score_correction": _("Correction of a score"),
 }
 # Keys of a logged change that are no columns.
 DETAILS: dict[str, object] = {
