@@ -25,7 +25,7 @@ from app.core.vocabulary import AuditAction, Role
 from app.db.session import db
 from app.files import spreadsheets
 from app.files.storage import Store
-from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport
+from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport, Person
 from tests import make
 from tests.hostile_files import pdf
 from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
@@ -35,6 +35,8 @@ FOLDER = Path(package.__file__).parent
 # Views that send a file without a line in the audit log, and why.
 EMPTY = "an empty template without personal data"
 NO_LINE: Mapping[str, str] = {
+    "NoticeFileView.open": "an attachment is for everybody, as its notice",
+    "NoticeView.exam_file": "as NoticeFileView.open",
     "CalendarView.template": EMPTY,
     "MeasuresView.template": EMPTY,
     "RosterView.template": EMPTY,
@@ -273,6 +275,18 @@ def licence(place: Town, world: "World") -> Export:
     )
 
 
+def evidence(place: Town, world: "World") -> Export:
+    person = world.session.scalars(select(Person).where(Person.enterprise_id == place.enterprise)).first()
+    to = make.enterprise(name="新东家")
+    world.session.add(to)
+    world.session.flush()
+    release = make.employment_release(person, to, digest=world.store.put(b"evidence"))
+    world.session.add(release)
+    world.session.commit()
+    address = f"/employment-releases/{release.id}/evidence"
+    return Export(ADMIN, "GET", address, AuditAction.READ, "employment_release", {"shown": "document"})
+
+
 def calendar(place: Town, world: "World") -> Export:
     change = {"list": "holidays", "year": 2026, "rows": 0}
     return Export(ADMIN, "GET", "/calendar/export.xlsx?year=2026", AuditAction.EXPORT, "calendar_day", change)
@@ -295,6 +309,7 @@ LOGGED = {
     "DueScreen.export": simple(REVIEWER, "/due/export", AuditAction.EXPORT, "application", "POST", list="due", rows=0),
     "AuditLogScreen.export": simple(AUDITOR, "/diary/export", AuditAction.EXPORT, "entry", "POST", list="diary"),
     "CalendarView.export": calendar,
+    "EmploymentReleaseScreen.open": evidence,
     "EnterpriseAdminScreen.licence": licence,
     "NoticeScreen.export": simple(
         EXAM, "/exam/notices/{of.notice}/export", AuditAction.EXPORT, "exam_notice", "POST", rows=2
