@@ -287,6 +287,14 @@ ROUTES = {
     ("POST", SHEET + "/errors"): ("notice", {EXAM: 409}),
     ("GET", SHEET + "/submit"): ("notice", {EXAM: 200}),
     ("POST", SHEET + "/submit"): ("notice", {EXAM: 422}),
+    **{
+        ("POST", f"/exam/notices/{{}}/{step}"): ("notice", {EXAM: 302}) for step in ("recall", "republish", "cancel", "files")
+    },
+    ("POST", "/exam/notices/{}/scores/discard"): ("notice", {EXAM: 422}),
+    ("GET", "/exam/signups/show/{}"): ("signup", {CLERK: 200}),
+    ("GET", "/exam/signups/{}/category"): ("signup", {CLERK: 200}),
+    ("POST", "/exam/signups/{}/category"): ("signup", {CLERK: 422}),
+    ("POST", "/exam/review/{}/id-number"): ("signup", {EXAM: 422}),  # no reason, no number
     ("GET", "/exam/review/{}"): ("signup", {EXAM: 200}),
     ("POST", "/exam/review/{}"): ("signup", {EXAM: 400}),
     # administrator: accounts and technical data of every town, and nothing of the above
