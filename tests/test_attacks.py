@@ -287,9 +287,10 @@ ROUTES = {
     ("POST", SHEET + "/errors"): ("notice", {EXAM: 409}),
     ("GET", SHEET + "/submit"): ("notice", {EXAM: 200}),
     ("POST", SHEET + "/submit"): ("notice", {EXAM: 422}),
-    **{
-        ("POST", f"/exam/notices/{{}}/{step}"): ("notice", {EXAM: 302}) for step in ("recall", "republish", "cancel", "files")
-    },
+    ("POST", "/exam/notices/{}/recall"): ("notice", {EXAM: 302}),  # no reason: sent back with the refusal
+    ("POST", "/exam/notices/{}/cancel"): ("notice", {EXAM: 302}),
+    ("POST", "/exam/notices/{}/files"): ("notice", {EXAM: 302}),
+    ("POST", "/exam/notices/{}/republish"): ("notice", {EXAM: 409}),  # it was not recalled
     ("POST", "/exam/notices/{}/scores/discard"): ("notice", {EXAM: 422}),
     ("GET", "/exam/signups/show/{}"): ("signup", {CLERK: 200}),
     ("GET", "/exam/signups/{}/category"): ("signup", {CLERK: 200}),
