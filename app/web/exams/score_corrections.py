@@ -106,7 +106,7 @@ class ScoreCorrectionScreen(OpenList):
             return self._form(signup)
         typed, reason, actor = request.form.get("score", ""), asked_reason(), request_context.current_actor()
         try:
-            score_corrections.propose(db.session(), signup_id, typed, reason, actor, at=request_context.now())
+            score_corrections.propose(db.session(), signup_id, typed, reason, actor, at=request_context.office_now())
             db.session.commit()
         except AppError as error:
             refusals = refusals_after(error)
@@ -145,7 +145,7 @@ class ScoreCorrectionScreen(OpenList):
 
     @route(f"/{ROW}correction_id>/retract", "POST")
     def retract(self, correction_id: int) -> Response:
-        actor, at = request_context.current_actor(), request_context.now()
+        actor, at = request_context.current_actor(), request_context.office_now()
         done = gettext("The request was taken back.")
         return _done(lambda: score_corrections.take_back(db.session(), correction_id, actor, at=at), done)
 

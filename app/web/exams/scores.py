@@ -122,7 +122,7 @@ class ScoreView(BaseView):
     def discard(self, notice_id: int) -> Response:
         """Delete the imported draft, so that pass mark and exam day can be changed again."""
         _notice(notice_id)
-        session, actor, at = db.session(), request_context.current_actor(), request_context.now()
+        session, actor, at = db.session(), request_context.current_actor(), request_context.office_now()
         try:
             count = exams.discard_scores(session, notice_id, actor, at=at)
             session.commit()
