@@ -15,7 +15,7 @@ from app.cli.common import alone, settings_in_use
 from app.core import clock
 from app.core.crypto import demo_ca, signing_keys
 from app.core.crypto import verify_signature as verdicts
-from app.core.crypto.seal_provider import SealUnavailable, Suite
+from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db.session import db
 from app.worker.providers import licences_of, seal_of
@@ -128,7 +128,7 @@ def publish(folder: Path) -> None:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def seal(context: click.Context) -> None:
-    """The seals of e-certificates under ANGUAN_HOME: status (the default), renew, revoke."""
+    """The seals of e-certificates and of letters under ANGUAN_HOME: status (the default), renew, revoke."""
     if context.invoked_subcommand is None:
         context.invoke(seal_status)
 
@@ -143,36 +143,43 @@ def seal_status() -> None:
         print(_seal_line(status))
 
 
+_of_letters = click.option(
+    "--letters", "use", flag_value=SealUse.LETTERS, type=SealUse, help="The seal of slips, notices and decisions."
+)
+
+
 @seal.command("renew")
-def seal_renew() -> None:
+@_of_letters
+def seal_renew(use: SealUse | None) -> None:
     """Make a new key and certificate, in use at once; what was sealed before stays as good as it is."""
-    settings = read_settings()
+    settings, use = read_settings(), use or SealUse.CERTIFICATES
     with alone(settings.home):
-        print(_seal_line(demo_ca.renew(settings.seals, address=settings.office.public_url, at=clock.now())))
+        print(_seal_line(demo_ca.renew(settings.seals, use, address=settings.office.public_url, at=clock.now())))
 
 
 @seal.command("revoke")
 @click.argument("number", type=int)
 @click.option("--reason", required=True, type=click.Choice(list(demo_ca.REASONS)))
-def seal_revoke(number: int, reason: str) -> None:
+@_of_letters
+def seal_revoke(number: int, reason: str, use: SealUse | None) -> None:
     """Put the seal NUMBER (of 'anguan seal status') on the list of revoked ones, for good: all it sealed is reported so."""
-    settings = read_settings()
+    settings, use = read_settings(), use or SealUse.CERTIFICATES
     with alone(settings.home):
-        print(_seal_line(demo_ca.revoke(settings.seals, number, reason, at=clock.now())))
-    if seal_state(settings) != "ready":
+        print(_seal_line(demo_ca.revoke(settings.seals, number, reason, use, at=clock.now())))
+    if seal_state(settings, use) != "ready":
         print("Nothing can be sealed any more until 'anguan seal renew' has made another one.", file=sys.stderr)
 
 
 def _seal_line(status: demo_ca.CaStatus) -> str:
     state = f"revoked {status.revoked_at:%Y-%m-%d %H:%M} UTC" if status.revoked_at else f"until {status.valid_to:%Y-%m-%d}"
     since = f"from {status.valid_from:%Y-%m-%d}"
-    return f"{status.number}  {status.fingerprint[:16]}  {since}  {state}  (demonstration, no legal force)"
+    return f"{status.number}  {status.use.value:12}  {status.fingerprint[:16]}  {since}  {state}  (demonstration, no legal force)"
 
 
-def seal_state(settings: Settings) -> str:
+def seal_state(settings: Settings, use: SealUse = SealUse.CERTIFICATES) -> str:
     """Whether something can be sealed now, or why not."""
     try:
-        seal_of(settings).seal(Suite.P256, at=clock.now())
+        seal_of(settings).seal(Suite.P256, at=clock.now(), use=use)
     except SealUnavailable as away:
         return away.why
     return "ready"

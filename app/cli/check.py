@@ -19,7 +19,7 @@ from app.cli.certificates import licence_state, seal_state
 from app.cli.common import database, revision
 from app.cli.demo_data.people import DEMO_ACCOUNTS
 from app.core import clock
-from app.core.crypto.seal_provider import Suite
+from app.core.crypto.seal_provider import SealUse, Suite
 from app.core.settings import Settings, read_settings
 from app.core.vocabulary import SecondFactor
 from app.db import key_rotation, migrate
@@ -55,14 +55,24 @@ def faults(settings: Settings) -> Iterator[str]:
         yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
     if settings.clamd and not Clamd(settings.clamd).answers():
         yield "ClamAV does not answer (ANGUAN_CLAMD): every upload would be refused."
-    if (state := seal_state(settings)) != "ready":
-        yield f"E-certificates cannot be sealed: {state}."
-    elif (last := seal_of(settings).seal(Suite.P256, at=clock.now()).certificate.not_valid_after_utc) < clock.now() + SOON:
-        yield f"The seal of e-certificates runs out on {last:%Y-%m-%d}: renew it ('anguan seal renew', or at the service)."
+    yield from _seal_faults(settings)
     if (state := licence_state(settings)) not in ("off", "ready"):
         yield f"Nobody can sign in with a business licence: {state}."
     if settings.production:
         yield from _production_faults(settings)
+
+
+def _seal_faults(settings: Settings) -> Iterator[str]:
+    for use, things, command in (
+        (SealUse.CERTIFICATES, "e-certificates", "anguan seal renew"),
+        (SealUse.LETTERS, "letters", "anguan seal renew --letters"),
+    ):
+        if (state := seal_state(settings, use)) != "ready":
+            yield f"{things[0].upper()}{things[1:]} cannot be sealed: {state}."
+            continue
+        last = seal_of(settings).seal(Suite.P256, at=clock.now(), use=use).certificate.not_valid_after_utc
+        if last < clock.now() + SOON:
+            yield f"The seal of {things} runs out on {last:%Y-%m-%d}: renew it ('{command}', or at the service)."
 
 
 def _store_faults(settings: Settings) -> Iterator[str]:

@@ -24,7 +24,7 @@ from app.accounts.business_licence.provider import LicencePlatformUnavailable, L
 from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.accounts.pki.trust import LARGEST_LIST
 from app.core.crypto.demo_ca import EmbeddedSeal
-from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealProvider, SealUnavailable, Suite
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealProvider, SealUnavailable, SealUse, Suite
 from app.core.settings import BadSetting, Settings
 from app.files.storage import ScannerUnavailable
 from app.outbox.sms import SEND_TIMEOUT, ConsoleGateway, FileGateway, Gateway
@@ -92,6 +92,7 @@ def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
 # --- the seal -----------------------------------------------------------------------------------------------
 
 SEAL_CACHE_TIME = timedelta(minutes=5)  # a changed seal certificate may go unnoticed for so long
+SEAL_PATHS = {SealUse.CERTIFICATES: "seals", SealUse.LETTERS: "letter-seals"}
 RETRY_AFTER = timedelta(seconds=30)  # no calls after a failure, so that a batch does not wait once for each certificate
 
 
@@ -104,35 +105,36 @@ class RemoteSeal:
     seconds: int = 10
     demonstration: bool = True
     ofd: bool = False
-    _seals: dict[Suite, tuple[datetime, Seal]] = field(default_factory=dict, repr=False)
+    _seals: dict[tuple[Suite, SealUse], tuple[datetime, Seal]] = field(default_factory=dict, repr=False)
     _paused_until: datetime | None = field(default=None, repr=False)
 
     def offers(self, suite: Suite) -> bool:
         return suite is Suite.P256 or self.ofd
 
-    def seal(self, suite: Suite, *, at: datetime) -> Seal:
+    def seal(self, suite: Suite, *, at: datetime, use: SealUse = SealUse.CERTIFICATES) -> Seal:
         if self._paused_until is not None and at < self._paused_until:
             raise SealUnavailable("the service did not answer a moment ago")
-        until, seal = self._seals.get(suite, (at, None))
+        until, seal = self._seals.get((suite, use), (at, None))
         if seal is None or until <= at:
-            seal = self._fetched(suite, at)
-            self._seals[suite] = (at + SEAL_CACHE_TIME, seal)
+            seal = self._fetched(suite, use, at)
+            self._seals[suite, use] = (at + SEAL_CACHE_TIME, seal)
         return seal
 
-    def _fetched(self, suite: Suite, at: datetime) -> Seal:
-        answer = self._call(f"{self.url}/seals/{suite.value}", None, at)
+    def _fetched(self, suite: Suite, use: SealUse, at: datetime) -> Seal:
+        url = f"{self.url}/{SEAL_PATHS[use]}/{suite.value}"
+        answer = self._call(url, None, at)
         try:
             chain = tuple(b64decode(certificate, validate=True) for certificate in answer["chain"])
             body = b64decode(answer["body"], validate=True) if suite is Suite.SM2 else b""
-            seal = Seal(chain, lambda digest: self._signature(suite, seal, digest, at), body)
+            seal = Seal(chain, lambda digest: self._signature(url, seal, digest, at), body)
             seal.fingerprint  # noqa: B018 - raises if the answer holds no certificate
         except (KeyError, IndexError, TypeError, ValueError):
             raise self._failed(at, "the service's answer holds no certificates") from None
         return seal
 
-    def _signature(self, suite: Suite, seal: Seal, digest: bytes, at: datetime) -> bytes:
+    def _signature(self, url: str, seal: Seal, digest: bytes, at: datetime) -> bytes:
         request = {"certificate": seal.fingerprint, "digest": b64encode(digest).decode()}
-        answer = self._call(f"{self.url}/seals/{suite.value}/signatures", request, at)
+        answer = self._call(f"{url}/signatures", request, at)
         try:
             return b64decode(answer["signature"], validate=True)
         except (KeyError, TypeError, ValueError):

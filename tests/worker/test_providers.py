@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from app.core.crypto.demo_ca import EmbeddedSeal
-from app.core.crypto.seal_provider import NoSuchSeal, SealUnavailable, Suite
+from app.core.crypto.seal_provider import NoSuchSeal, SealUnavailable, SealUse, Suite
 from app.core.settings import BadSetting, Keys, Settings, make_keys, read_settings
 from app.files.storage import ScannerUnavailable
 from app.outbox.sms import ConsoleGateway, FileGateway
@@ -114,6 +114,14 @@ def test_only_the_digest_is_sent_and_the_signature_verifies(seal_service, seal_h
     assert (path, paths) == ("/seals/ecdsa-p256-sha256", "/seals/ecdsa-p256-sha256/signatures")
     assert body == {"certificate": seal_held.fingerprint, "digest": b64encode(digest).decode()}
     assert headers["Authorization"] == "Bearer s3cret"
+
+
+def test_the_seal_of_letters_is_asked_for_at_its_own_address(seal_service):
+    remote = RemoteSeal(seal_service.url)
+    with pytest.raises(NoSuchSeal):  # the service of this test keeps none
+        remote.seal(Suite.P256, at=AT, use=SealUse.LETTERS)
+    assert seal_service.asked[-1][0] == "/letter-seals/ecdsa-p256-sha256"
+    assert remote.seal(Suite.P256, at=AT)
 
 
 def test_the_certificates_are_asked_for_once_in_five_minutes(seal_service):

@@ -21,7 +21,7 @@ from PIL import Image
 
 from app.core.atomic_file import put_file
 from app.core.crypto import sm2
-from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealUnavailable, Suite
+from app.core.crypto.seal_provider import NoSuchSeal, Seal, SealUnavailable, SealUse, Suite
 from app.core.crypto.ses import seal_body
 from app.core.errors import AppError
 
@@ -38,6 +38,8 @@ REASONS = {
 }
 
 HASH = hashes.SHA256()
+STEMS = {SealUse.CERTIFICATES: "seal", SealUse.LETTERS: "letter-seal"}  # file names: seal-1.pem, letter-seal-1.pem
+SUBJECTS = {SealUse.CERTIFICATES: "Seal", SealUse.LETTERS: "Letters"}
 
 
 class SealFolder(AppError):
@@ -50,6 +52,7 @@ class SealFolder(AppError):
 class CaStatus:
     """One seal of the folder, and its validity."""
 
+    use: SealUse
     number: int
     fingerprint: str
     valid_from: datetime
@@ -61,7 +64,7 @@ class CaStatus:
 
 
 def establish(folder: Path, *, address: str, at: datetime) -> bool:
-    """Make whatever is missing of root, issuing CA, first seal and CRLs. True if anything was made.
+    """Make whatever is missing of root, issuing CA, the first seal of each use and CRLs. True if anything was made.
 
     ``address``: base URL of the published CRLs (``CRL_PATH``), written into the certificates.
     """
@@ -80,36 +83,39 @@ def establish(folder: Path, *, address: str, at: datetime) -> bool:
     for name, key in (("root", root_key), ("issuing", issuing_key)):
         if not has_fresh_crl(folder, name, at):
             write_crl(folder, name, key, revoked_entries(folder, name), at)
-    if not _numbers(folder):
-        renew(folder, address=address, at=at)
+    for use in SealUse:
+        if not _numbers(folder, use):
+            renew(folder, use, address=address, at=at)
     _make_sm2_seal(folder, max(_numbers(folder)), at)
     return _stamp(folder) != before
 
 
-def renew(folder: Path, *, address: str, at: datetime) -> CaStatus:
+def renew(folder: Path, use: SealUse = SealUse.CERTIFICATES, *, address: str, at: datetime) -> CaStatus:
     """Make a new seal, in use from now on; documents sealed before are not affected."""
     _require(folder)
-    number = max(_numbers(folder), default=0) + 1
-    key, issuer = load_key(folder, f"seal-{number}", ec.SECP256R1()), load_certificate(folder, "issuing")
+    number = max(_numbers(folder, use), default=0) + 1
+    name, subject = f"{STEMS[use]}-{number}", f"{SUBJECTS[use]} {number}"
+    key, issuer = load_key(folder, name, ec.SECP256R1()), load_certificate(folder, "issuing")
     where = _crl_at(address, "issuing")
-    made = _certificate(f"Seal {number}", key.public_key(), issuer, load_key(folder, "issuing"), at, SEAL_YEARS, where)
-    store_certificate(folder, f"seal-{number}", made)
-    _make_sm2_seal(folder, number, at)
-    return _status(folder, number, {})
+    made = _certificate(subject, key.public_key(), issuer, load_key(folder, "issuing"), at, SEAL_YEARS, where)
+    store_certificate(folder, name, made)
+    if use is SealUse.CERTIFICATES:
+        _make_sm2_seal(folder, number, at)
+    return _status(folder, use, number, {})
 
 
-def revoke(folder: Path, number: int, reason: str, *, at: datetime) -> CaStatus:
+def revoke(folder: Path, number: int, reason: str, use: SealUse = SealUse.CERTIFICATES, *, at: datetime) -> CaStatus:
     """Revoke a seal for good: everything it ever sealed is reported as revoked. Raises ``SealFolder``."""
     _require(folder)
-    if number not in _numbers(folder):
+    if number not in _numbers(folder, use):
         raise SealFolder(_("There is no seal number %(number)s.", number=number))
-    known = revoked_entries(folder, "issuing")
-    names = [name for name in (f"seal-{number}", f"seal-{number}-sm2") if (folder / f"{name}.pem").exists()]
+    known, stem = revoked_entries(folder, "issuing"), f"{STEMS[use]}-{number}"
+    names = [name for name in (stem, f"{stem}-sm2") if (folder / f"{name}.pem").exists()]
     serials = {load_certificate(folder, name).serial_number for name in names}
     if not serials <= known.keys():
         known = {serial: revoked_entry(serial, reason, at) for serial in serials} | known
         write_crl(folder, "issuing", load_key(folder, "issuing"), known, at)
-    return _status(folder, number, known)
+    return _status(folder, use, number, known)
 
 
 def revoked_entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertificate:
@@ -118,16 +124,17 @@ def revoked_entry(serial: int, reason: str, at: datetime) -> x509.RevokedCertifi
 
 
 def seal_statuses(folder: Path) -> list[CaStatus]:
-    """Every seal of the folder, the newest first."""
+    """Every seal of the folder: by use, the newest first."""
     _require(folder)
     known = revoked_entries(folder, "issuing")
-    return [_status(folder, number, known) for number in sorted(_numbers(folder), reverse=True)]
+    return [_status(folder, use, number, known) for use in SealUse for number in sorted(_numbers(folder, use), reverse=True)]
 
 
-def _status(folder: Path, number: int, revoked: dict[int, x509.RevokedCertificate]) -> CaStatus:
-    certificate = load_certificate(folder, f"seal-{number}")
+def _status(folder: Path, use: SealUse, number: int, revoked: dict[int, x509.RevokedCertificate]) -> CaStatus:
+    certificate = load_certificate(folder, f"{STEMS[use]}-{number}")
     entry = revoked.get(certificate.serial_number)
     return CaStatus(
+        use,
         number,
         certificate.fingerprint(HASH).hex(),
         certificate.not_valid_before_utc,
@@ -152,7 +159,7 @@ def published_file(folder: Path, name: str) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedSeal:
-    """The newest seal of the folder. A renewal by another process is noticed at once."""
+    """The newest seal of each use. A renewal by another process is noticed at once."""
 
     folder: Path
     demonstration: bool = True
@@ -160,19 +167,28 @@ class EmbeddedSeal:
     def offers(self, suite: Suite) -> bool:
         return suite is Suite.P256 or sm2.available()
 
-    def seal(self, suite: Suite, *, at: datetime) -> Seal:
+    def seal(self, suite: Suite, *, at: datetime, use: SealUse = SealUse.CERTIFICATES) -> Seal:
+        if suite is Suite.SM2 and use is not SealUse.CERTIFICATES:
+            raise NoSuchSeal("letters are sealed as PDF only")
         if suite is Suite.SM2 and not sm2.available():
             raise NoSuchSeal("SM2 is not installed: pip install 'anguan[sm]', then 'anguan init'")
         try:
-            seal, revoked = (_newest if suite is Suite.P256 else _newest_sm2)(self.folder, _stamp(self.folder))
+            if suite is Suite.P256:
+                seal, revoked = _newest(self.folder, _stamp(self.folder), use)
+            else:
+                seal, revoked = _newest_sm2(self.folder, _stamp(self.folder))
         except (FileNotFoundError, SealFolder):
             raise SealUnavailable("there is no seal yet: run 'anguan init'") from None
         certificate = seal.certificate
         if revoked:
-            raise SealUnavailable("the seal is revoked: run 'anguan seal renew'")
+            raise SealUnavailable(f"the seal is revoked: run 'anguan seal renew{_option(use)}'")
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-            raise SealUnavailable("the seal has run out: run 'anguan seal renew'")
+            raise SealUnavailable(f"the seal has run out: run 'anguan seal renew{_option(use)}'")
         return seal
+
+
+def _option(use: SealUse) -> str:
+    return " --letters" if use is SealUse.LETTERS else ""
 
 
 def _stamp(folder: Path) -> int:
@@ -181,9 +197,12 @@ def _stamp(folder: Path) -> int:
 
 
 @lru_cache(maxsize=8)
-def _newest(folder: Path, _stamp: int) -> tuple[Seal, bool]:
+def _newest(folder: Path, _stamp: int, use: SealUse = SealUse.CERTIFICATES) -> tuple[Seal, bool]:
     _require(folder)
-    name = f"seal-{max(_numbers(folder))}"
+    numbers = _numbers(folder, use)
+    if not numbers:  # of a folder from before this use
+        raise SealFolder
+    name = f"{STEMS[use]}-{max(numbers)}"
     key, certificate = load_key(folder, name), load_certificate(folder, name)
     algorithm = ec.ECDSA(Prehashed(HASH), deterministic_signing=True)
     chain = (_der(folder, name), _der(folder, "issuing"), _der(folder, "root"))
@@ -248,9 +267,9 @@ def _require(folder: Path) -> None:
         raise SealFolder(_("There is no seal authority in %(folder)s. Run 'anguan init' first.", folder=str(folder)))
 
 
-def _numbers(folder: Path) -> set[int]:
+def _numbers(folder: Path, use: SealUse = SealUse.CERTIFICATES) -> set[int]:
     """The numbers of seals with a certificate: a key alone is left by an interrupted renewal, and used by the next."""
-    matches = (re.fullmatch(r"seal-(\d{1,6})\.pem", path.name) for path in folder.iterdir())
+    matches = (re.fullmatch(rf"{STEMS[use]}-(\d{{1,6}})\.pem", path.name) for path in folder.iterdir())
     return {int(match[1]) for match in matches if match}
 
 
@@ -277,7 +296,8 @@ def store_certificate(folder: Path, name: str, certificate: x509.Certificate) ->
 
 
 def _name(of: str) -> x509.Name:
-    title = {"Root": "演示根证书", "Issuing": "演示签发机构"}.get(of.partition(" ")[0], "电子证照演示印章")
+    titles = {"Root": "演示根证书", "Issuing": "演示签发机构", "Letters": "行政审批演示印章"}
+    title = titles.get(of.partition(" ")[0], "电子证照演示印章")
     parts = {NameOID.COUNTRY_NAME: "CN", NameOID.ORGANIZATION_NAME: NOT_LEGAL, NameOID.COMMON_NAME: f"{title} {of}"}
     return x509.Name([x509.NameAttribute(kind, text) for kind, text in parts.items()])
 

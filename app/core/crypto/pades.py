@@ -1,6 +1,6 @@
 """Puts the seal into a PDF: a certifying signature that permits no change, as an incremental update (PAdES B-B).
 
-Accepts only PDFs that this application rendered: one page, a plain cross-reference table.
+Accepts only PDFs that this application rendered: a plain list of pages, a plain cross-reference table.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ class NotSealable(ValueError):
     """The file is not built as our own renderer builds one: a defect."""
 
 
-def sign_pdf(pdf: bytes, seal: Seal, texts: SignatureTexts, box: Box, *, at: datetime) -> bytes:
-    """The signed PDF; ``box`` (in points) is where a click on the printed seal opens the signature."""
-    file = _File(pdf)
+def sign_pdf(pdf: bytes, seal: Seal, texts: SignatureTexts, box: Box, *, at: datetime, page: int = 0) -> bytes:
+    """The signed PDF; ``box`` (in points) on ``page`` (from 0) is where a click on the printed seal opens the signature."""
+    file = _File(pdf, page)
     limit = cms.size_limit(seal)
     widget, signature, appearance = file.size, file.size + 1, file.size + 2
     form = b"/AcroForm<</Fields[%d 0 R]/SigFlags 3>>/Perms<</DocMDP %d 0 R>>" % (widget, signature)
@@ -109,7 +109,7 @@ def _with_annotation(file: "_File", number: int) -> bytes:
 class _File:
     """A finished PDF, to which objects are appended."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, page: int) -> None:
         self.data, self.out, self.places = data, bytearray(data), dict[int, int]()
         self.start = int(self._found(rb"startxref\s+(\d+)\s+%%EOF\s*$", data[-64:]))
         table = re.match(rb"xref\r?\n0 (\d+) ?\r?\n", data[self.start : self.start + 40])
@@ -119,7 +119,10 @@ class _File:
         self.trailer = data[data.index(b"trailer", self.start) : data.rindex(b"startxref")]
         self.root = self._pointed("Root", self.trailer)
         pages = self.body(self._pointed("Pages", self.body(self.root)))
-        self.page = int(self._found(rb"/Kids\s*\[\s*(\d+) 0 R\s*\]", pages))
+        kids = self._found(rb"/Kids\s*\[((?:\s*\d+ 0 R)+)\s*\]", pages).split()[::3]
+        if page >= len(kids):
+            raise NotSealable(f"there is no page {page}")
+        self.page = int(kids[page])
         if not data.endswith(b"\n"):
             self.out += b"\n"
 

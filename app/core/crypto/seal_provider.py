@@ -29,13 +29,20 @@ class Suite(Enum):
     SM2 = "sm2-sm3"  # for OFD: GB/T 32918, GB/T 32905
 
 
+class SealUse(Enum):
+    """What a seal is for. Each use has keys and certificates of its own."""
+
+    CERTIFICATES = "certificates"  # 电子证照专用章
+    LETTERS = "letters"  # 行政审批专用章: slips, notices and decisions
+
+
 class SealUnavailable(AppError):
     """Nothing can be sealed now. ``why`` is for the log and the administrator; it names neither token nor holder."""
 
     status = 503
     code = "seal-away"
     sentence = _(
-        "The e-certificate is issued, but the seal service does not answer at the moment. "
+        "What was decided counts, but the seal service does not answer at the moment. "
         "The file is made by itself as soon as it does; please come back in a few minutes."
     )
 
@@ -101,7 +108,7 @@ class SealProvider(Protocol):
         """Whether it has seals of this suite; answered without a request."""
         ...
 
-    def seal(self, suite: Suite, *, at: datetime) -> Seal:
+    def seal(self, suite: Suite, *, at: datetime, use: SealUse = SealUse.CERTIFICATES) -> Seal:
         """The seal to use at this moment. Raises ``SealUnavailable``, or ``NoSuchSeal`` if it never has one of this suite."""
         ...
 
@@ -115,5 +122,5 @@ class NoSeal:
     def offers(self, suite: Suite) -> bool:  # noqa: ARG002
         return False
 
-    def seal(self, suite: Suite, *, at: datetime) -> Seal:
-        raise NoSuchSeal(f"there is no seal for {suite.value} (asked at {at:%H:%M})")
+    def seal(self, suite: Suite, *, at: datetime, use: SealUse = SealUse.CERTIFICATES) -> Seal:
+        raise NoSuchSeal(f"there is no seal of {use.value} for {suite.value} (asked at {at:%H:%M})")

@@ -25,7 +25,7 @@ from app.certificates.pdf.render import SEAL_BOX, draw
 from app.core import atomic_file
 from app.core.crypto import cms, demo_ca, pades
 from app.core.crypto.demo_ca import EmbeddedSeal, SealFolder, establish, renew, revoke, seal_statuses
-from app.core.crypto.seal_provider import SealUnavailable, Suite
+from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
 from app.core.crypto.verify_signature import LONGEST_SIGNATURE, Finding, TrustedRoots, describe, trusted_roots, verify
 from tests import make
 from tests.certificates.pdf.conftest import FACE
@@ -123,8 +123,41 @@ def test_after_a_renewal_the_new_seal_is_used_and_old_documents_stay_genuine(own
     before = provider.seal(Suite.P256, at=AT).fingerprint
     made = renew(own, address=SITE, at=AT)
     assert provider.seal(Suite.P256, at=AT).fingerprint == made.fingerprint != before
-    assert [one.number for one in seal_statuses(own)] == [2, 1]
+    assert [(one.use, one.number) for one in seal_statuses(own)] == [
+        (SealUse.CERTIFICATES, 2), (SealUse.CERTIFICATES, 1), (SealUse.LETTERS, 1),
+    ]  # fmt: skip
     assert finding(old, own) is finding(stamped(own), own) is Finding.GENUINE
+
+
+def test_letters_have_a_seal_of_their_own_that_is_renewed_and_revoked_apart(own):
+    provider, letters = EmbeddedSeal(own), SealUse.LETTERS
+    first, certificates = provider.seal(Suite.P256, at=AT, use=letters), provider.seal(Suite.P256, at=AT)
+    assert first.fingerprint != certificates.fingerprint
+    assert "行政审批" in first.certificate.subject.rfc4514_string()
+    pdf = pades.sign_pdf(draw(FACE), first, WORDS, SEAL_BOX, at=AT)
+    assert finding(pdf, own) is Finding.GENUINE
+    revoke(own, 1, "key-compromise", letters, at=AT)
+    assert finding(pdf, own) is Finding.REVOKED
+    assert provider.seal(Suite.P256, at=AT).fingerprint == certificates.fingerprint
+    with pytest.raises(SealUnavailable) as no:
+        provider.seal(Suite.P256, at=AT, use=letters)
+    assert "renew --letters" in no.value.why
+    made = renew(own, letters, address=SITE, at=AT)
+    assert (made.number, provider.seal(Suite.P256, at=AT, use=letters).fingerprint) == (2, made.fingerprint)
+    with pytest.raises(SealUnavailable):
+        provider.seal(Suite.SM2, at=AT, use=letters)
+
+
+def test_a_folder_from_before_letters_gets_their_seal_from_init(own):
+    for suffix in ("key", "pem"):
+        (own / f"letter-seal-1.{suffix}").unlink()
+    with pytest.raises(SealUnavailable) as no:
+        EmbeddedSeal(own).seal(Suite.P256, at=AT, use=SealUse.LETTERS)
+    assert "anguan init" in no.value.why
+    kept = (own / "seal-1.pem").read_bytes()
+    assert establish(own, address=SITE, at=AT)
+    assert EmbeddedSeal(own).seal(Suite.P256, at=AT, use=SealUse.LETTERS)
+    assert (own / "seal-1.pem").read_bytes() == kept
 
 
 def test_a_revoked_seal_seals_nothing_and_its_documents_are_reported_as_revoked(own):
