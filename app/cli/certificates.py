@@ -173,7 +173,8 @@ def seal_revoke(number: int, reason: str, use: SealUse | None) -> None:
 def _seal_line(status: demo_ca.CaStatus) -> str:
     state = f"revoked {status.revoked_at:%Y-%m-%d %H:%M} UTC" if status.revoked_at else f"until {status.valid_to:%Y-%m-%d}"
     since = f"from {status.valid_from:%Y-%m-%d}"
-    return f"{status.number}  {status.use.value:12}  {status.fingerprint[:16]}  {since}  {state}  (demonstration, no legal force)"
+    use = f"{status.use.value:12}"
+    return f"{status.number}  {use}  {status.fingerprint[:16]}  {since}  {state}  (demonstration, no legal force)"
 
 
 def seal_state(settings: Settings, use: SealUse = SealUse.CERTIFICATES) -> str:
