@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, Case, decides, level_of, reaches_case
 from app.certificates import lifecycle
 from app.certificates.lifecycle import id_of
-from app.certificates.pdf import render_jobs
+from app.certificates.pdf import letter_jobs, render_jobs
 from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
@@ -505,6 +505,7 @@ def _write(batch: Batch) -> None:
     if moved.rowcount != len(ids):  # type: ignore[attr-defined]
         raise Stale
     session.execute(insert(Step), [_step(batch, case) for case in batch.cases])
+    letter_jobs.enqueue_decided(session, batch.move.action, ids, at=batch.at)
 
 
 def _step(batch: Batch, case: Facts) -> dict[str, Any]:

@@ -247,9 +247,11 @@ def test_every_anonymous_route_exists_and_has_its_reason(app):
 
 
 WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
-# Limits are counted, readings in full are logged, certificates drawn when first asked for, activity of a session noted.
+# Limits are counted, readings in full are logged, certificates drawn and letters issued when first asked for, activity of a
+# session noted.
 GET_MAY_WRITE = re.compile(
-    r"INSERT INTO (bucket|entry|link)\b|UPDATE certificate_version SET (digest|ofd)=|UPDATE visit SET seen_at="
+    r"INSERT INTO (bucket|entry|link|letter)\b|INSERT INTO series \(key, last\)|UPDATE visit SET seen_at="
+    r"|UPDATE certificate_version SET (digest|ofd)=|UPDATE letter SET "
 )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import Calendar
 from app.core.errors import NotFound, Refusal, Stale, Unmet
-from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Positions, Section, Value, stored_text
+from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Positions, Section, Value, numbers_letters, stored_text
 from app.core.vocabulary import AuditAction, Position, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
@@ -187,7 +187,7 @@ def restore(
 
 
 def contradictions(office: Office, changed: Collection[str]) -> Iterator[Refusal]:
-    """Parameters that contradict each other, if one of them is among ``changed``."""
+    """Parameters that contradict each other or themselves, if one of them is among ``changed``."""
     crossed = (
         (
             "ages-cross",
@@ -200,6 +200,12 @@ def contradictions(office: Office, changed: Collection[str]) -> Iterator[Refusal
             ("renewal_window_months", "validity_years"),
             office.renewal_window_months >= office.validity_years * 12,
             _("The window of renewal must be shorter than the validity of a certificate."),
+        ),
+        (
+            "letter-number",
+            ("letter_number",),
+            not numbers_letters(office.letter_number),
+            _("The number of letters must hold the year and the running number once each, with no figure beside the latter."),
         ),
     )
     for code, names, wrong, sentence in crossed:

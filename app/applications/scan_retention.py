@@ -26,6 +26,7 @@ from app.models import (
     Enterprise,
     ExamNoticeFile,
     IdentityCorrection,
+    Letter,
     Paper,
     Qualification,
     Step,
@@ -100,7 +101,7 @@ def delete_objects(session: Session, store: Store, digests: Collection[str], bef
 def referenced_digests(session: Session, among: Collection[str] | None = None) -> set[str]:
     """Digests of the objects that some row refers to, of all or of those in ``among``; all other objects are unused."""
     certificates = (CertificateVersion.digest, CertificateVersion.ofd, CertificateMeasure.document_digest)
-    documents = (IdentityCorrection.digest, EmploymentRelease.digest, ExamNoticeFile.digest)
+    documents = (IdentityCorrection.digest, EmploymentRelease.digest, ExamNoticeFile.digest, Letter.digest)
     columns = (Paper.digest, *certificates, Enterprise.licence_digest, *documents)
     asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))

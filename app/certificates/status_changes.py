@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, selectinload
 from app.accounts.access import Actor, decides, reach
 from app.certificates.grounds import GROUNDS, banned_until
 from app.certificates.lifecycle import Decision, record
+from app.certificates.pdf import letter_jobs
 from app.core.clock import add_months, office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number
@@ -205,7 +206,7 @@ def _facts(proposal: Proposal) -> str:
 
 
 def _can_be_printed(proposal: Proposal) -> Iterator[Refusal]:
-    """The letter is drawn when somebody opens it: by then it would be too late to ask for other characters."""
+    """The letter is drawn when it is taken: by then it would be too late to ask for other characters."""
     for name, text in (("facts", _facts(proposal)), ("document_number", proposal.document_number)):
         if missing := fonts.unprintable(text.replace("\n", "")):
             sentence = _(
@@ -395,6 +396,7 @@ def _take(decision: Decision, taken: Sequence[CertificateMeasure], held: Mapping
     for kind, rows in events.items():
         record(decision, kind, _STEPS[kind][1], rows)
     _tell(decision, taken, held)
+    letter_jobs.enqueue_measures(session, [measure.id for measure in taken], at=at)
 
 
 def _end_earlier_suspensions(session: Session, certificate_ids: Collection[int], at: datetime) -> None:

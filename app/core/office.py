@@ -40,6 +40,8 @@ class Office:
     system_name: str = "安管人员网上审批系统"
     seal_text: str = "电子证照专用章"
     letter_seal_text: str = "行政审批专用章"  # on slips, notices and decisions
+    # 文号, GB/T 9704-2012 7.2.5: {省} is ``short_name``, {类} the kind's word (受, 补, 不受, 延, 准, 不准, 监), {年}, {序号}.
+    letter_number: str = "{省}建许{类}〔{年}〕{序号}号"
     support: str = ""  # telephone shown under the menu
     # {文书} is 本决定 or 本通知; the two bodies are parameters of their own.
     legal_paths: str = (
@@ -130,6 +132,15 @@ class Office:
             sentence = sentence.replace(placeholder, word)
         return sentence
 
+    def letter_number_blank(self, kind_word: str, year: int) -> tuple[str, str]:
+        """What stands before and after the running number of a letter; letters with the same two are numbered together."""
+        words = {"{省}": self.short_name, "{类}": kind_word, "{年}": str(year)}
+        text = self.letter_number
+        for placeholder, word in words.items():
+            text = text.replace(placeholder, word)
+        before, _mark, after = text.partition("{序号}")
+        return before, after
+
     @property
     def expiring_months(self) -> int:
         """Certificates are shown as expiring from when their renewal opens; in the last 3 months where it is always open."""
@@ -139,6 +150,12 @@ class Office:
         """The latest last day of the certificates that are expiring on ``on``: months differ in length."""
         day = timedelta(days=1)
         return max(add_months(on, self.expiring_months), add_months(on + day, self.expiring_months) - day)
+
+
+def numbers_letters(pattern: str) -> bool:
+    """Whether letters of one year get numbers of their own by the pattern, apart from those of every other year."""
+    once = pattern.count("{年}") == pattern.count("{序号}") == 1
+    return once and not re.search(r"\d\{序号\}|\{年\}\{序号\}|\{序号\}(?:\d|\{年\})", pattern)
 
 
 class Section(Term):
@@ -237,6 +254,7 @@ ADJUSTABLE = (
     Adjustable("issuer", Section.CERTIFICATES, _("Issuing authority, as printed"), _OWN, 2, 60),
     Adjustable("seal_text", Section.CERTIFICATES, _("Text in the seal of certificates"), _OWN, 2, 20),
     Adjustable("letter_seal_text", Section.CERTIFICATES, _("Text in the seal of slips, notices and decisions"), _OWN, 2, 20),
+    Adjustable("letter_number", Section.CERTIFICATES, _("Numbers of slips, notices and decisions are formed by"), _("GB/T 9704-2012, 7.2.5"), 8, 40),
     Adjustable("legal_paths", Section.CERTIFICATES, _("Ways to appeal, in notices of refusal"), _("Administrative Licensing Law, article 38"), 10, 300),
     Adjustable("appeal_authority", Section.CERTIFICATES, _("Authority for administrative reconsideration"), _("Administrative Reconsideration Law, article 24"), 4, 60),
     Adjustable("appeal_court", Section.CERTIFICATES, _("Court for administrative litigation"), _("Administrative Litigation Law, articles 14 and 18"), 4, 60),

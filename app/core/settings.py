@@ -17,7 +17,7 @@ from typing import Any
 
 from app.core.atomic_file import flush_folder, put_file
 from app.core.errors import AppError
-from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTED, READERS, SETTABLE, Office
+from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTED, READERS, SETTABLE, Office, numbers_letters
 
 AGENT = "http://127.0.0.1:18765"  # where our UKey agent listens
 SIMULATED = "sim"  # issuer name of the simulated licence platform
@@ -264,6 +264,8 @@ def read_office(environment: Mapping[str, str]) -> Office:
         if name in BY_NAME and not BY_NAME[name].holds(given[name]):
             limits = BY_NAME[name]
             raise BadSetting(f"ANGUAN_{name.upper()} must be within {limits.least} and {limits.most}, not {text!r}.")
+    if not numbers_letters(given.get("letter_number", DEFAULT_OFFICE.letter_number)):
+        raise BadSetting("ANGUAN_LETTER_NUMBER must name {年} and {序号} once each, with no figure beside {序号}.")
     given["pinned"] = frozenset(given)
     if "public_url" not in given and "PORT" in environment:
         given["public_url"] = f"http://{environment.get('HOST', '127.0.0.1')}:{environment['PORT']}"

@@ -3,6 +3,7 @@
 The codes are those of docs/GLOSSARY.md; each list is also the CHECK constraint of its column.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from enum import Enum
 from typing import Self
@@ -544,6 +545,31 @@ class TicketState(Term):
     REJECTED = "rejected", _("Sign-in turned down")
     EXPIRED = "expired", _("Expired. Please refresh the code.")
     USED = "used", _("Used already")
+
+
+class LetterKind(Term):
+    """Letters of the authority: one for each step of an application that requires one, and for each measure taken."""
+
+    ACCEPTANCE = "acceptance", _("Acceptance slip")
+    CORRECTION = "correction", _("Notice of correction")
+    CLOSING = "closing", _("Notice of closing")
+    NON_ACCEPTANCE = "non_acceptance", _("Notice of non-acceptance")
+    EXTENSION = "extension", _("Notice of extension")
+    GRANT = "grant", _("Favourable decision")
+    REFUSAL = "refusal", _("Decision of refusal")
+    MEASURE = "measure", _("Decision on a measure")
+
+
+LETTER_OF: Mapping[Action, LetterKind] = {  # the steps of an application that require a letter
+    Action.ACCEPT: LetterKind.ACCEPTANCE,
+    Action.RETURN: LetterKind.CORRECTION,
+    Action.LAPSE: LetterKind.CLOSING,
+    Action.DECLINE: LetterKind.NON_ACCEPTANCE,
+    Action.EXTEND: LetterKind.EXTENSION,
+    Action.REFUSE_REVIEW: LetterKind.REFUSAL,
+    Action.REFUSE_APPROVAL: LetterKind.REFUSAL,
+    Action.APPROVE: LetterKind.GRANT,
+}
 
 
 class IdentityCorrectionState(Term):

@@ -20,6 +20,11 @@ def next_numbers(session: Session, key: str, count: int = 1) -> range:
     return range(last - count + 1, last + 1)
 
 
+def lock(session: Session, key: str) -> None:
+    """Keep others from taking a number of the sequence until the caller commits; what they stored before is seen then."""
+    session.execute(_INCREMENT, {"key": key, "count": 0})
+
+
 def daily_numbers(session: Session, region: str, kind: str, on: date, count: int = 1) -> list[str]:
     """``430000-AG-20260302-0001`` …: numbered from 1 each day (domain.md 2.5)."""
     prefix = f"{region}-{kind}-{on:%Y%m%d}"

@@ -13,8 +13,9 @@ from flask_babel import lazy_gettext as _
 
 from app.core.i18n import FOLDER
 from app.core.identifiers import fold, mask_id_publicly
+from app.core.letter_titles import letter_title
 from app.core.office import Office
-from app.core.vocabulary import Action, Category, CertificateEventKind, ChallengeKind, MatterKind
+from app.core.vocabulary import LETTER_OF, Action, Category, CertificateEventKind, ChallengeKind, MatterKind
 
 LONGEST_REASON = 60
 LONGEST_TEXT = 500  # limit of the column
@@ -63,6 +64,7 @@ TEXTS: dict[Action, object] = {
         "working days, to %(due_on)s. Reason: %(reason)s."
     ),
 }
+LETTER = _(" You find the %(letter)s in the list of your applications.")
 CANCELLED = _("Your %(matter)s for %(person)s (%(category)s) is closed. The certificate %(certificate_number)s is cancelled.")
 OLD_ENTERPRISE_TEXTS: dict[Action, object] = {
     Action.SUBMIT: _(
@@ -213,6 +215,8 @@ def decision_message(
         "due_on": due_on,
         "reason": shortened(reason),
     }
+    if action in LETTER_OF:
+        text += _translated(LETTER, translations) % {"letter": _translated(letter_title(action, matter), translations)}
     return _signed(office, mobile, text, application_id)
 
 

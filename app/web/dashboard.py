@@ -161,7 +161,9 @@ def _clerk_tiles(on: date) -> list[Tile]:
 
 def _signup_tiles() -> list[Tile]:
     """Sign-ups for open exams that wait for the enterprise; each tile only if there are any."""
-    counts = dashboard_counts.signups_with_enterprise(db.session(), request_context.current_actor(), request_context.office_now())
+    counts = dashboard_counts.signups_with_enterprise(
+        db.session(), request_context.current_actor(), request_context.office_now()
+    )
     hints = {
         SignupState.SELECTED: gettext("Saved only: nobody is signed up until you submit."),
         SignupState.REJECTED: gettext("Read the reason, put it right and submit again before sign-up ends."),

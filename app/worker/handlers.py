@@ -12,10 +12,11 @@ from app.accounts import challenges, rate_limit
 from app.accounts import sessions as user_sessions
 from app.accounts.pki import bindings, trust
 from app.applications import legacy_import, scan_retention
+from app.applications.letters import issue
 from app.applications.nightly import NIGHTLY, done_since
-from app.certificates.pdf import render_jobs, zip_download
+from app.certificates.pdf import letter_jobs, render_jobs, zip_download
 from app.core.clock import office_day
-from app.core.crypto.seal_provider import SealUnavailable, Suite
+from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
 from app.core.errors import AppError
 from app.core.office import Office
 from app.core.vocabulary import JobState, NightlyTask
@@ -93,15 +94,56 @@ def _left_to_render(run: JobRun, wanted: list[int], lost: int) -> list[int]:
         return left[1:] if lost >= SUSPECT_AFTER and len(wanted) > 1 else left
 
 
+def issue_letters(run: JobRun) -> None:
+    """Number the letters of a decision, then draw and seal those without a file. One that cannot be drawn stops no other."""
+    left, errors = _numbered_letters(run), list[Exception]()
+    context, total = run.context, len(left)
+    for start in range(0, total, RENDER_BATCH):
+        with read_only(), context.sessions() as session:
+            some = left[start : start + RENDER_BATCH]
+            drawn = issue.draw(session, context.store, some, context.seal, at=run.office_now())
+        with context.sessions.begin() as session:
+            issue.record(session, drawn)
+        errors += drawn.ours
+        run.progress(min(start + RENDER_BATCH, total), total)
+    if errors:
+        raise errors[0]  # our fault, not the letter's: the retry draws only what is missing
+
+
+def _numbered_letters(run: JobRun) -> list[int]:
+    """The letters that the job is about and that have no file, each with its number."""
+    payload, context, office = run.payload, run.context, run.office()
+    if letter_jobs.LETTERS in payload:
+        return list(payload[letter_jobs.LETTERS])
+    at = datetime.fromisoformat(payload["at"])
+    with read_only(), context.sessions() as session:
+        measures = issue.measure_drafts(session, payload.get(letter_jobs.MEASURES, ()), office)
+        steps = issue.case_drafts(session, payload.get(letter_jobs.APPLICATIONS, ()), office, at=at)
+    with context.sessions.begin() as session:
+        issue.number_measures(session, measures, at=run.office_now())
+        issue.number_steps(session, steps, at=run.office_now())
+    with read_only(), context.sessions() as session:
+        return issue.undrawn(session, steps=steps, measures=measures)
+
+
 def render_unsealed(run: JobRun) -> None:
-    """Enqueue the certificates left unsealed by jobs that were given up, once the seal is available again."""
+    """Enqueue what was left unsealed by jobs that were given up, once the seal is available again."""
     at = run.office_now()
+    if _has_seal(run, SealUse.CERTIFICATES):
+        with run.context.sessions.begin() as session:
+            waiting = render_jobs.waiting_for_seal(session)
+            render_jobs.enqueue_versions(session, waiting, at=at, occasion=f"sealed{run.lease.id}")
+    if _has_seal(run, SealUse.LETTERS):
+        with run.context.sessions.begin() as session:
+            letter_jobs.enqueue_unsealed(session, issue.waiting_for_seal(session), at=at)
+
+
+def _has_seal(run: JobRun, use: SealUse) -> bool:
     try:
-        run.context.seal.seal(Suite.P256, at=at)
+        run.context.seal.seal(Suite.P256, at=run.office_now(), use=use)
     except SealUnavailable:
-        return  # the next hour's job tries again
-    with run.context.sessions.begin() as session:
-        render_jobs.enqueue_versions(session, render_jobs.waiting_for_seal(session), at=at, occasion=f"sealed{run.lease.id}")
+        return False  # the next hour's job tries again
+    return True
 
 
 def sign_audit_log(run: JobRun) -> None:
@@ -253,6 +295,7 @@ HANDLERS: dict[str, Handler] = {
     "messages": send_messages,
     render_jobs.KIND: render_certificates,
     zip_download.KIND: render_certificates,
+    letter_jobs.KIND: issue_letters,
     "seal": render_unsealed,
     "sweep": clean_up,
     "nightly": nightly_checks,
@@ -268,6 +311,7 @@ KIND_LABELS: dict[str, object] = {
     "messages": _("Send text messages"),
     render_jobs.KIND: _("Draw e-certificates"),
     zip_download.KIND: _("Prepare a download of certificates"),
+    letter_jobs.KIND: _("Issue letters"),
     "seal": _("Seal papers that waited"),
     "sweep": _("Nightly tidying up"),
     "nightly": _("Nightly checks and reminders"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.applications.letters import issue
 from app.certificates.pdf import render_jobs
 from app.core.clock import OFFICE_ZONE, office_day
 from app.db.audit import checkpoints
@@ -42,7 +43,10 @@ def last_night_start(at: datetime) -> datetime:
 
 SCHEDULES: dict[str, Schedule] = {
     "messages": Schedule(_minute, messages_due),
-    "seal": Schedule(_hour, lambda session, _at: bool(render_jobs.waiting_for_seal(session, most=1))),
+    "seal": Schedule(
+        _hour,
+        lambda session, _at: bool(render_jobs.waiting_for_seal(session, most=1) or issue.waiting_for_seal(session, most=1)),
+    ),
     "sweep": Schedule(_night),
     "nightly": Schedule(_night, by_office_clock=True),
     "checkpoint": Schedule(_hour, lambda session, _at: checkpoints.has_uncovered_entries(session)),

@@ -7,7 +7,8 @@ Measures are the standard's: margins 37 mm above and 28 mm left, 156 mm × 225 m
 """
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -15,7 +16,8 @@ from typing import Any
 from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_CENTER
 from reportlab.lib.styles import ParagraphStyle
-from reportlab.platypus import Flowable, HRFlowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
+from reportlab.lib.utils import ImageReader
+from reportlab.platypus import Flowable, HRFlowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from app.certificates.pdf import background, reportlab_page
 from app.certificates.pdf.render import Unprintable
@@ -24,6 +26,7 @@ from app.certificates.pdf.shapes import POINT
 from app.files import fonts
 
 LEFT, TOP, BREADTH, HEIGHT = 28.0, 37.0, 156.0, 225.0  # mm
+FORM_TOP, FORM_HEIGHT = 18.0, 259.0  # a form has no red head, and should fit on one page
 PADDING = 6.0  # reportlab pads its frames by so many points
 LINE = 29.0  # points from line to line: 22 of them fill a page
 RED, INK, RULE, SHADE, WHITE = map(HexColor, ("#C8161D", "#1B1F23", "#8A8F94", "#F3F4F5", "#FFFFFF"))
@@ -58,20 +61,40 @@ class Form:
     seal_text: str
     tables: Tables
     wide: Tables
+    photo: bytes | None = None  # JPEG or PNG, beside the first table
 
 
 Page = LetterText | Form
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnLetter:
+    """The PDF, and where its seal is: ``page`` from 0, ``box`` in points."""
+
+    data: bytes
+    page: int
+    box: Box
 
 
 def draw(page: Page) -> bytes:
     """The PDF, its fonts embedded; the same page gives the same bytes. Raises ``Unprintable``. Safe in several threads."""
+    return draw_letter(page).data if isinstance(page, LetterText) else _built(page, lambda: _form(page))
+
+
+def draw_letter(page: LetterText, *, specimen: bool = True) -> DrawnLetter:
+    """As ``draw``, with the place of the seal; on a specimen the seal is marked as without legal effect."""
+    signature = _Signature(page, specimen)
+    data = _built(page, lambda: _letter(page, signature))
+    return DrawnLetter(data, signature.page_number, signature.box)
+
+
+def _built(page: Page, story: Callable[[], list[Flowable]]) -> bytes:
     if missing := fonts.unprintable(_words(page)):
         raise Unprintable(missing)
     with reportlab_page.lock:
         output = io.BytesIO()
-        _template(output, page).build(
-            _letter(page) if isinstance(page, LetterText) else _form(page), onFirstPage=_number, onLaterPages=_number
-        )
+        _template(output, page).build(story(), onFirstPage=_number, onLaterPages=_number)
     return output.getvalue()
 
 
@@ -81,18 +104,19 @@ def _words(page: Page) -> str:
     def flat(value: Any) -> str:
         return value if isinstance(value, str) else "".join(map(flat, value))
 
-    return "".join(flat(getattr(page, name)) for name in page.__slots__).replace("\n", "")
+    return "".join(flat(getattr(page, name)) for name in page.__slots__ if name != "photo").replace("\n", "")
 
 
 def _template(output: io.BytesIO, page: Page) -> SimpleDocTemplate:
     wide, high = background.WIDTH * MM, background.HEIGHT * MM
+    top, height = (TOP, HEIGHT) if isinstance(page, LetterText) else (FORM_TOP, FORM_HEIGHT)
     return SimpleDocTemplate(
         output,
         pagesize=(wide, high),
         leftMargin=LEFT * MM - PADDING,
         rightMargin=wide - (LEFT + BREADTH) * MM - PADDING,
-        topMargin=TOP * MM - PADDING,
-        bottomMargin=high - (TOP + HEIGHT) * MM - PADDING,
+        topMargin=top * MM - PADDING,
+        bottomMargin=high - (top + height) * MM - PADDING,
         title=page.title,
         author=page.issuer,
         subject=page.number,
@@ -107,7 +131,7 @@ def _number(canvas: Any, doc: Any) -> None:
     """— 1 —, at the outer edge of the text, one letter in."""
     text = f"— {doc.page} —"
     edge = LEFT + BREADTH - 20 if doc.page % 2 else LEFT + 5
-    y = background.HEIGHT - TOP - HEIGHT - 10
+    y = doc.bottomMargin / MM + PADDING / MM - 10
     reportlab_page.draw(canvas, background.set_line(edge, y, text, fonts.PLAIN, 14, background.INK))
 
 
@@ -124,20 +148,60 @@ NUMBER = _style(14, 24, alignment=TA_CENTER, spaceAfter=6)
 BODY = _style(16, LINE, firstLineIndent=32)
 FLUSH = _style(16, LINE)
 FOOT = _style(10.5, 16)
-CAPTION = _style(12, 18, spaceBefore=9, spaceAfter=3)
+FORM_TITLE = _style(20, 26, alignment=TA_CENTER)
+FORM_NUMBER = _style(11, 16, alignment=TA_CENTER)
+CAPTION = _style(11, 15, spaceBefore=5, spaceAfter=2)
 LABEL = _style(10.5, 15)
 VALUE = _style(10.5, 15)
 
 
-def _text(text: str, style: ParagraphStyle, chain: tuple[str, ...] = fonts.PLAIN) -> Paragraph:
-    """Each letter in a font that has it; line ends are kept."""
+# Where lines may break (GB/T 15834-2011 5.1.11): these do not begin a line, those do not end one, a word or figure is whole.
+NOT_FIRST = frozenset("，。、；：？！）】》〉〕］｝”’」』…—·％‰℃,.;:?!)]}%~～")
+NOT_LAST = frozenset("（【《〈〔［｛“‘「『([{￥¥$")
+_PIECE = re.compile(r"[0-9A-Za-z][0-9A-Za-z./:@_*-]*|.", re.DOTALL)
+
+
+def _text(text: str, style: ParagraphStyle, chain: tuple[str, ...] = fonts.PLAIN, breadth: float = BREADTH * MM) -> Paragraph:
+    """Each letter in a font that has it; line ends are kept, and longer lines broken where they may be."""
     lines = []
-    for line in text.split("\n"):
-        runs = fonts.runs(line, chain)
-        lines.append(
-            "".join(f'<font name="{reportlab_page.font(key)}">{escape(piece, quote=False)}</font>' for key, piece in runs)
-        )
-    return Paragraph("<br/>".join(lines), style)
+    for n, paragraph in enumerate(text.split("\n")):
+        indent = style.firstLineIndent if n == 0 else 0
+        lines += list(_broken(paragraph, style.fontSize, breadth - 0.01, indent, chain))
+    return Paragraph("<br/>".join(_marked_up(line, chain) for line in lines), style)
+
+
+def _marked_up(line: str, chain: tuple[str, ...]) -> str:
+    return "".join(
+        f'<font name="{reportlab_page.font(key)}">{escape(piece, quote=False)}</font>'
+        for key, piece in fonts.runs(line, chain)
+    )
+
+
+def _broken(text: str, size: float, breadth: float, indent: float, chain: tuple[str, ...]) -> Iterator[str]:
+    """The lines of a paragraph. A mark that may not begin a line takes what stands before it along."""
+    pieces = list(_units(text, size, breadth, chain))
+    widths = [fonts.text_width(fonts.runs(piece, chain), size) for piece in pieces]
+    start, used = 0, indent
+    for n, width in enumerate(widths):
+        used += width
+        if used > breadth and n > start:
+            end = n
+            while end > start + 1 and (pieces[end][0] in NOT_FIRST or pieces[end - 1][-1] in NOT_LAST):
+                end -= 1
+            if pieces[end][0] in NOT_FIRST:  # nothing but marks: the line is cut where it is full
+                end = n
+            yield "".join(pieces[start:end])
+            start, used = end, sum(widths[end : n + 1])
+    yield "".join(pieces[start:])
+
+
+def _units(text: str, size: float, breadth: float, chain: tuple[str, ...]) -> Iterator[str]:
+    """Words and figures, and single characters; a word longer than a line counts letter by letter."""
+    for piece in _PIECE.findall(text):
+        if len(piece) > 1 and fonts.text_width(fonts.runs(piece, chain), size) > breadth / 2:
+            yield from piece
+        else:
+            yield piece
 
 
 def _line(text: str, style: ParagraphStyle) -> Paragraph:
@@ -146,7 +210,7 @@ def _line(text: str, style: ParagraphStyle) -> Paragraph:
     return _text(text, ParagraphStyle("", style, fontSize=min(style.fontSize, size)), fonts.BOLD)
 
 
-def _letter(page: LetterText) -> list[Flowable]:
+def _letter(page: LetterText, signature: "_Signature") -> list[Flowable]:
     return [
         _line(page.issuer, HEAD),
         Spacer(1, 10),
@@ -158,58 +222,83 @@ def _letter(page: LetterText) -> list[Flowable]:
         *(_text(sentence, BODY) for sentence in page.sentences),
         *(_text(reason, BODY, fonts.VALUE) for reason in page.reasons if reason.strip()),
         *(_text(sentence, BODY) for sentence in page.closing),
-        KeepTogether([Spacer(1, LINE), _Signature(page), Spacer(1, LINE), _text(page.foot, FOOT)]),
+        KeepTogether([Spacer(1, LINE), signature, Spacer(1, LINE), _text(page.foot, FOOT)]),
     ]
 
 
 class _Signature(Flowable):  # type: ignore[misc]
-    """The office's name and the day, with the seal over both."""
+    """The office's name and the day, with the seal over both; knows afterwards where it was drawn."""
 
-    def __init__(self, page: LetterText) -> None:
+    def __init__(self, page: LetterText, specimen: bool) -> None:
         super().__init__()
-        self.page = page
+        self.page, self.specimen = page, specimen
+        self.page_number, self.box = 0, (0.0, 0.0, 0.0, 0.0)
 
     def wrap(self, _wide: float, _high: float) -> tuple[float, float]:
         return BREADTH * MM, 44 * MM
 
     def draw(self) -> None:
-        canvas, right = self.canv, BREADTH - 16
-        breadth = max(fonts.text_width(fonts.runs(self.page.issuer, fonts.PLAIN), 16 * POINT), 42)
-        middle = right - breadth / 2
-        for text, y in ((self.page.issuer, 24.0), (self.page.signed_on, 14.0)):
+        canvas, right, page = self.canv, BREADTH - 16, self.page
+        breadth = max(fonts.text_width(fonts.runs(page.issuer, fonts.PLAIN), 16 * POINT), 42)
+        middle, height = right - breadth / 2, 21.5
+        for text, y in ((page.issuer, 24.0), (page.signed_on, 14.0)):
             reportlab_page.draw(canvas, background.set_line(middle, y, text, fonts.PLAIN, 16, background.INK, centred=True))
-        reportlab_page.draw(canvas, background.seal(middle, 21.5, self.page.seal_text, True))
+        rim = page.seal_text if self.specimen else page.issuer  # a specimen says below that it has no legal effect
+        reportlab_page.draw(canvas, background.seal(middle, height, rim, self.specimen, page.seal_text))
+        x, y = canvas.absolutePosition(middle * MM, height * MM)
+        reach = background.SEAL_RADIUS * MM
+        self.page_number, self.box = canvas.getPageNumber() - 1, (x - reach, y - reach, x + reach, y + reach)
+
+
+PHOTO = (25 * MM, 35 * MM)  # one inch, 建办质〔2022〕53号
 
 
 def _form(page: Form) -> list[Flowable]:
-    return [
-        _line(page.title, TITLE),
-        _text(page.number, NUMBER),
-        *(part for caption, rows in page.tables if rows for part in _table(caption, rows, 2)),
-        *(part for caption, rows in page.wide if rows for part in _table(caption, rows, 1)),
-    ]
+    parts = [_line(page.title, FORM_TITLE), _text(page.number, FORM_NUMBER)]
+    for n, (caption, rows) in enumerate(page.tables):
+        if rows:
+            parts += _table(caption, rows, 2, page.photo if n == 0 else None)
+    for caption, rows in page.wide:
+        if rows:
+            parts += _table(caption, rows, 1)
+    return parts
 
 
-def _table(caption: str, rows: Rows, pairs: int) -> list[Flowable]:
-    """So many pairs in a line; the last one of an odd number has the line to itself."""
-    label, whole = 25 * MM, BREADTH * MM
-    value = (whole - pairs * label) / pairs
+def _table(caption: str, rows: Rows, pairs: int, photo: bytes | None = None) -> list[Flowable]:
+    """So many pairs in a line; the last one of an odd number has the line to itself. A photo stands at the right of all."""
+    label = 25 * MM
+    beside = PHOTO[0] + 6 if photo else 0.0
+    value = (BREADTH * MM - beside - pairs * label) / pairs
     lines: list[list[Any]] = []
     spans: list[tuple[Any, ...]] = []
     for start in range(0, len(rows), pairs):
         line: list[Any] = []
+        alone = start + 1 == len(rows) and pairs > 1
+        breadth = value if not alone else value * pairs + label * (pairs - 1)
         for name, text in rows[start : start + pairs]:
-            line += [_text(name, LABEL), _text(text or "—", VALUE)]
-        if len(line) < 2 * pairs:
-            rest = (1, len(lines)), (-1, len(lines))
+            line += [_text(name, LABEL, breadth=label - 12), _text(text or "—", VALUE, breadth=breadth - 12)]
+        if alone:
+            rest = (1, len(lines)), (2 * pairs - 1, len(lines))
             spans += [("SPAN", *rest), ("BACKGROUND", *rest, WHITE)]
             line += [""] * (2 * pairs - len(line))
-        lines.append(line)
+        lines.append([*line, *([""] if photo else [])])
+    if photo:
+        lines[0][-1] = _portrait(photo)
+        spans += [("SPAN", (-1, 0), (-1, -1)), ("ALIGN", (-1, 0), (-1, -1), "CENTER")]
+        spans += [(f"{side}PADDING", (-1, 0), (-1, -1), 3) for side in ("LEFT", "RIGHT")]
     style = [
         ("GRID", (0, 0), (-1, -1), 0.5, RULE),
         ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-        ("TOPPADDING", (0, 0), (-1, -1), 2),
+        ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
     ]
     style += [("BACKGROUND", (column, 0), (column, -1), SHADE) for column in range(0, 2 * pairs, 2)]
-    table = Table(lines, [label, value] * pairs, style=[*style, *spans])
+    table = Table(lines, [*([label, value] * pairs), *([beside] if photo else [])], style=[*style, *spans])
     return [_text(caption, CAPTION, fonts.BOLD), table]
+
+
+def _portrait(photo: bytes) -> Image:
+    """The photo as large as fits, its proportions kept."""
+    wide, high = ImageReader(io.BytesIO(photo)).getSize()
+    scale = min(PHOTO[0] / wide, PHOTO[1] / high)
+    return Image(io.BytesIO(photo), wide * scale, high * scale)

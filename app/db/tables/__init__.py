@@ -6,6 +6,7 @@ from app.db.tables import certificates as certificates
 from app.db.tables import exams as exams
 from app.db.tables import identity as identity
 from app.db.tables import legacy as legacy
+from app.db.tables import letters as letters
 from app.db.tables import outbox as outbox
 from app.db.tables import papers as papers
 from app.db.tables import parties as parties

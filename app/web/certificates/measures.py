@@ -11,6 +11,8 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.accounts.access import CASE_OFFICERS, must_reach
+from app.applications.letters import measure_letters
+from app.applications.letters.text import in_chinese
 from app.certificates import status_changes
 from app.certificates.grounds import banned_until
 from app.core.errors import AppError, NotFound
@@ -27,7 +29,7 @@ from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.file_response import SHOWN, secured
 from app.web.base.layout import this_page
 from app.web.base.query import contains
-from app.web.certificates import measure_letters
+from app.web.certificates.letter_file import pdf_of_measure
 
 CONFIRM, REFUSE = "confirm", "refuse"
 REASONS = (
@@ -250,8 +252,9 @@ class MeasurePaperView(BaseView):
         measure = self._within_reach(measure_id)
         if measure.state not in TAKEN:
             abort(404)
-        name, data = measure_letters.printed(measure)
+        data = pdf_of_measure(measure.id, lambda: measure_letters.draft_of(measure, request_context.office_then))
         request_context.note_reading(measure, shown="letter")
+        name = f"{in_chinese(measure_letters.TITLES[measure.kind])}.pdf"
         return secured(send_file(BytesIO(data), "application/pdf", download_name=name, etag=False))
 
     def _within_reach(self, measure_id: int) -> CertificateMeasure:

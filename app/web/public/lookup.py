@@ -7,6 +7,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
+from app.applications.letters.lookup import PublicLetter, letter_numbered
 from app.certificates.lookup import PublicCertificate, ScannedCertificate, certificate_scanned, certificates_of
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
@@ -25,14 +26,14 @@ class LookupForm(AppForm):
         _("Holder's name"), validators=[Required(), TextLength(50)], render_kw={"autocomplete": "name", "maxlength": 50}
     )
     number = TextField(
-        _("ID number or certificate number"),
+        _("ID number, certificate number or number of a letter"),
         validators=[Required(), TextLength(60)],
         render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false", "maxlength": 60},
     )
 
 
 class LookupView(BaseView):
-    """``/lookup`` and ``/v/…``: whether a certificate is genuine and in force."""
+    """``/lookup`` and ``/v/…``: whether a certificate is genuine and in force, or a letter was issued."""
 
     route_base = ""
     default_view = "form"
@@ -54,7 +55,10 @@ class LookupView(BaseView):
         if not form.validate_on_submit():
             return self._form(form, status=422)
         found = certificates_of(db.session, form.name.data, form.number.data, on=request_context.today())
-        return self._result(found) if found else self._form(form, missed=True)
+        if found:
+            return self._result(found)
+        letter = letter_numbered(db.session(), form.name.data, form.number.data)
+        return self._letter(letter) if letter else self._form(form, missed=True)
 
     @expose("/v/<token>", methods=["GET"])
     def scanned(self, token: str) -> Response:
@@ -80,6 +84,9 @@ class LookupView(BaseView):
             number=f"{office.short_name}建安C1({request_context.today().year})0000001",
         )
         return not_indexed(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
+
+    def _letter(self, letter: PublicLetter) -> Response:
+        return not_indexed(self.render_template("public/letter.html", letter=letter, at=request_context.now()))
 
     def _result(self, found: tuple[PublicCertificate, ...], scanned: ScannedCertificate | None = None) -> Response:
         page = self.render_template(

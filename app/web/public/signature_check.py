@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
+from app.applications.letters.lookup import letter_sealed
 from app.certificates.lookup import certificate_sealed
 from app.core.crypto.demo_ca import published_file
 from app.core.crypto.verify_signature import trusted_roots, verify
@@ -21,7 +22,7 @@ LARGEST_PAPER = 4 * 1024 * 1024  # fifty times an e-certificate; a check costs s
 
 
 class SealForm(AppForm):
-    paper = UploadField(_("E-certificate"), accept=(".pdf", ".ofd"), limit_bytes=LARGEST_PAPER, needed=True)
+    paper = UploadField(_("E-certificate or letter"), accept=(".pdf", ".ofd"), limit_bytes=LARGEST_PAPER, needed=True)
 
 
 class SealView(BaseView):
@@ -49,8 +50,10 @@ class SealView(BaseView):
         except AppError as error:
             return self._page(SealForm(formdata=None), refusal=str(error), status=error.status)
         verdict = verify(data, trusted_roots(request_context.settings().seals), at=request_context.office_now())
-        kept = certificate_sealed(db.session, sha256(data).hexdigest(), on=request_context.today())
-        return self._page(SealForm(formdata=None), verdict=verdict, kept=kept)
+        digest = sha256(data).hexdigest()
+        kept = certificate_sealed(db.session, digest, on=request_context.today())
+        letter = None if kept else letter_sealed(db.session(), digest)
+        return self._page(SealForm(formdata=None), verdict=verdict, kept=kept, letter=letter)
 
     @expose("/seal/<name>", methods=["GET"])
     def part(self, name: str) -> Response:

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
-from app.core.clock import office_day
 from app.core.errors import NotFound
 from app.core.vocabulary import AuditAction, State
 from app.db.session import db
@@ -19,7 +18,7 @@ from app.eligibility.facts import Facts, of_applications
 from app.models import Application, CertificateVersion
 from app.web import request_context
 from app.web.applications.archive import case_zip
-from app.web.applications.archive.letters import FORMS, letters_of, may_see_numbers, opening, printed
+from app.web.applications.archive.letters import FORMS, documents_of, letters_of, may_see_numbers
 from app.web.applications.review.access import case_of
 from app.web.applications.review.case_page import default_list_url
 from app.web.applications.review.matter_details import details_of
@@ -28,7 +27,6 @@ from app.web.applications.review.progress import history
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next
-from app.web.base.links import long_day
 
 
 class ArchiveView(BaseView):
@@ -52,10 +50,7 @@ class ArchiveView(BaseView):
             about=about_case(case, facts),
             claim=details_of(facts, in_full=may_see_numbers(case), today=False),
             form_title=FORMS[case.matter],
-            submitted=facts.submitted,
             letters=letters_of(case),
-            opening=opening(case, facts.submitted),
-            long_day=lambda at: long_day(office_day(at)),
             version=version,
             scans=scans_of(facts),
             history=history(case),
@@ -66,11 +61,12 @@ class ArchiveView(BaseView):
     def letter(self, application_id: int, part: str) -> Response:
         """One document as PDF: the form, a letter or the record of the steps."""
         case, facts = _submitted_case(application_id)
-        documents = printed(case, facts, part)
-        if not documents:
+        document = documents_of(case, facts).get(part)
+        if document is None:
             raise NotFound
+        name, read = document
+        data = read()
         request_context.note_reading(case, shown=part)
-        name, data = documents[0]
         return send_file(
             io.BytesIO(data),
             mimetype="application/pdf",

@@ -20,7 +20,7 @@ from app.core.errors import AppError
 from app.eligibility.facts import Facts
 from app.models import Application, CertificateVersion
 from app.web import request_context
-from app.web.applications.archive.letters import printed
+from app.web.applications.archive.letters import documents_of
 from app.web.applications.review.presentation import papers_of
 from app.web.certificates.render_progress import pdf_file
 
@@ -57,7 +57,7 @@ def pack(case: Application, facts: Facts, version: CertificateVersion | None) ->
 
 
 def _entries(case: Application, facts: Facts, version: CertificateVersion | None) -> Iterator[ArchiveEntry]:
-    documents: list[ArchiveEntry] = [(name, partial(bytes, data)) for name, data in printed(case, facts)]
+    documents: list[ArchiveEntry] = [*documents_of(case, facts).values()]
     if version is not None:
         name = gettext("E-certificate")
         documents.append((f"{name}-{version.face['number']}.pdf", lambda: pdf_file(version).getvalue()))

@@ -17,6 +17,7 @@ from app.db.session import db
 from app.models import Application
 from app.web import request_context
 from app.web.applications.review.labels import BATCH_VERBS, VERBS
+from app.web.applications.review.letter_links import letter_links
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
@@ -124,7 +125,7 @@ class FilingList(CaseList):
             url = url_for(f"{self.endpoint}.discard", application_id=item.id)
             sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
             links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
-        return [*links, *self.archive_links(item)]
+        return [*links, *letter_links(item)[:1], *self.archive_links(item)]
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)

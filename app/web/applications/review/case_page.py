@@ -30,6 +30,7 @@ from app.web.applications.review.access import case_of
 from app.web.applications.review.auto_checks import checks_of
 from app.web.applications.review.correction_marks import asked_marks, corrected_since, marking_of
 from app.web.applications.review.labels import VERBS, open_moves
+from app.web.applications.review.letter_links import letter_links
 from app.web.applications.review.limits import decisions_left, lapse_form, limit_notice, overdue_acceptance
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person, brief, item_by_item, scans_of
@@ -168,6 +169,7 @@ class CaseView(BaseView):
             edit=_edit_url(case),
             against=_unfavourable_step(case),
             archive=case.state is not State.DRAFT and optional_url("ArchiveView.show", application_id=case.id),
+            letters=letter_links(case),
             **(_decision(case, facts, moves, page_state) if moves else {"moves": [], "marking": None}),
         )
         return Response(page, page_state.status, mimetype="text/html")

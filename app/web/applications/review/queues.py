@@ -14,7 +14,7 @@ from markupsafe import Markup
 from sqlalchemy import ColumnElement, or_, select
 from werkzeug.wrappers import Response
 
-from app.accounts.access import CASE_OFFICERS, decides, level_of, reach
+from app.accounts.access import BETWEEN_ENTERPRISES, CASE_OFFICERS, decides, level_of, reach
 from app.applications.dashboard_counts import correction_overdue
 from app.core.clock import office_day
 from app.core.identifiers import fold_certificate_number
@@ -99,8 +99,8 @@ class CaseList(OpenList):
         return Link(gettext("View"), url_for("CaseView.read", application_id=item.id, next=this_page()))
 
     def archive_links(self, item: Application) -> list[Link]:
-        """Link to the e-archive (电子档案) of a closed case."""
-        if item.state not in CLOSED:
+        """Link to the e-archive (电子档案), once there is a letter in it."""
+        if item.state in (*BETWEEN_ENTERPRISES, State.AWAITING_ACCEPTANCE):
             return []
         return [Link(gettext("E-archive"), url_for("ArchiveView.show", application_id=item.id, next=this_page()))]
 

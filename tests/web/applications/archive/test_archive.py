@@ -20,8 +20,8 @@ def test_the_archive_of_a_case_that_was_not_accepted_holds_the_notice_with_its_r
     application = firm.case()
     decide(acceptance, application, Action.DECLINE, "该工程在外省，申请事项不属于本机关职权范围（《行政许可法》第三十二条）")
     page = clerk.get(f"/archive/{application.id}").text
-    assert "Notice of non-acceptance" in page
-    assert "该工程在外省，申请事项不属于本机关职权范围（《行政许可法》第三十二条）" in page
+    assert "不予受理通知书" in page
+    assert "申请事项不属于本机关职权范围" in page
     assert "行政复议" in page
     assert 'id="p-cert"' not in page
 
