@@ -12,12 +12,12 @@ from werkzeug.wrappers import Response
 
 from app.applications import drafts
 from app.core.clock import office_day
-from app.core.vocabulary import CHANGEABLE, Action, MatterKind, State
+from app.core.vocabulary import CHANGEABLE, CLOSED, Action, MatterKind, State
 from app.db.session import db
 from app.models import Application
 from app.web import request_context
 from app.web.applications.review.labels import BATCH_VERBS, VERBS
-from app.web.applications.review.letter_links import letter_links
+from app.web.applications.review.letter_links import newest_letter_link
 from app.web.applications.review.queues import CaseList
 from app.web.base import Link, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
@@ -125,7 +125,10 @@ class FilingList(CaseList):
             url = url_for(f"{self.endpoint}.discard", application_id=item.id)
             sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
             links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
-        return [*links, *letter_links(item)[:1], *self.archive_links(item)]
+        return [*links, *newest_letter_link(item), *self.archive_links(item)]
+
+    def archive_links(self, item: Application) -> list[Link]:
+        return super().archive_links(item) if item.state in CLOSED else []  # until then the letter and the case page do
 
     def empty(self) -> tuple[object, Link | None]:
         return gettext("No application yet. Add the first one here."), next(iter(self.head_links()), None)
