@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
 from app.core.vocabulary import (
+    Action,
     AuditAction,
     ChainFault,
     JobState,
@@ -29,6 +30,7 @@ from app.core.vocabulary import (
     Role,
     SessionEndReason,
     SignInMethod,
+    State,
 )
 from app.db.audit import checkpoints
 from app.files.spreadsheets import write
@@ -40,12 +42,14 @@ from app.outbox.sms_texts import OutgoingMessage
 from app.worker import handlers, runner, schedule
 from app.worker.runner import JobContext, retry, run_due, run_one
 from app.worker.schedule import enqueue_due
+from app.workflow import carry_out
 from tests import make
 from tests.at_once import at_once
 from tests.certs import issued
 from tests.pdf_text import stored_versions
 from tests.raw_sql import tampering
 from tests.seals import embedded
+from tests.workflow_fixture import Firm
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -539,6 +543,21 @@ def test_run_twice_revocations__sessions_of_newly_revoked_certificates_end_once(
     assert run_due(both, handlers.HANDLERS, most=1) == [JobState.READY]  # to be retried for the failed lists
     (listed,) = trust.load_trust(tmp_path, required=True).lists.values()
     assert listed.get_revoked_certificate_by_serial_number(7)
+
+
+def test_run_twice_letters__a_letter_has_one_number_and_one_file(session, context):
+    case = Firm(session).application(State.AWAITING_ACCEPTANCE)
+    acting = {"at": make.NOON, "office": Office()}
+    carry_out(session, [case.id], Action.DECLINE, make.officer(Role.ACCEPTANCE_OFFICER), reason="照片不符合要求", **acting)
+    session.execute(delete(models.Job))
+    session.commit()
+    payload, first = {"applications": [case.id], "at": make.NOON.isoformat()}, None
+    for _time in twice(session, context, "letters", payload):
+        found = read_row(session, models.Letter.number, models.Letter.digest)
+        assert found == (first or found)
+        first = found
+    assert first
+    assert context.store.has(first[1])
 
 
 def test_every_handler_is_run_twice_here():

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.applications.letters import issue
+from app.applications.letters.lookup import letter_numbered, letter_sealed
 from app.applications.letters.text import KIND_WORDS
 from app.certificates.pdf import letter_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
@@ -28,6 +29,7 @@ from app.worker.runner import JobContext, JobRun, run_due
 from app.workflow import carry_out
 from tests import make, measures
 from tests.at_once import at_once
+from tests.query_counter import queries, tables_read_whole
 from tests.workflow_fixture import Firm
 
 ACCEPTANCE = make.officer(Role.ACCEPTANCE_OFFICER)
@@ -238,6 +240,31 @@ def test_measures_have_letters_too(session, firm, tools):
     assert letter.measure_id is not None
     assert "撤销" in letter.title
     assert tools.store.has(letter.digest)
+
+
+def test_letters_are_found_by_indexes_alone(session, system):
+    with queries(system.engine) as asked:
+        letter_numbered(session, "李雷", "湘建许受〔2026〕1号")
+        letter_sealed(session, "0" * 64)
+        issue.letters_by_step(session, [1, 2])
+        issue.letter_of(session, step_id=1)
+        issue.letter_of(session, measure_id=1)
+        issue.undrawn(session, steps=[1], measures=[2])
+        issue.waiting_for_seal(session)
+    assert len(asked) == 7
+    assert not set().union(*(tables_read_whole(session, statement) for statement in asked))
+
+
+def test_more_letters_take_no_more_statements(session, firm, engine):
+    counts = []
+    for many in (2, 12):
+        ids = decide(session, waiting(firm, many))
+        with queries(engine) as asked, Session(engine) as own:
+            drafts = issue.case_drafts(own, ids, Office(), at=make.NOON)
+            issue.number_steps(own, drafts, at=make.NOON)
+            own.commit()
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 # --- numbers -------------------------------------------------------------------------------------------------
