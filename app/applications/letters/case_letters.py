@@ -58,8 +58,8 @@ ACCEPTED = _("Your application was examined, is complete and meets the legal for
 ACCEPTED_AS = _("Acceptance number: %(number)s. Accepted by article 32 of the Administrative Licensing Law.")
 PROMISED = _("The decision will be made within %(days)s working days, by %(day)s.")
 BY_LAPSE = _(
-    "It counts as accepted from %(day)s, when it was received (Administrative Licensing Law, article 32); the time is counted "
-    "from that day."
+    "It counts as accepted from %(day)s, when it was received (Administrative Licensing Law, article 32); the time is "
+    "counted from that day."
 )
 TO_CORRECT = _("The following must be corrected or added; it is all named at once.")
 BROUGHT_UP = _("Your correction has brought up the following, which must be corrected or added.")

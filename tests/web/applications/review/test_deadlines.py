@@ -142,7 +142,7 @@ def test_an_extension_from_the_case_page_returns_there_and_is_shown_everywhere(f
     assert 'id="more"' not in answer.text  # only one extension is possible
     clerk = firm.browser(Role.ENTERPRISE_CLERK)
     assert make.REASON in clerk.get(f"/cases/{case.id}/read").text
-    assert "Notice of extension" in clerk.get(f"/archive/{case.id}").text
+    assert "延长办理期限通知书" in clerk.get(f"/archive/{case.id}").text
 
 
 def test_a_viewer_sees_the_backlog_of_each_stage_and_no_names(firm, due_cases):

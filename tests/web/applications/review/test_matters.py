@@ -92,15 +92,12 @@ def test_the_archive_has_the_form_of_the_matter_and_its_decision(firm, matter):
     firm.decide(application)
     page = firm.browser(Role.VIEWER).get(f"/archive/{application.id}").text
     assert f"Application form for the {matter.value}" in page
-    assert "Acceptance slip" in page
-    granted = {RENEWAL: "granting the renewal", TRANSFER: "granting the transfer", REPLACEMENT: "granting the replacement"}
-    assert f"Decision {granted.get(matter, 'of cancellation')}" in page
-    assert "Administrative Licensing Law" in page
-    assert f"application for the {matter.value} of" in page
-    assert ("New period of validity" in page) == (matter is RENEWAL)
-    assert (f"Enterprise before: {firm.old.enterprise.name}. Enterprise now: {firm.enterprise.name}." in page) == (
-        matter is TRANSFER
-    )
+    titles = {RENEWAL: "准予延续行政许可决定书", TRANSFER: "准予变更行政许可决定书", REPLACEMENT: "准予换发证书决定书"}
+    words = {RENEWAL: "证书延续申请", TRANSFER: "证书变更申请", REPLACEMENT: "证书换发申请"}
+    said = ("受理单", titles.get(matter, "注销决定书"), "《中华人民共和国行政许可法》", words.get(matter, "证书注销申请"))
+    assert [part for part in said if part not in page] == []
+    assert ("延续后有效期" in page) == (matter is RENEWAL)
+    assert (f"原企业：{firm.old.enterprise.name}；变更后企业：{firm.enterprise.name}。" in page) == (matter is TRANSFER)
     assert ("p-cert" in page) == (matter is not CANCELLATION)
 
 
