@@ -14,11 +14,14 @@ from sqlalchemy.orm import Session
 from app.applications.letters import issue
 from app.applications.letters.lookup import letter_numbered, letter_sealed
 from app.applications.letters.text import KIND_WORDS
+from app.applications.office_settings import change
 from app.certificates.pdf import letter_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.crypto.seal_provider import NoSeal, SealUnavailable
 from app.core.crypto.verify_signature import trusted_roots, verify
+from app.core.errors import Unmet
 from app.core.office import Office, numbers_letters
+from app.core.settings import BadSetting, read_office
 from app.core.vocabulary import LETTER_OF, Action, CertificateEventKind, JobState, LetterKind, Role, State
 from app.db import sequences
 from app.files.storage import Store
@@ -291,10 +294,19 @@ def test_a_pattern_must_tell_years_and_numbers_apart(pattern, fits):
     assert numbers_letters(pattern) is fits
 
 
-@pytest.mark.parametrize("kinds", [("受", "补")])
-def test_a_pattern_without_the_kind_numbers_all_letters_together(kinds):
+def test_neither_administrator_nor_operator_can_set_a_pattern_that_does_not(session):
+    wrong = {"letter_number": "湘建许{类}{序号}号"}
+    seen = {"letter_number": Office().letter_number}
+    with pytest.raises(Unmet) as refused:
+        change(session, wrong, seen, make.officer(Role.ADMIN), base=Office(), at=make.NOON)
+    assert [refusal.code for refusal in refused.value.refusals] == ["letter-number"]
+    with pytest.raises(BadSetting, match="ANGUAN_LETTER_NUMBER"):
+        read_office({"ANGUAN_LETTER_NUMBER": wrong["letter_number"]})
+
+
+def test_a_pattern_without_the_kind_numbers_all_letters_together():
     office = Office(letter_number="{省}建审〔{年}〕第{序号}号")
-    assert len({office.letter_number_blank(kind, 2026) for kind in kinds}) == 1
+    assert len({office.letter_number_blank(kind, 2026) for kind in KIND_WORDS.values()}) == 1
 
 
 @settings(max_examples=60, deadline=None)
