@@ -16,7 +16,7 @@ Number = Callable[[Session, Mapping[int, DraftLetter]], None]
 def pdf_of_step(step_id: int, draft: Callable[[], DraftLetter]) -> bytes:
     """The sealed PDF of the letter of a step. The caller checks access. Raises ``Unprintable`` or ``SealUnavailable``."""
     return _pdf(
-        "step_id", step_id, draft, lambda session, drafts: issue.number_steps(session, drafts, at=request_context.now())
+        "step_id", step_id, draft, lambda session, drafts: issue.number_steps(session, drafts, at=request_context.office_now())
     )
 
 
@@ -26,7 +26,7 @@ def pdf_of_measure(measure_id: int, draft: Callable[[], DraftLetter]) -> bytes:
         "measure_id",
         measure_id,
         draft,
-        lambda session, drafts: issue.number_measures(session, drafts, at=request_context.now()),
+        lambda session, drafts: issue.number_measures(session, drafts, at=request_context.office_now()),
     )
 
 
@@ -38,7 +38,7 @@ def _pdf(column: str, key: int, draft: Callable[[], DraftLetter], number: Number
             number(session, drafts)
         letter = _stored(column, key)
         assert letter is not None  # noqa: S101 - stored by the lines above, or by whoever was first
-    store, at = request_context.store(), request_context.now()
+    store, at = request_context.store(), request_context.office_now()
     if letter.digest and store.has(letter.digest):
         return store.read(letter.digest)
     made = issue.sealed(letter.face, request_context.seal(), at=at)  # outside any transaction
