@@ -105,7 +105,8 @@ def state(session, done):
         for row in session.scalars(select(Paper).where(Paper.person_id.is_not(None), Paper.replaced_at.is_(None)))
     )
     refused = {number: [refusal.code for refusal in reasons] for number, reasons in done.items()}
-    return people, states, held, results, used, papers, refused
+    order = session.scalars(select(Certificate.number).order_by(Certificate.id)).all()  # of the national identifiers
+    return people, states, held, results, used, papers, refused, order
 
 
 def approve(session, ids):
@@ -151,3 +152,8 @@ def test_a_batch_equals_the_sequence_of_its_members(system, session):
 @pytest.mark.proof
 def test_500_batches_equal_the_sequences_of_their_members(system, session):
     search(system, session, 500)
+
+
+def test_national_identifiers_follow_the_list_whatever_the_matters(session):
+    batch, sequence = compared(session, [(0, "incoming", 0), (1, "divide", 0), (2, C1, 0)])
+    assert batch == sequence

@@ -4,6 +4,7 @@ Everything is written in the caller's transaction, in as many statements for one
 here. Numbers never change and are never reused; a version is never deleted but replaced; every change adds an event.
 """
 
+import dataclasses
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +56,7 @@ class Decision:
     office: Office
     numbers: Mapping[int, str] = field(default_factory=dict)  # application id -> number of its new certificate
     indexes: Mapping[int, int] = field(default_factory=dict)  # application id -> place of its version in the status list
+    created: Mapping[int, "Row"] = field(default_factory=dict)  # application id -> its new certificate, id included
 
     @property
     def on(self) -> date:
@@ -66,7 +68,7 @@ ApprovalEffect = Callable[[Decision, Sequence[Facts]], dict[int, Issued]]
 
 
 def decide(session: Session, actor: Actor, at: datetime, office: Office, cases: Sequence[Facts]) -> Decision:
-    """The context of approving these cases: numbers are given in their order, whatever their matters.
+    """The context of approving these cases: numbers and ids are given in their order, whatever their matters.
 
     The counters of the status list come first, even if none is needed: concurrent approvals wait there, before they lock a
     series, and so do not deadlock.
@@ -82,7 +84,20 @@ def decide(session: Session, actor: Actor, at: datetime, office: Office, cases: 
     for category, given in sorted(groups.items()):
         taken = sequences.certificate_numbers(session, office.short_name, category, office_day(at).year, len(given))
         numbers |= zip(given, taken, strict=True)
-    return Decision(session, actor, at, office, numbers, indexes)
+    decision = Decision(session, actor, at, office, numbers, indexes)
+    return dataclasses.replace(decision, created=_create(decision, [case for case in cases if id_of(case) in numbers]))
+
+
+def _create(decision: Decision, cases: Sequence[Facts]) -> dict[int, Row]:
+    """The new certificates of these cases, in their order: the national identifier is made from the id."""
+    if not cases:
+        return {}
+    rows = {id_of(case): _certificate(case, decision) for case in cases}
+    decision.session.execute(insert(Certificate), list(rows.values()))
+    given = [row["number"] for row in rows.values()]  # read back by number: SQLite's RETURNING guarantees no order
+    found = decision.session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given)))
+    ids = {row.number: row.id for row in found}
+    return {key: row | {"id": ids[row["number"]]} for key, row in rows.items()}
 
 
 def _is_divided(case: Facts) -> bool:
@@ -95,12 +110,9 @@ def _is_divided(case: Facts) -> bool:
 
 def issue(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     """New certificates with new numbers, valid ``office.validity_years`` from today, the last day included."""
-    on, years = decision.on, decision.office.validity_years
-    issued = _issue(
-        decision, cases, [{"first_issued_on": on, "valid_to": add_years(on, years) - timedelta(days=1)} for _case in cases]
-    )
+    issued = _issue(decision, cases)
     _use_up_passes(decision.session, cases)
-    _end(decision, _covered_by_c3(cases, issued, on))
+    _end(decision, _covered_by_c3(cases, issued, decision.on))
     return issued
 
 
@@ -178,11 +190,9 @@ def replace(decision: Decision, cases: Sequence[Facts]) -> dict[int, Issued]:
     _correct_people(decision.session, [case for case in cases if case.reason_code == _WRONG])
     issued: dict[int, Issued] = {}
     if incoming:
-        longest = add_years(decision.on, decision.office.validity_years) - timedelta(days=1)
-        issued |= _issue(decision, incoming, [_carried_over(case, longest) for case in incoming])
+        issued |= _issue(decision, incoming)
     if undivided:
-        kept = [{"first_issued_on": _held(case).first_issued_on, "valid_to": _held(case).valid_to} for case in undivided]
-        divided = _issue(decision, undivided, kept, CertificateEventKind.REPLACED)
+        divided = _issue(decision, undivided, CertificateEventKind.REPLACED)
         _end(decision, [(_held(case).id, case.application_id, divided[id_of(case)].number) for case in undivided])
         issued |= divided
     if others:
@@ -209,51 +219,44 @@ _WRONG = ReplacementReason.WRONG_INFORMATION.value
 
 
 def _issue(
-    decision: Decision, cases: Sequence[Facts], terms: Sequence[Row], kind: CertificateEventKind = CertificateEventKind.ISSUED
+    decision: Decision, cases: Sequence[Facts], kind: CertificateEventKind = CertificateEventKind.ISSUED
 ) -> dict[int, Issued]:
-    """Certificates with new numbers; ``terms`` has first and last day of each."""
-    session, on = decision.session, decision.on
-    numbered = {id_of(case): decision.numbers[id_of(case)] for case in cases}
-    rows = [
-        _certificate(case, on) | term | {"number": numbered[id_of(case)]} for case, term in zip(cases, terms, strict=True)
-    ]
-    session.execute(insert(Certificate), rows)
-    given = list(numbered.values())  # read back by number: SQLite's RETURNING guarantees no order
-    ids: dict[str, int] = {
-        row.number: row.id
-        for row in session.execute(select(Certificate.number, Certificate.id).where(Certificate.number.in_(given)))
-    }
-    issued = {application_id: Issued(ids[number], number) for application_id, number in numbered.items()}
-    prints = [
-        _version(case, row | {"id": issued[id_of(case)].certificate_id}, 1, decision.indexes[id_of(case)], decision)
-        for case, row in zip(cases, rows, strict=True)
-    ]
-    session.execute(insert(CertificateVersion), prints)
-    record(
-        decision,
-        kind,
-        CertificateStatus.VALID,
-        [_event(case) | {"certificate_id": issued[id_of(case)].certificate_id} for case in cases],
-    )
-    return issued
+    """The first versions of the certificates that ``decide`` has created for these cases."""
+    rows = {id_of(case): decision.created[id_of(case)] for case in cases}
+    prints = [_version(case, rows[id_of(case)], 1, decision.indexes[id_of(case)], decision) for case in cases]
+    decision.session.execute(insert(CertificateVersion), prints)
+    events = [_event(case) | {"certificate_id": rows[id_of(case)]["id"]} for case in cases]
+    record(decision, kind, CertificateStatus.VALID, events)
+    return {application_id: Issued(row["id"], row["number"]) for application_id, row in rows.items()}
 
 
-def _certificate(case: Facts, on: date) -> Row:
+def _certificate(case: Facts, decision: Decision) -> Row:
     return {
+        "number": decision.numbers[id_of(case)],
         "category": case.target_category,
         "person_id": case.person_id,
         "enterprise_id": case.enterprise_id,
         "holder": printed_person(case)["name"],
         "printed_enterprise": case.submitted["enterprise"]["name"],
-        "issued_on": on,
-        "valid_from": on,
+        "issued_on": decision.on,
+        "valid_from": decision.on,
         "status": CertificateStatus.VALID,
         "is_electronic": True,
+        **_term(case, decision),
     }
 
 
-def _carried_over(case: Facts, longest: date) -> Row:
-    """A certificate of another province keeps its term (206号 nine), which is never longer than one of ours."""
+def _term(case: Facts, decision: Decision) -> Row:
+    """First day and last day of a new certificate.
+
+    A divided one keeps those of the undivided; one of another province keeps its own (206号 nine), but is never longer than
+    one of ours.
+    """
+    longest = add_years(decision.on, decision.office.validity_years) - timedelta(days=1)
+    if held := case.certificate:
+        return {"first_issued_on": held.first_issued_on, "valid_to": held.valid_to}
+    if case.matter is MatterKind.NEW:
+        return {"first_issued_on": decision.on, "valid_to": longest}
     kept = {name: date.fromisoformat(case.submitted_details[name]) for name in ("first_issued_on", "valid_to")}
     return kept | {"valid_to": min(kept["valid_to"], longest)}
 
