@@ -9,6 +9,8 @@ from app.db.tables.audit import AuditCheckpoint as AuditCheckpoint
 from app.db.tables.audit import AuditEntry as AuditEntry
 from app.db.tables.audit import AuditInspection as AuditInspection
 from app.db.tables.audit import AuditLink as AuditLink
+from app.db.tables.batches import DecisionBatch as DecisionBatch
+from app.db.tables.batches import DecisionBatchRow as DecisionBatchRow
 from app.db.tables.certificates import Certificate as Certificate
 from app.db.tables.certificates import CertificateEvent as CertificateEvent
 from app.db.tables.certificates import CertificateMeasure as CertificateMeasure

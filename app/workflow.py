@@ -302,8 +302,9 @@ class Plan:
 def plan(
     session: Session, ids: Iterable[int], action: Action, actor: Actor, *, reason: str = "", at: datetime, office: Office
 ) -> Plan:
-    """What ``carry_out`` would do with these applications now. Writes nothing; a fixed number of queries.
+    """What ``carry_out`` would do with each of these applications alone. Writes nothing; a fixed number of queries.
 
+    Members of one batch may affect each other: ``applications.decision_batches.planning`` plans a batch.
     Raises ``NotAllowed`` if none of the actor's roles may do this at all, ``Unmet`` for a missing or overlong reason and
     for an empty or too large batch.
     """
@@ -363,7 +364,7 @@ def _parts(ids: Iterable[int], cases: Mapping[int, Facts]) -> Iterator[list[int]
     for application_id in ids:
         keys: set[int | str] = set()
         if case := cases.get(application_id):
-            keys = {case.person_id, case.person["id_number"], case.submitted_details.get("id_number", case.person_id)}
+            keys = case.identities
         if seen & keys:
             yield part
             part, seen = [], set()
@@ -499,7 +500,7 @@ def _write(batch: Batch) -> None:
     moved = session.execute(
         update(Application)
         .where(Application.id.in_(ids), Application.state == batch.move.source)
-        .values(state=batch.move.target, **batch.common),
+        .values(state=batch.move.target, check_result=None, checked_at=None, **batch.common),
         execution_options={"synchronize_session": False},
     )
     if moved.rowcount != len(ids):  # type: ignore[attr-defined]

@@ -48,6 +48,16 @@ def sorted_apart(session: Session, statement: str) -> bool:
     return re.search(r"^\s*(->)?\s*Sort\b", plan, re.MULTILINE) is not None
 
 
+def indexes_used(session: Session, statement: str) -> set[str]:
+    """The indexes by which a statement of ``queries`` finds its rows."""
+    connection, asked = session.connection(), re.sub(r"\?|%\(\w+\)s(::\w+)?", "'1'", statement)
+    if connection.dialect.name == "sqlite":
+        steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")
+        return {found for row in steps for found in re.findall(r"INDEX (\w+)", row[3])}
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    return set(re.findall(r"(?:using|Scan on) (\w+)", "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked}").scalars())))
+
+
 def audit_entries(session: Session) -> int:
     """The number of audit log entries, without those of refused actions."""
     session.rollback()

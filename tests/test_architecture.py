@@ -29,7 +29,7 @@ ENTRY_POINTS = ("web/", "cli/", "views.py", "__init__.py")  # where a request or
 # --- one owner for each dangerous thing -------------------------------------------------------------
 STATE_OWNERS = {
     "workflow.py": "moves applications", "applications/drafts/common.py": "makes drafts", "exams/": "moves sign-ups",
-    "certificates/status_changes.py": "decides measures",
+    "certificates/status_changes.py": "decides measures", "applications/decision_batches/": "its own table",
     "outbox/jobs.py": "its own table", "worker/runner.py": "the same table", "outbox/sms.py": "its own table",
     "accounts/challenges.py": "its own table", "accounts/identity_corrections.py": "its own table",
     "cli/demo_data/": "sets every stage",
@@ -44,6 +44,9 @@ def test_only_its_owner_writes_a_state():
 MAY_END_TRANSACTIONS = {
     "accounts/rate_limit.py": "a count outlives the rollback of what was counted",
     "accounts/registration.py": "a savepoint, so that a race is answered in the caller's transaction",
+    "applications/checks.py": "a job: each slice of results is a transaction",
+    "applications/decision_batches/planning.py": "a savepoint that is taken back: a plan writes nothing",
+    "applications/decision_batches/running.py": "a job: each portion of a batch is a transaction",
     "applications/legacy_import/": "a job: each chunk of rows is a transaction",
     "db/migrate.py": "migrations are transactions of their own",
     "db/session.py": "opens the connection beside the session",

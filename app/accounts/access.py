@@ -4,6 +4,7 @@ Stated twice, as SQL for lists (``reach``) and in Python for one loaded row (``r
 asserts that both agree.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from app.models import (
     Application,
     Certificate,
     CertificateMeasure,
+    DecisionBatch,
     EmploymentRelease,
     Enterprise,
     ExamNotice,
@@ -165,6 +167,8 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
         return or_(Application.enterprise_id == actor.enterprise_id, to_release)
     if model is ExamPass:
         return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id == actor.enterprise_id))
+    if model is DecisionBatch:
+        return false()
     if model is CertificateMeasure:  # what is proposed only is the office's affair
         held = select(Certificate.id).where(Certificate.enterprise_id == actor.enterprise_id)
         return and_(CertificateMeasure.certificate_id.in_(held), CertificateMeasure.state.in_(TAKEN))
@@ -185,7 +189,7 @@ def _is_own(actor: Actor, thing: Any) -> bool:
         return bool(thing.person.enterprise_id == actor.enterprise_id)
     if isinstance(thing, CertificateMeasure):
         return thing.state in TAKEN and bool(thing.certificate.enterprise_id == actor.enterprise_id)
-    if isinstance(thing, EmploymentRelease):
+    if isinstance(thing, (DecisionBatch, EmploymentRelease)):
         return False
     if isinstance(thing, ScoreCorrection):
         confirmed = thing.state is ScoreCorrectionState.CONFIRMED
@@ -201,6 +205,16 @@ def bool_column(condition: Any) -> ColumnElement[bool]:
 # --- what an officer may see ----------------------------------------------------------------
 
 
+_READERS: Mapping[type[Any], frozenset[Role]] = {  # tables of which an officer sees all rows of the region, or none
+    **dict.fromkeys((ExamNotice, ScoreCorrection), frozenset({Role.EXAM_CLERK})),
+    IdentityCorrection: frozenset({Role.ACCEPTANCE_OFFICER}),
+    EmploymentRelease: frozenset({Role.ADMIN}),
+    **dict.fromkeys((Certificate, ExamPass, Filing), CASE_OFFICERS | {Role.VIEWER}),
+    Enterprise: OFFICERS | {Role.ADMIN},
+    **dict.fromkeys((Person, Qualification, Paper), CASE_OFFICERS | {Role.EXAM_CLERK}),
+}
+
+
 def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
     """Which rows of this table an officer with these roles may see within the region. None: no row."""
     roles = actor.roles
@@ -208,22 +222,16 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
         return _officers_states(roles)
     if model is ExamSignup:
         return ExamSignup.state != SignupState.SELECTED if Role.EXAM_CLERK in roles else None
-    if model in (ExamNotice, ScoreCorrection):
-        return true() if Role.EXAM_CLERK in roles else None
-    if model is IdentityCorrection:
-        return true() if Role.ACCEPTANCE_OFFICER in roles else None
-    if model in (Certificate, ExamPass, Filing):
-        return true() if roles & (CASE_OFFICERS | {Role.VIEWER}) else None
     if model is CertificateMeasure:
         if roles & CASE_OFFICERS:
             return true()
         return CertificateMeasure.state.in_(TAKEN) if Role.VIEWER in roles else None
-    if model is EmploymentRelease:
-        return true() if Role.ADMIN in roles else None
-    if model is Enterprise:
-        return true() if roles & (OFFICERS | {Role.ADMIN}) else None
-    if model in (Person, Qualification, Paper):
-        return true() if roles & (CASE_OFFICERS | {Role.EXAM_CLERK}) else None
+    if model is DecisionBatch:  # the head sees all of the region, the administrator how far they are
+        if roles & {Role.APPROVER, Role.ADMIN}:
+            return true()
+        return DecisionBatch.actor_id == actor.id if roles & CASE_OFFICERS else None
+    if model in _READERS:
+        return true() if roles & _READERS[model] else None
     raise TypeError(f"no access rule for {model.__name__}")
 
 
@@ -244,19 +252,11 @@ def _is_official(actor: Actor, thing: Any) -> bool:
         return _is_officers_case(actor, thing)
     if isinstance(thing, ExamSignup):
         return Role.EXAM_CLERK in roles and thing.state is not SignupState.SELECTED
-    if isinstance(thing, ExamNotice | ScoreCorrection):
-        return Role.EXAM_CLERK in roles
-    if isinstance(thing, IdentityCorrection):
-        return Role.ACCEPTANCE_OFFICER in roles
-    if isinstance(thing, Certificate | ExamPass | Filing):
-        return bool(roles & (CASE_OFFICERS | {Role.VIEWER}))
     if isinstance(thing, CertificateMeasure):
         return bool(roles & CASE_OFFICERS) or (Role.VIEWER in roles and thing.state in TAKEN)
-    if isinstance(thing, EmploymentRelease):
-        return Role.ADMIN in roles
-    if isinstance(thing, Enterprise):
-        return bool(roles & (OFFICERS | {Role.ADMIN}))
-    return bool(roles & (CASE_OFFICERS | {Role.EXAM_CLERK}))
+    if isinstance(thing, DecisionBatch):
+        return bool(roles & {Role.APPROVER, Role.ADMIN}) or (bool(roles & CASE_OFFICERS) and thing.actor_id == actor.id)
+    return bool(roles & _READERS[type(thing)])
 
 
 def _within(region: str, model: type[Any]) -> ColumnElement[bool]:

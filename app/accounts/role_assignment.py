@@ -28,6 +28,11 @@ def roles_of(account: Account) -> frozenset[Role]:
     return frozenset(role for role in Role if role.value in held)
 
 
+def actor_of(account: Account) -> Actor:
+    """The account as it acts: with the roles and the region that it has now."""
+    return Actor(account.id, account.get_full_name(), roles_of(account), account.region_code or "", account.enterprise_id)
+
+
 def role_conflict(roles: Collection[Role]) -> Refusal | None:
     """The refusal if one account must not hold these roles together."""
     if len(roles) < 2 or EXCLUSIVE_ROLES.isdisjoint(roles):

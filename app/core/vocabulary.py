@@ -596,6 +596,32 @@ class JobState(Term):
     DEAD = "dead", _("Job given up")
 
 
+class CheckResult(Term):
+    """What the automatic checks say of an application that awaits a decision; see ``applications.checks``."""
+
+    PASSES = "passes", _("Checks passed")
+    WARNS = "warns", _("Something to be weighed")
+    FAILS = "fails", _("Checks not passed")
+
+
+class BatchState(Term):
+    """State of a batch of decisions; see ``applications.decision_batches``."""
+
+    PLANNED = "planned", _("Batch awaits confirmation")
+    RUNNING = "running", _("Batch being carried out")
+    DONE = "done", _("Batch finished")
+    DISCARDED = "discarded", _("Batch given up")
+
+
+class RowResult(Term):
+    """What came of one application of a batch."""
+
+    WAITING = "waiting", _("Not carried out yet")
+    DONE = "done", _("Row done")
+    REFUSED = "refused", _("Refused when carried out")
+    LEFT = "left", _("Left out by the plan")
+
+
 class NightlyTask(Term):
     """Nightly tasks, each done once per row and day; see ``applications.nightly``."""
 

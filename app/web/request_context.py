@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage
 from app.accounts import rate_limit, sessions
 from app.accounts.access import NOBODY, Actor
 from app.accounts.business_licence.provider import LicenceProvider
-from app.accounts.role_assignment import roles_of
+from app.accounts.role_assignment import actor_of
 from app.applications.office_settings import office_at, office_of, past_values
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
@@ -24,7 +24,6 @@ from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db, read_only, reading
 from app.files.storage import Store
-from app.models import Account
 from app.worker import providers
 
 
@@ -125,11 +124,6 @@ class Acting(TypedDict):
 
 def acting() -> Acting:
     return {"actor": current_actor(), "at": office_now(), "office": current_office()}
-
-
-def actor_of(account: Account) -> Actor:
-    region = account.region_code or ""
-    return Actor(account.id, account.get_full_name(), roles_of(account), region, account.enterprise_id)
 
 
 def address() -> str:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.accounts import challenges, rate_limit
 from app.accounts import sessions as user_sessions
 from app.accounts.pki import bindings, trust
-from app.applications import legacy_import, scan_retention
+from app.applications import checks, legacy_import, scan_retention
+from app.applications.decision_batches import records, running
 from app.applications.letters import issue
 from app.applications.nightly import NIGHTLY, done_since
 from app.certificates.pdf import letter_jobs, render_jobs, zip_download
@@ -176,6 +177,7 @@ def clean_up(run: JobRun) -> None:
         challenges.sweep(session, at=at)
         user_sessions.sweep(session, at=at)
         legacy_import.expire(session, at=at)
+        records.sweep(session, at=at)
     _remove_orphans(run, at - MIN_ORPHAN_AGE)
 
 
@@ -232,6 +234,17 @@ def remove_due_scans(
 
 class StoreMismatch(Exception):
     """Store and database do not seem to belong together."""
+
+
+def run_batch(run: JobRun) -> None:
+    """Carry out a confirmed batch of decisions, portion by portion; continues where a lost worker stopped."""
+    with run.context.locale_context(run.payload["locale"]):  # reasons are stored as the officer reads them
+        running.run_all(run.context.sessions, run.payload["batch"], run.office_now, run.office, run.progress)
+
+
+def run_checks(run: JobRun) -> None:
+    """Store what the automatic checks say of the cases that await a decision."""
+    checks.refresh(run.context.sessions, run.office(), at=run.office_now(), progress=run.progress)
 
 
 def fetch_revocation_lists(run: JobRun) -> None:
@@ -302,6 +315,8 @@ HANDLERS: dict[str, Handler] = {
     "checkpoint": sign_audit_log,
     checkpoints.VERIFY_JOB: verify_audit_log,
     "retention": remove_scans,
+    records.KIND: run_batch,
+    "checks": run_checks,
     "legacy_check": check_legacy,
     "legacy_import": import_legacy,
     "legacy_passwords": legacy_passwords,
@@ -318,6 +333,8 @@ KIND_LABELS: dict[str, object] = {
     "checkpoint": _("Sign the audit log so far"),
     checkpoints.VERIFY_JOB: _("Verify the audit log"),
     "retention": _("Remove scans whose time has passed"),
+    records.KIND: _("Carry out a batch of decisions"),
+    "checks": _("Automatic checks of waiting cases"),
     "legacy_check": _("Check a sheet of the old system"),
     "legacy_import": _("Import a sheet of the old system"),
     "legacy_passwords": _("Make first passwords"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.applications import checks
 from app.applications.letters import issue
 from app.certificates.pdf import render_jobs
 from app.core.clock import OFFICE_ZONE, office_day
@@ -43,6 +44,7 @@ def last_night_start(at: datetime) -> datetime:
 
 SCHEDULES: dict[str, Schedule] = {
     "messages": Schedule(_minute, messages_due),
+    "checks": Schedule(_minute, checks.has_due, by_office_clock=True),
     "seal": Schedule(
         _hour,
         lambda session, _at: bool(render_jobs.waiting_for_seal(session, most=1) or issue.waiting_for_seal(session, most=1)),

@@ -8,6 +8,7 @@ from app.models import (
     Application,
     Certificate,
     CertificateMeasure,
+    DecisionBatch,
     EmploymentRelease,
     Enterprise,
     ExamNotice,
@@ -26,6 +27,7 @@ MODELS = (
         Application,
         Certificate,
         CertificateMeasure,
+        DecisionBatch,
         EmploymentRelease,
         Enterprise,
         ExamNotice,
@@ -66,6 +68,7 @@ def world(session):
         for state in MeasureState:
             proposer, decider = make.plain_account(session), make.plain_account(session)
             session.add(make.measure(make.certificate(make.person(enterprise)), proposer, state, decider))
+        session.add(make.decision_batch(make.plain_account(session), region_code=enterprise.region_code))
     session.commit()
     return session
 
@@ -78,6 +81,19 @@ def actors(session):
         for region in ("430000", "430100", "430300", ""):
             yield Actor(None, role.value, frozenset({role}), region=region)
     yield Actor(None, "both", frozenset({Role.ENTERPRISE_CLERK, Role.REVIEWER}), region="430200", enterprise_id=enterprise.id)
+
+
+def test_a_batch_is_seen_by_who_made_it_the_head_of_the_region_and_the_administrator(world):
+    batch = world.scalars(select(DecisionBatch).where(DecisionBatch.region_code == "430200")).one()
+    for role in Role:
+        own = make.officer(role, region="430200", account_id=batch.actor_id)
+        other = make.officer(role, region="430200", account_id=batch.actor_id + 999)
+        assert reaches(own, batch) == (role in CASE_OFFICERS or role is Role.ADMIN), role
+        assert reaches(other, batch) == (role in (Role.APPROVER, Role.ADMIN)), role
+        for reader in (own, other):
+            found = world.scalars(select(DecisionBatch.id).where(reach(reader, DecisionBatch))).all()
+            assert (batch.id in found) == reaches(reader, batch), role
+        assert not reaches(make.officer(role, region="430100", account_id=batch.actor_id), batch)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__tablename__)

@@ -104,3 +104,9 @@ class Visitor:
         assert form.sent.get("csrf_token"), f"no token in the form to {to}"
         assert set(typed) <= form.names, f"no such field: {set(typed) - form.names}"
         return self.client.post(to, data={**form.sent, **typed}, follow_redirects=True)
+
+    def decide_in_batch(self, queue: str, action: str, rows: list[int]) -> TestResponse:
+        """Tick rows of a queue, press the button of the action, and confirm the plan if something of it passes."""
+        planned = self.press(queue, f"{queue}batch/{action}", rowid=rows)
+        confirm = f"{planned.request.path}/confirm"
+        return self.press(planned, confirm) if confirm in planned.text else planned

@@ -190,7 +190,7 @@ def accept(town) -> None:
     cases = town.ids(Application.id)
     send_back(town, cases[0], Action.RETURN, ASKED_BACK, State.RETURNED)
     send_back(town, cases[1], Action.DECLINE, TURNED_DOWN, State.NOT_ACCEPTED)
-    town.acceptance.press("/acceptance/", "/acceptance/batch/accept", rowid=cases)
+    town.acceptance.decide_in_batch("/acceptance/", "accept", cases)
     assert set(town.states().values()) == {State.AWAITING_REVIEW}
 
 
@@ -201,7 +201,7 @@ def approve(town) -> None:
     answer = town.review.press(page, f"/cases/{first}/decide", decision="endorse")
     assert answer.request.path == f"/cases/{second}"
     town.review.press(answer, f"/cases/{second}/decide", decision="endorse")
-    town.approval.press("/approval/", "/approval/batch/approve", rowid=[first, second])
+    town.approval.decide_in_batch("/approval/", "approve", [first, second])
     assert set(town.states().values()) == {State.APPROVED}
 
 

@@ -181,7 +181,7 @@ def test_a_row_changed_behind_the_domain_stops_the_decision(town, at):
     assert "查明之前不能办理" in answer.text
     assert state_of(town, case) is state
     assert town.look(select(Certificate.id)) == []
-    getattr(town, officer).press(f"/{officer}/", f"/{officer}/batch/{action.value}", rowid=[case])
+    getattr(town, officer).decide_in_batch(f"/{officer}/", action.value, [case])
     assert state_of(town, case) is state
     assert town.look(select(Certificate.id)) == []
 

@@ -2,6 +2,7 @@
 
 from app.db.tables import applications as applications
 from app.db.tables import audit as audit
+from app.db.tables import batches as batches
 from app.db.tables import certificates as certificates
 from app.db.tables import exams as exams
 from app.db.tables import identity as identity

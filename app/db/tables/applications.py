@@ -9,7 +9,7 @@ from flask_appbuilder import Model
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.vocabulary import CLOSED, OPEN, UNDER_WAY, Action, Category, MatterKind, ReplacementReason, State
+from app.core.vocabulary import CLOSED, OPEN, UNDER_WAY, Action, Category, CheckResult, MatterKind, ReplacementReason, State
 from app.db.constraints import choice_check, one_of, partial_index, reason_fits_matter, unique_in_states
 from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 from app.db.tables.certificates import Certificate
@@ -92,8 +92,11 @@ class Application(Model):
         CheckConstraint(
             "counts_from IS NULL OR accepted_at IS NOT NULL", name="ck_application_counted_as_accepted_when_accepted"
         ),
+        choice_check("application", "check_result", CheckResult),
         Index("ix_application_queue", "state", "submitted_at", "id"),
         Index("ix_application_due", "state", "due_on", "id"),  # the queues, first what is due first
+        Index("ix_application_check_result", "state", "check_result", "due_on", "id"),
+        Index("ix_application_checked", "state", "checked_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -145,6 +148,11 @@ class Application(Model):
         EncryptedRecord("application.snapshot_before"),
         comment="snapshot of the submission before, to show what a correction changed",
     )
+
+    check_result: Mapped[CheckResult | None] = mapped_column(
+        Choice(CheckResult), comment="of the automatic checks in this state, at checked_at; for the filter of the queues"
+    )
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="NULL: not since it reached this state")
 
     filing: Mapped[Filing] = relationship(back_populates="applications")
     person: Mapped[Person] = relationship()

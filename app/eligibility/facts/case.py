@@ -139,6 +139,12 @@ class Facts:
         return self.person["name"]
 
     @property
+    def identities(self) -> set[int | str]:
+        """The person, the ID number, and the one that it is corrected to: shared by cases that can affect each other."""
+        number = self.person["id_number"]
+        return {self.person_id, number, self.submitted_details.get("id_number", number)}
+
+    @property
     def certificate(self) -> CertificateFacts | None:
         """The certificate acted upon."""
         return next((held for held in self.certificates if held.id == self.certificate_id), None)

@@ -16,6 +16,7 @@ from app.web.applications.filing.lists import (
 )
 from app.web.applications.filing.new_form import FilingView
 from app.web.applications.filing.transfer_release import ReleaseScreen
+from app.web.applications.review.batches import BatchScreen
 from app.web.applications.review.case_page import CaseView
 from app.web.applications.review.deadlines import DueBoardView, DueScreen
 from app.web.applications.review.queues import AcceptanceScreen, ApprovalScreen, ClosedScreen, ReviewScreen
@@ -39,6 +40,7 @@ ENTRIES = (
     (AcceptanceScreen, "Acceptance", _("Acceptance of applications"), "list-check"),
     (ReviewScreen, "Review", _("First review of applications"), "file-text"),
     (ApprovalScreen, "Approval", _("Issuing approval"), "license"),
+    (BatchScreen, "Batches", _("Batches of decisions"), "list-check"),
     (DueScreen, "Due", _("Due cases"), "clock"),
     (DueBoardView, "DueBoard", _("Deadlines at a glance"), "chart-bar"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),

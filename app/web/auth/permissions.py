@@ -70,7 +70,7 @@ PERMISSIONS: Declaration = {
     "ScoreCorrection": to((Role.EXAM_CLERK,), "can_list", "can_ask", "can_decide", "can_retract"),
     "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine", "can_reveal"),
     # applications, from filing to the archive
-    "Casework": to(PARTIES, MENU),
+    "Casework": to((*PARTIES, *ADMIN), MENU),
     "NewApplication": to(CLERK, MENU, "can_list", "can_submit", "can_discard", "can_withdraw"),
     "Renewals": to(CLERK, MENU, "can_list", "can_submit", "can_discard", "can_withdraw"),
     "Transfers": to(CLERK, MENU, "can_list", "can_submit", "can_discard", "can_withdraw"),
@@ -83,6 +83,9 @@ PERMISSIONS: Declaration = {
     "Acceptance": to((Role.ACCEPTANCE_OFFICER,), MENU, "can_list", "can_batch"),
     "Review": to((Role.REVIEWER,), MENU, "can_list", "can_batch"),
     "Approval": to((Role.APPROVER,), MENU, "can_list", "can_batch"),
+    "Batches": to((*OFFICERS, *ADMIN), MENU),
+    "Batch": to((*OFFICERS, *ADMIN), "can_list", "can_show")
+    | to(OFFICERS, "can_confirm", "can_discard", "can_retry", "can_sheet"),
     "Due": to(OFFICERS, MENU, "can_list", "can_export") | to((Role.APPROVER,), "can_extend"),
     "DueBoard": to((*OFFICERS, Role.VIEWER), MENU, "can_show"),
     "Closed": to((*OFFICERS, Role.VIEWER), MENU, "can_list"),

@@ -130,6 +130,13 @@ class ModelScreen(ModelView):
         here = url_for(f"{self.endpoint}.show", pk=self.datamodel.get_pk_value(item))
         return [link for link in self.row_links(item) if link.url.partition("?")[0] != here]
 
+    def selectable(self, count: int) -> int:  # noqa: ARG002
+        """How many of the ``count`` rows of the list a batch action may select across its pages; 0: ticked rows only."""
+        return 0
+
+    def rows_loaded(self, rows: Sequence[Any]) -> None:
+        """Called with the rows of the page before they are shown."""
+
     def note(self) -> object:
         """A sentence above the list."""
         return ""
@@ -221,6 +228,7 @@ class ModelScreen(ModelView):
         pages = max(ceil(min(count, COUNT_CAP) / asked.size), 1)
         page = min(asked.page, pages)
         rows = self.datamodel.page(query, asked.sort, asked.descending, page - 1, asked.size) if count else []
+        self.rows_loaded(rows)
         return self.render_template(
             self.list_template,
             title=self.list_title,

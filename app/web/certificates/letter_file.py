@@ -15,9 +15,8 @@ Number = Callable[[Session, Mapping[int, DraftLetter]], None]
 
 def pdf_of_step(step_id: int, draft: Callable[[], DraftLetter]) -> bytes:
     """The sealed PDF of the letter of a step. The caller checks access. Raises ``Unprintable`` or ``SealUnavailable``."""
-    return _pdf(
-        "step_id", step_id, draft, lambda session, drafts: issue.number_steps(session, drafts, at=request_context.office_now())
-    )
+    at = request_context.office_now()
+    return _pdf("step_id", step_id, draft, lambda session, drafts: issue.number_steps(session, drafts, at=at))
 
 
 def pdf_of_measure(measure_id: int, draft: Callable[[], DraftLetter]) -> bytes:

@@ -1,6 +1,8 @@
 """An enterprise with people to apply for, browsers of every role, and steps on applications, for several test packages."""
 
+import re
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -114,9 +116,28 @@ def decide(client: FlaskClient, application: Application, action: Action, reason
 
 
 def in_batch(client: FlaskClient, applications, action: Action, reason: str = ""):
+    """Plan the batch and confirm it if something passes; the page of the batch if something was not done."""
     # A queue without this action answers 404.
     path = f"{QUEUE_PATHS[STAGE_OF.get(action, Stage.ACCEPTANCE)]}batch/{action.value}"
-    return client.post(path, data={"rowid": [a.id for a in applications], "reason": reason})
+    return confirmed(client, client.post(path, data={"rowid": [a.id for a in applications], "reason": reason}))
+
+
+def batch_in(answer) -> str:
+    """The address of the batch that a redirect leads to, or ""."""
+    found = re.match(r"/batches/\d+", answer.headers.get("Location", ""))
+    return found[0] if found else ""
+
+
+def confirmed(client: FlaskClient, planned):
+    """Confirm the plan that this redirect leads to; the answer, or the page of the batch if something was not done."""
+    if not (place := batch_in(planned)):
+        return planned
+    page = client.get(planned.headers["Location"])
+    if f"{place}/confirm" not in page.text:
+        return page
+    back = parse_qs(urlsplit(planned.headers["Location"]).query).get("next", [""])[0]
+    answer = client.post(f"{place}/confirm", data={"next": back})
+    return client.get(answer.headers["Location"]) if batch_in(answer) else answer
 
 
 def filed(clerk: FlaskClient, *people: Person, then: str = "", path: str = "/filings/add", **typed):

@@ -18,6 +18,7 @@ from app.worker.runner import JobContext, run_due
 from tests import make
 from tests.hostile_files import jpeg
 from tests.query_counter import queries
+from tests.web.applications.case_fixture import confirmed
 from tests.workflow_fixture import Firm
 
 
@@ -58,14 +59,19 @@ def browsers(session, signed_in, cases):
     return sign_in
 
 
+def approve(approver, ids):
+    """Plan and confirm; the page of the batch if something was not done."""
+    return confirmed(approver, approver.post("/approval/batch/approve", data={"rowid": ids}))
+
+
 def test_many_are_watched_and_few_are_there_at_once(session, browsers, cases, tools):
     approver, few = browsers(Role.APPROVER), cases(AT_ONCE)
     session.rollback()
-    assert approver.post("/approval/batch/approve", data={"rowid": few}).headers["Location"] == "/approval/"
+    assert approve(approver, few).headers["Location"] == "/approval/"
     assert session.scalar(select(func.count(CertificateVersion.id)).where(CertificateVersion.digest.is_(None))) == 0
     many = cases(AT_ONCE + 1)
     session.rollback()
-    place = approver.post("/approval/batch/approve", data={"rowid": many}).headers["Location"]
+    place = approve(approver, many).headers["Location"]
     assert re.fullmatch(r"/papers-drawn/\?batch=\d+", place)
     page = approver.get(place).text
     assert "Drawing e-certificates: 0 / 6" in page
@@ -81,13 +87,13 @@ def test_many_are_watched_and_few_are_there_at_once(session, browsers, cases, to
 def test_a_batch_approved_in_part_leads_there_too(session, browsers, cases):
     approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
     session.rollback()
-    assert "/papers-drawn/?batch=" in approver.post("/approval/batch/approve", data={"rowid": [*ids, 2**31 - 1]}).text
+    assert "/papers-drawn/?batch=" in approve(approver, [*ids, 2**31 - 1]).text
 
 
 def test_one_that_is_opened_before_its_turn_is_drawn_at_once_and_only_once(session, browsers, cases, tools):
     approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
     session.rollback()
-    approver.post("/approval/batch/approve", data={"rowid": ids})
+    approve(approver, ids)
     first = session.scalar(select(func.min(CertificateVersion.id)))
     session.rollback()
     paper = approver.get(f"/certificates/{first}.pdf").data
@@ -98,7 +104,7 @@ def test_one_that_is_opened_before_its_turn_is_drawn_at_once_and_only_once(sessi
 def test_a_failed_one_is_named_with_its_reason_and_tried_again(session, browsers, cases, tools, system):
     approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
     session.rollback()
-    place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
+    place = approve(approver, ids).headers["Location"]
     elsewhere = replace(tools, store=Store(system.settings.home / "elsewhere"))
     run_due(elsewhere, HANDLERS, most=9)
     page = approver.get(place).text
@@ -116,7 +122,7 @@ def test_the_page_needs_no_more_queries_for_more_certificates(session, browsers,
     for many in (6, 20):
         ids = cases(many)
         session.rollback()
-        place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
+        place = approve(approver, ids).headers["Location"]
         with queries(system.engine) as seen:
             approver.get(place)
         asked.append(len(seen))
@@ -133,7 +139,7 @@ def test_other_roles_are_refused(browsers, role):
 def test_an_approver_of_another_region_sees_nothing(session, browsers, cases):
     approver, other, ids = browsers(Role.APPROVER), browsers(Role.APPROVER, "430200"), cases(AT_ONCE + 1)
     session.rollback()
-    place = approver.post("/approval/batch/approve", data={"rowid": ids}).headers["Location"]
+    place = approve(approver, ids).headers["Location"]
     assert other.get(place).status_code == 404
     assert other.get(place.replace("/?", "/progress?")).status_code == 404
     assert "0 e-certificates are still to be drawn." in other.get("/papers-drawn/").text

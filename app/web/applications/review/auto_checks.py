@@ -2,6 +2,7 @@
 
 Red: a refusal of ``workflow.plan``, so the favourable decision is impossible. Amber: a rule that held on submission and fails
 now, or a warning; the officer weighs it. Green: the rule holds. Nothing is decided here.
+``applications.checks`` says in one word for the queues what is listed here.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from datetime import date
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
+from app.applications.checks import asked_rules
 from app.applications.originals_check import ORIGINALS
 from app.core.errors import Refusal
 from app.core.identifiers import age
@@ -18,7 +20,7 @@ from app.core.vocabulary import PassSource, Position
 from app.eligibility import incoming_rules, particulars, rules
 from app.eligibility.facts import CertificateFacts, Facts
 from app.eligibility.rules import Rule
-from app.matters import AT_EVERY_STEP, MATTERS, Matter, can_be_printed, warnings_of
+from app.matters import MATTERS, can_be_printed, warnings_of
 
 Check = tuple[bool | None, object, object, str]  # for ``ui.checklist``
 Detail = Callable[[Facts, date], object]
@@ -134,11 +136,10 @@ def _applies(rule: Rule, case: Facts) -> bool:
 
 def checks_of(case: Facts, blocking: tuple[Refusal, ...], on: date, office: Office) -> list[Check]:
     """The lines for one case: refusals first, then what changed since submission and warnings, then what holds."""
-    matter = MATTERS[case.matter]
     red: dict[str, Check] = {str(refusal.sentence): (False, refusal.sentence, "", "") for refusal in blocking}
     amber: dict[str, Check] = {}
     green: list[Check] = []
-    for rule in _asked(matter, case):
+    for rule in asked_rules(MATTERS[case.matter], case):
         failed = [refusal for refusal in rule(case, on, office) if str(refusal.sentence) not in red]
         changed = gettext("Changed since it was submitted.")
         amber |= {str(refusal.sentence): (None, refusal.sentence, changed, "") for refusal in failed}
@@ -149,13 +150,6 @@ def checks_of(case: Facts, blocking: tuple[Refusal, ...], on: date, office: Offi
         for refusal in warnings_of(case, on, office)
     }
     return [*red.values(), *(amber | known).values(), *green]
-
-
-def _asked(matter: Matter, case: Facts) -> dict[Rule, None]:
-    """Every rule of the matter once, of all stages."""
-    by_reason = matter.by_reason.get(case.reason_code, ())
-    stages = (*AT_EVERY_STEP, *matter.rules, *by_reason, *matter.on_acceptance, *matter.on_approval)
-    return dict.fromkeys((*stages, rules.papers_are_complete))
 
 
 def _held(rule: Rule, case: Facts, on: date, *, blocked: bool) -> Iterator[Check]:

@@ -3,11 +3,11 @@
 Which cases wait, who decides and how is read from the table of moves in ``workflow``.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from flask import abort, current_app, request, url_for
+from flask import abort, current_app, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
@@ -15,24 +15,30 @@ from sqlalchemy import ColumnElement, or_, select
 from werkzeug.wrappers import Response
 
 from app.accounts.access import BETWEEN_ENTERPRISES, CASE_OFFICERS, decides, level_of, reach
+from app.applications.checks import FAVOURABLE, results
 from app.applications.dashboard_counts import correction_overdue
+from app.applications.decision_batches import records
+from app.applications.decision_batches.records import BatchRequest
 from app.core.clock import office_day
+from app.core.errors import AppError, NotFound
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CLOSED, Action, MatterKind, Stage, State
 from app.db.session import db
 from app.eligibility.acceptance_limit import counts_as_accepted
 from app.models import Application, Certificate
 from app.web import request_context
+from app.web.applications.review.batch_selection import page_key, selection_in
 from app.web.applications.review.labels import BATCH_VERBS, VERBS, moves_of
 from app.web.base import Link, OpenList, SelInterface, due, shown
 from app.web.base.access_filter import WithinReach, asked_ids, asked_reason
 from app.web.base.batch_result import SkippedRow, gaps_of, name_of, run_batch
+from app.web.base.datamodel import COUNT_CAP
+from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
-from app.web.base.layout import this_page
+from app.web.base.layout import safe_next, this_page
 from app.web.base.query import Box, contains
 from app.web.base.review_queue import QueuePosition, position_in
 from app.web.base.stock_reasons import stock_reasons
-from app.web.certificates.render_progress import draw_at_once
 from app.workflow import Plan, carry_out
 
 
@@ -69,7 +75,7 @@ class CaseList(OpenList):
     list_template = "applications/list.html"
     head_column = "person.name"
     sub_columns = {"person.name": "person.masked_id_number", "matter": "category", "enterprise.name": "number"}
-    tag_columns = ("state",)
+    tag_columns: Sequence[str] = ("state",)
     tabs_column = "state"
     search_columns = ["person.name", "matter", "enterprise.name", "category"]
     search_by = {"number": by_number}
@@ -84,6 +90,7 @@ class CaseList(OpenList):
         "due_on": _("Due on"),
         "closed_at": _("Closed on"),
         "state": _("State"),
+        "check_result": _("Automatic checks"),
     }
 
     def cell(self, column: str, item: Application) -> object | None:
@@ -104,7 +111,7 @@ class CaseList(OpenList):
             return []
         return [Link(gettext("E-archive"), url_for("ArchiveView.show", application_id=item.id, next=this_page()))]
 
-    def run_batch(self, action: Action, afterwards: Callable[[Plan], str] | None = None) -> Response:
+    def run_batch(self, action: Action) -> Response:
         """Carry out the action on the ticked rows."""
         ids, reason, acting = asked_ids(), asked_reason(), request_context.acting()
         return run_batch(
@@ -113,7 +120,6 @@ class CaseList(OpenList):
             url_for(f"{self.endpoint}.list"),
             title_verb=BATCH_VERBS.get(action),
             skipped=skipped_cases,
-            afterwards=afterwards,
         )
 
 
@@ -122,10 +128,12 @@ class QueueScreen(CaseList):
 
     stage: ClassVar[Stage]
     base_permissions = ["can_list", "can_batch"]
-    list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
+    list_template = "applications/queue.html"
+    list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "check_result", "state"]
+    tag_columns = ("check_result", "state")
     order_columns = ["submitted_at", "due_on"]
     base_order = ("due_on", "asc")
-    search_columns = [*CaseList.search_columns, "submitted_at", "due_on"]
+    search_columns = [*CaseList.search_columns, "submitted_at", "due_on", "check_result"]
 
     def __init__(self, **kwargs: Any) -> None:
         self.moves = moves_of(self.stage)
@@ -136,8 +144,34 @@ class QueueScreen(CaseList):
 
     @route("/batch/<code>", "POST")
     def batch(self, code: str) -> Response | str:
+        """Plan the action for the selected cases; the page of the plan asks for confirmation."""
         action = next((action for action in self.batched if action.value == code), None) or abort(404)
-        return self.run_batch(action, (lambda planned: draw_at_once([*planned.passes])) if action is Action.APPROVE else None)
+        back = safe_next(url_for(f"{self.endpoint}.list"))
+        try:
+            ids, chosen_by = selection_in(self, back)
+            wanted = BatchRequest(action, ids, asked_reason(), request.form.get("page") or page_key(), chosen_by)
+            batch_id = records.propose(db.session(), wanted, **request_context.acting())
+            db.session.commit()
+        except AppError as error:
+            if error.refusals[0].code == NotFound.code:
+                raise
+            flash_refusals(error)
+            return redirect(back)
+        return redirect(url_for("BatchScreen.open", batch_id=batch_id, next=back))
+
+    def selectable(self, count: int) -> int:
+        return min(count, COUNT_CAP, request_context.current_office().largest_batch)
+
+    def rows_loaded(self, rows: Sequence[Application]) -> None:
+        """The checks of the page's rows are computed: what is stored for the filter may be some minutes old."""
+        ids = [row.id for row in rows if row.state in FAVOURABLE]
+        g.check_results = results(db.session(), ids, request_context.today(), request_context.current_office())
+
+    def walk(self, item: Application, column: str) -> Any:
+        return g.check_results.get(item.id) if column == "check_result" else super().walk(item, column)
+
+    def page_key(self) -> str:
+        return page_key()
 
     def decides(self) -> bool:
         """Whether the reader decides this stage, at the level the office has set."""
@@ -166,9 +200,6 @@ class QueueScreen(CaseList):
                 primary=move.agreed,
                 danger=not move.agreed,
                 post=True,
-                confirm=""
-                if move.reason
-                else gettext("Each is checked once more; whoever does not meet the conditions is left and named."),
                 reason=stock_reasons(move.action, *self._matter_asked()) if move.reason else (),
             )
             for move in self.moves

@@ -1,5 +1,6 @@
 /* Confirmation, and a reason where one is due; the reason is sent as a normal field of the form. */
 import { create, find, findAll, on, toast, word } from './dom.js';
+import { selected } from './selection.js';
 
 const confirmed = new WeakSet(); // buttons that were asked about already: their next press counts
 
@@ -82,7 +83,7 @@ function ask(dialog, button, reasons, title) {
 on('click', 'button[data-confirm], button[data-reasons], button[data-batch]', (e, button) => {
   if (confirmed.delete(button)) return;
   const isBatch = button.hasAttribute('data-batch');
-  const n = isBatch ? findAll('[name=rowid]:checked', button.form).length : 1;
+  const n = isBatch ? selected(button.form) : 1;
   if (!n) {
     e.preventDefault();
     toast(word('none'));
