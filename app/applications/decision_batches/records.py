@@ -17,9 +17,9 @@ from app.applications.decision_batches.planning import plan_batch
 from app.core.errors import FixPlace, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import Action, BatchState, Category, MatterKind, RowResult
+from app.core.vocabulary import Action, BatchState, Category, JobState, MatterKind, RowResult
 from app.db.session import insert_into
-from app.models import Application, DecisionBatch, DecisionBatchRow, Enterprise, Person, Step
+from app.models import Application, DecisionBatch, DecisionBatchRow, Enterprise, Job, Person, Step
 from app.outbox.jobs import LEASE, enqueue
 
 KIND = "batch"  # of the job that carries out
@@ -244,6 +244,12 @@ def confirm(session: Session, batch_id: int, actor: Actor, *, at: datetime, offi
 def runs_at_once(batch: DecisionBatch, office: Office) -> bool:
     """Whether the batch is small enough to be carried out while the officer waits."""
     return batch.fit <= office.batch_at_once
+
+
+def job_is_dead(session: Session, batch: DecisionBatch) -> bool:
+    """Whether the job of a batch under way was given up; what it has done stays done, and it can be tried again."""
+    gone = select(Job.id).where(Job.key == f"{KIND}:{batch.id}", Job.state == JobState.DEAD)
+    return batch.state is BatchState.RUNNING and session.scalar(gone) is not None
 
 
 def discard(session: Session, batch_id: int, actor: Actor) -> None:

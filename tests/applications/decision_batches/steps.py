@@ -22,7 +22,7 @@ _numbers = count(1)
 
 
 @dataclass
-class Desk:
+class Officer:
     """An officer of a role and region, with an account, and one enterprise's cases."""
 
     session: Session
@@ -34,7 +34,7 @@ class Desk:
 
     def __post_init__(self):
         if self.actor is None:
-            self.account = make.account(self.session, f"desk{next(_numbers)}", self.role, region_code=self.region)
+            self.account = make.account(self.session, f"officer{next(_numbers)}", self.role, region_code=self.region)
             self.actor = make.officer(self.role, region=self.region, account_id=self.account.id)
 
     def case(self, state=State.AWAITING_ACCEPTANCE, **facts) -> int:
@@ -58,28 +58,28 @@ class Desk:
 
 
 @pytest.fixture
-def desk(session, app) -> Desk:
+def officer(session, app) -> Officer:
     """An acceptance officer of the province; ``app`` has made the roles."""
-    return Desk(session)
+    return Officer(session)
 
 
-def proposed(desk, ids, page=None, action=Action.ACCEPT, reason="", at=make.NOON, office=None) -> DecisionBatch:
+def proposed(officer, ids, page=None, action=Action.ACCEPT, reason="", at=make.NOON, office=None) -> DecisionBatch:
     wanted = BatchRequest(action, ids, reason, page or f"page {next(_numbers)}")
-    batch_id = records.propose(desk.session, wanted, desk.actor, at=at, office=office or Office())
-    desk.session.commit()
-    return desk.session.get_one(DecisionBatch, batch_id, populate_existing=True)
+    batch_id = records.propose(officer.session, wanted, officer.actor, at=at, office=office or Office())
+    officer.session.commit()
+    return officer.session.get_one(DecisionBatch, batch_id, populate_existing=True)
 
 
-def confirmed(desk, batch_id, office=None, at=make.NOON) -> DecisionBatch:
-    batch = records.confirm(desk.session, batch_id, desk.actor, at=at, office=office or Office(), locale="zh")
-    desk.session.commit()
+def confirmed(officer, batch_id, office=None, at=make.NOON) -> DecisionBatch:
+    batch = records.confirm(officer.session, batch_id, officer.actor, at=at, office=office or Office(), locale="zh")
+    officer.session.commit()
     return batch
 
 
-def carried_out(desk, batch_id, at=make.NOON, office=None, most=running.PORTION) -> DecisionBatch:
+def carried_out(officer, batch_id, at=make.NOON, office=None, most=running.PORTION) -> DecisionBatch:
     """All portions, as a request or a job runs them."""
     while True:
-        far = running.run_portion(desk.session, batch_id, at=at, office=office or Office(), most=most)
-        desk.session.commit()
+        far = running.run_portion(officer.session, batch_id, at=at, office=office or Office(), most=most)
+        officer.session.commit()
         if not far.waiting:
-            return desk.session.get_one(DecisionBatch, batch_id, populate_existing=True)
+            return officer.session.get_one(DecisionBatch, batch_id, populate_existing=True)

@@ -9,93 +9,93 @@ from app.applications.decision_batches.records import rows_of
 from app.core.office import Office
 from app.core.vocabulary import Action, BatchState, Category, JobState, Role, RowResult, State
 from app.models import Account, Application, Certificate, DecisionBatch, Job, Message, PublicNotice, Step
-from app.outbox.jobs import LEASE
+from app.outbox.jobs import LEASE, MAX_ATTEMPTS
 from app.worker.handlers import HANDLERS
-from app.worker.runner import JobContext, run_due
+from app.worker.runner import JobContext, retry, run_due
 from app.workflow import carry_out
 from tests import make
-from tests.applications.decision_batches.steps import UNSEEN, Desk, carried_out, confirmed, desk, proposed
+from tests.applications.decision_batches.steps import UNSEEN, Officer, carried_out, confirmed, officer, proposed
 from tests.at_once import at_once
 
-__all__ = ["desk"]  # a fixture
+__all__ = ["officer"]  # a fixture
 BACKGROUND = Office(batch_at_once=0)
 
 
-def results(desk, batch):
-    return [row.result for row in rows_of(desk.session, batch, desk.actor)]
+def results(officer, batch):
+    return [row.result for row in rows_of(officer.session, batch, officer.actor)]
 
 
-def context(desk, store, at=make.NOON) -> JobContext:
-    desk.session.rollback()
-    return JobContext(desk.session.get_bind(), None, store, lambda: at)
+def context(officer, store, at=make.NOON) -> JobContext:
+    officer.session.rollback()
+    return JobContext(officer.session.get_bind(), None, store, lambda: at)
 
 
-def test_a_batch_is_carried_out_in_the_order_of_the_list_over_all_portions(desk):
-    cases = [desk.case() for _n in range(5)]
-    batch = carried_out(desk, confirmed(desk, proposed(desk, cases[::-1]).id).id, most=2)
+def test_a_batch_is_carried_out_in_the_order_of_the_list_over_all_portions(officer):
+    cases = [officer.case() for _n in range(5)]
+    batch = carried_out(officer, confirmed(officer, proposed(officer, cases[::-1]).id).id, most=2)
     assert (batch.state, batch.done, batch.refused, batch.finished_at) == (BatchState.DONE, 5, 0, make.NOON)
-    slips = desk.session.execute(select(Application.id, Application.acceptance_number).order_by(Application.id)).all()
+    slips = officer.session.execute(select(Application.id, Application.acceptance_number).order_by(Application.id)).all()
     assert [slip[-4:] for _id, slip in slips] == ["0005", "0004", "0003", "0002", "0001"]
 
 
-def test_what_would_not_pass_by_the_plan_is_not_tried_even_if_it_would_now(desk):
-    good, bad = desk.case(), desk.case(exam=UNSEEN)
-    batch = proposed(desk, [good, bad])
-    desk.firm.session.execute(
+def test_what_would_not_pass_by_the_plan_is_not_tried_even_if_it_would_now(officer):
+    good, bad = officer.case(), officer.case(exam=UNSEEN)
+    batch = proposed(officer, [good, bad])
+    officer.firm.session.execute(
         update(make.models.ExamPass).values(originals_verified_at=make.NOON, originals_verified_by="受理")
     )
-    batch = carried_out(desk, confirmed(desk, batch.id).id)
+    batch = carried_out(officer, confirmed(officer, batch.id).id)
     assert (batch.done, batch.not_done) == (1, 1)
-    assert (desk.state(good), desk.state(bad)) == (State.AWAITING_REVIEW, State.AWAITING_ACCEPTANCE)
+    assert (officer.state(good), officer.state(bad)) == (State.AWAITING_REVIEW, State.AWAITING_ACCEPTANCE)
 
 
-def test_a_case_that_was_moved_since_the_plan_is_refused_even_if_it_came_back(desk):
+def test_a_case_that_was_moved_since_the_plan_is_refused_even_if_it_came_back(officer):
     """Returned for correction and submitted again: the state is the one that was planned, the case is another."""
-    case, other = desk.case(), desk.case()
-    batch = proposed(desk, [case, other])
-    clerk = make.clerk(desk.firm.enterprise)
-    for action, actor in ((Action.RETURN, desk.actor), (Action.SUBMIT, clerk)):
-        assert carry_out(desk.session, [case], action, actor, reason="说明", at=make.NOON, office=Office()).passes
-    desk.session.commit()
-    batch = carried_out(desk, confirmed(desk, batch.id).id)
-    assert (desk.state(case), desk.state(other)) == (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW)
-    assert results(desk, batch) == [RowResult.REFUSED, RowResult.DONE]
-    [refusal] = rows_of(desk.session, batch, desk.actor, RowResult.REFUSED)[0].reasons
+    case, other = officer.case(), officer.case()
+    batch = proposed(officer, [case, other])
+    clerk = make.clerk(officer.firm.enterprise)
+    for action, actor in ((Action.RETURN, officer.actor), (Action.SUBMIT, clerk)):
+        assert carry_out(officer.session, [case], action, actor, reason="说明", at=make.NOON, office=Office()).passes
+    officer.session.commit()
+    batch = carried_out(officer, confirmed(officer, batch.id).id)
+    assert (officer.state(case), officer.state(other)) == (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW)
+    assert results(officer, batch) == [RowResult.REFUSED, RowResult.DONE]
+    [refusal] = rows_of(officer.session, batch, officer.actor, RowResult.REFUSED)[0].reasons
     assert refusal.code == "stale"
 
 
-def test_a_fact_that_changed_since_the_plan_is_checked_again(desk):
-    case = desk.case()
-    batch = proposed(desk, [case])
-    desk.ban(case)
-    batch = carried_out(desk, confirmed(desk, batch.id).id)
-    assert (batch.refused, desk.state(case)) == (1, State.AWAITING_ACCEPTANCE)
+def test_a_fact_that_changed_since_the_plan_is_checked_again(officer):
+    case = officer.case()
+    batch = proposed(officer, [case])
+    officer.ban(case)
+    batch = carried_out(officer, confirmed(officer, batch.id).id)
+    assert (batch.refused, officer.state(case)) == (1, State.AWAITING_ACCEPTANCE)
 
 
-def test_what_joins_the_list_later_is_not_in_the_batch(desk):
-    batch = proposed(desk, [desk.case()])
-    late = desk.case()
-    carried_out(desk, confirmed(desk, batch.id).id)
-    assert desk.state(late) is State.AWAITING_ACCEPTANCE
+def test_what_joins_the_list_later_is_not_in_the_batch(officer):
+    batch = proposed(officer, [officer.case()])
+    late = officer.case()
+    carried_out(officer, confirmed(officer, batch.id).id)
+    assert officer.state(late) is State.AWAITING_ACCEPTANCE
 
 
 @pytest.mark.parametrize(
     "change", [{"active": False}, {"roles": []}, {"region_code": "430200"}], ids=["locked", "without a role", "moved"]
 )
-def test_the_officer_decides_with_the_rights_of_the_moment(desk, change):
-    case = desk.case()
-    batch = confirmed(desk, proposed(desk, [case]).id)
-    account = desk.session.get_one(Account, desk.account.id)
+def test_the_officer_decides_with_the_rights_of_the_moment(officer, change):
+    case = officer.case()
+    batch = confirmed(officer, proposed(officer, [case]).id)
+    account = officer.session.get_one(Account, officer.account.id)
     for name, value in change.items():
         setattr(account, name, value)
-    desk.session.commit()
-    batch = carried_out(desk, batch.id)
+    officer.session.commit()
+    batch = carried_out(officer, batch.id)
     assert (batch.state, batch.done, batch.refused) == (BatchState.DONE, 0, 1)
-    assert desk.state(case) is State.AWAITING_ACCEPTANCE
+    assert officer.state(case) is State.AWAITING_ACCEPTANCE
 
 
 def test_the_result_is_that_of_the_sequence(session, app):
-    head = Desk(session, Role.APPROVER)
+    head = Officer(session, Role.APPROVER)
     facts = {"person": {"name": "同一人"}}
     first = head.case(State.AWAITING_APPROVAL, category=Category.C3, **facts)
     person = session.get(Application, first).person
@@ -111,14 +111,14 @@ def test_the_result_is_that_of_the_sequence(session, app):
 
 
 # --- in the background --------------------------------------------------------------------------------
-def test_a_large_batch_is_carried_out_by_a_job_with_progress(desk, store):
-    cases = [desk.case() for _n in range(5)]
-    batch = confirmed(desk, proposed(desk, cases).id, BACKGROUND)
-    assert (batch.state, desk.states()) == (BatchState.RUNNING, [State.AWAITING_ACCEPTANCE] * 5)
-    assert run_due(context(desk, store), HANDLERS, most=1) == [JobState.DONE]
-    job = desk.session.scalars(select(Job).where(Job.kind == records.KIND)).one()
+def test_a_large_batch_is_carried_out_by_a_job_with_progress(officer, store):
+    cases = [officer.case() for _n in range(5)]
+    batch = confirmed(officer, proposed(officer, cases).id, BACKGROUND)
+    assert (batch.state, officer.states()) == (BatchState.RUNNING, [State.AWAITING_ACCEPTANCE] * 5)
+    assert run_due(context(officer, store), HANDLERS, most=1) == [JobState.DONE]
+    job = officer.session.scalars(select(Job).where(Job.kind == records.KIND)).one()
     assert (job.done, job.total) == (5, 5)
-    assert desk.states() == [State.AWAITING_REVIEW] * 5
+    assert officer.states() == [State.AWAITING_REVIEW] * 5
 
 
 class Killed(BaseException):
@@ -126,10 +126,10 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("portions", [1, 2])
-def test_a_job_killed_between_portions_goes_on_with_what_is_not_done_and_does_nothing_twice(desk, store, portions):
-    cases = [desk.case() for _n in range(5)]
-    batch = confirmed(desk, proposed(desk, cases).id, BACKGROUND)
-    tools, seen = context(desk, store, make.NOON + LEASE), []
+def test_a_job_killed_between_portions_goes_on_with_what_is_not_done_and_does_nothing_twice(officer, store, portions):
+    cases = [officer.case() for _n in range(5)]
+    batch = confirmed(officer, proposed(officer, cases).id, BACKGROUND)
+    tools, seen = context(officer, store, make.NOON + LEASE), []
 
     def killed(done, _total):
         seen.append(done)
@@ -138,36 +138,50 @@ def test_a_job_killed_between_portions_goes_on_with_what_is_not_done_and_does_no
 
     with pytest.raises(Killed):
         running.run_all(tools.sessions, batch.id, tools.now, Office, killed, most=2)
-    assert results(desk, desk.session.get_one(DecisionBatch, batch.id)).count(RowResult.WAITING) == 5 - 2 * portions
-    tools = context(desk, store, make.NOON + LEASE)
+    assert results(officer, officer.session.get_one(DecisionBatch, batch.id)).count(RowResult.WAITING) == 5 - 2 * portions
+    tools = context(officer, store, make.NOON + LEASE)
     assert run_due(tools, HANDLERS, most=1) == [JobState.DONE]
-    assert desk.states() == [State.AWAITING_REVIEW] * 5
-    traces = [desk.session.scalar(select(func.count()).select_from(table)) for table in (Step, Message, PublicNotice)]
+    assert officer.states() == [State.AWAITING_REVIEW] * 5
+    traces = [officer.session.scalar(select(func.count()).select_from(table)) for table in (Step, Message, PublicNotice)]
     assert traces == [5, 5, 5]
 
 
-def test_a_portion_that_fails_is_rolled_back_with_the_results_of_its_rows(desk):
-    cases = [desk.case() for _n in range(3)]
-    batch = confirmed(desk, proposed(desk, cases).id)
-    running.run_portion(desk.session, batch.id, at=make.NOON, office=Office(), most=2)
-    desk.session.rollback()
-    batch = desk.session.get_one(DecisionBatch, batch.id, populate_existing=True)
-    assert (batch.done, results(desk, batch)) == (0, [RowResult.WAITING] * 3)
-    assert carried_out(desk, batch.id).done == 3
+def test_a_job_that_was_given_up_is_said_and_goes_on_when_it_is_tried_again(officer, store):
+    case = officer.case()
+    batch = confirmed(officer, proposed(officer, [case]).id, BACKGROUND)
+    assert not records.job_is_dead(officer.session, batch)
+    dead = {"state": JobState.DEAD, "attempts": MAX_ATTEMPTS, "fault": "worker lost", "finished_at": make.NOON}
+    officer.session.execute(update(Job).values(**dead))
+    assert records.job_is_dead(officer.session, batch)
+    job_id = officer.session.scalar(select(Job.id))
+    retry(officer.session, job_id, make.officer(Role.ADMIN), at=make.NOON)
+    officer.session.commit()
+    assert run_due(context(officer, store), HANDLERS, most=1) == [JobState.DONE]
+    assert officer.state(case) is State.AWAITING_REVIEW
 
 
-def test_a_small_batch_whose_request_was_interrupted_is_finished_by_its_job(desk, store):
-    case = desk.case()
-    confirmed(desk, proposed(desk, [case]).id)  # and the request ends here
-    assert run_due(context(desk, store), HANDLERS, most=1) == []
-    assert run_due(context(desk, store, make.NOON + LEASE), HANDLERS, most=1) == [JobState.DONE]
-    assert desk.state(case) is State.AWAITING_REVIEW
+def test_a_portion_that_fails_is_rolled_back_with_the_results_of_its_rows(officer):
+    cases = [officer.case() for _n in range(3)]
+    batch = confirmed(officer, proposed(officer, cases).id)
+    running.run_portion(officer.session, batch.id, at=make.NOON, office=Office(), most=2)
+    officer.session.rollback()
+    batch = officer.session.get_one(DecisionBatch, batch.id, populate_existing=True)
+    assert (batch.done, results(officer, batch)) == (0, [RowResult.WAITING] * 3)
+    assert carried_out(officer, batch.id).done == 3
 
 
-def test_two_that_carry_out_one_batch_at_once_do_each_row_once(desk, engine):
-    cases = [desk.case() for _n in range(6)]
-    batch_id = confirmed(desk, proposed(desk, cases).id).id
-    desk.session.rollback()
+def test_a_small_batch_whose_request_was_interrupted_is_finished_by_its_job(officer, store):
+    case = officer.case()
+    confirmed(officer, proposed(officer, [case]).id)  # and the request ends here
+    assert run_due(context(officer, store), HANDLERS, most=1) == []
+    assert run_due(context(officer, store, make.NOON + LEASE), HANDLERS, most=1) == [JobState.DONE]
+    assert officer.state(case) is State.AWAITING_REVIEW
+
+
+def test_two_that_carry_out_one_batch_at_once_do_each_row_once(officer, engine):
+    cases = [officer.case() for _n in range(6)]
+    batch_id = confirmed(officer, proposed(officer, cases).id).id
+    officer.session.rollback()
 
     def run(_n):
         done = 0
@@ -179,11 +193,11 @@ def test_two_that_carry_out_one_batch_at_once_do_each_row_once(desk, engine):
                 return done
 
     assert sum(at_once(run, range(3))) == 6
-    assert desk.session.scalar(select(func.count(Step.id))) == 6
+    assert officer.session.scalar(select(func.count(Step.id))) == 6
 
 
 def test_approvals_in_the_background_queue_the_drawing_of_their_certificates(session, app, store):
-    head = Desk(session, Role.APPROVER)
+    head = Officer(session, Role.APPROVER)
     case = head.case(State.AWAITING_APPROVAL)
     confirmed(head, proposed(head, [case], action=Action.APPROVE).id, BACKGROUND)
     run_due(context(head, store), {records.KIND: HANDLERS[records.KIND]}, most=1)
@@ -192,21 +206,23 @@ def test_approvals_in_the_background_queue_the_drawing_of_their_certificates(ses
 
 
 # --- once more ------------------------------------------------------------------------------------------
-def test_what_was_not_done_is_retried_as_a_batch_of_its_own(desk):
-    good, bad = desk.case(), desk.case(exam=UNSEEN)
-    batch = carried_out(desk, confirmed(desk, proposed(desk, [bad, good]).id).id)
-    desk.session.execute(update(make.models.ExamPass).values(originals_verified_at=make.NOON, originals_verified_by="受理"))
+def test_what_was_not_done_is_retried_as_a_batch_of_its_own(officer):
+    good, bad = officer.case(), officer.case(exam=UNSEEN)
+    batch = carried_out(officer, confirmed(officer, proposed(officer, [bad, good]).id).id)
+    officer.session.execute(
+        update(make.models.ExamPass).values(originals_verified_at=make.NOON, originals_verified_by="受理")
+    )
     given = {"at": make.NOON, "office": Office()}
-    new = records.retry(desk.session, batch.id, "p", desk.actor, **given)
-    assert records.retry(desk.session, batch.id, "p", desk.actor, **given) == new, "pressed twice, one batch"
-    again = desk.session.get_one(DecisionBatch, new)
+    new = records.retry(officer.session, batch.id, "p", officer.actor, **given)
+    assert records.retry(officer.session, batch.id, "p", officer.actor, **given) == new, "pressed twice, one batch"
+    again = officer.session.get_one(DecisionBatch, new)
     assert (again.retry_of_id, again.total, again.fit, again.action) == (batch.id, 1, 1, Action.ACCEPT)
-    desk.session.commit()
-    assert carried_out(desk, confirmed(desk, new).id).done == 1
-    assert desk.state(bad) is State.AWAITING_REVIEW
+    officer.session.commit()
+    assert carried_out(officer, confirmed(officer, new).id).done == 1
+    assert officer.state(bad) is State.AWAITING_REVIEW
 
 
-def test_a_batch_that_is_not_finished_is_not_retried(desk):
-    batch = proposed(desk, [desk.case()])
+def test_a_batch_that_is_not_finished_is_not_retried(officer):
+    batch = proposed(officer, [officer.case()])
     with pytest.raises(records.Stale):
-        records.retry(desk.session, batch.id, "p", desk.actor, at=make.NOON, office=Office())
+        records.retry(officer.session, batch.id, "p", officer.actor, at=make.NOON, office=Office())

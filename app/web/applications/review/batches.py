@@ -111,6 +111,7 @@ class BatchScreen(OpenList):
             listed=LISTED,
             in_background=not records.runs_at_once(batch, request_context.current_office()),
             missed=batch.state is BatchState.RUNNING and jobs.worker_is_missing(session, at=request_context.now()),
+            gave_up=records.job_is_dead(session, batch),
             drawing=_drawing_url(batch),
             page=page_key(),
             back=safe_next(queue_url(batch)),

@@ -29,7 +29,7 @@ def test_a_forged_row_of_another_region_is_reported_as_unknown_and_skipped(firm,
     answer = in_batch(firm.browser(Role.ACCEPTANCE_OFFICER, "430100"), [own, foreign], Action.ACCEPT)
     assert firm.state(own) is State.AWAITING_REVIEW
     assert firm.state(foreign) is State.AWAITING_ACCEPTANCE
-    assert f"Record {foreign.id}" in answer.text
+    assert "No. 2 of the list" in answer.text
     assert "株洲人" not in answer.text
     assert foreign.number not in answer.text
 

@@ -14,7 +14,7 @@ from app.worker.handlers import HANDLERS
 from app.worker.runner import JobContext, run_due
 from tests.web.applications.case_fixture import UNSEEN, batch_in, confirmed, count, read_scalar
 
-DEEDS = ("confirm", "discard", "retry", "sheet")
+STEPS = ("confirm", "discard", "retry", "sheet")
 
 
 def plan(browser, cases, action=Action.ACCEPT, **sent):
@@ -131,7 +131,7 @@ def test_the_workbook_has_every_row_with_plan_result_and_reason_and_is_logged(fi
 def test_who_decides_nothing_opens_no_batch(firm, mixed, role):
     place, browser = mixed[0], firm.browser(role)
     assert [browser.get(page).status_code for page in ("/batches/", place, f"{place}/progress")] == [403] * 3
-    assert [browser.post(f"{place}/{deed}").status_code for deed in DEEDS] == [403] * 4
+    assert [browser.post(f"{place}/{step}").status_code for step in STEPS] == [403] * 4
 
 
 def test_an_officer_finds_no_batch_of_a_colleague_or_of_another_region(firm, mixed):
@@ -139,7 +139,7 @@ def test_an_officer_finds_no_batch_of_a_colleague_or_of_another_region(firm, mix
     for browser in (firm.browser(Role.REVIEWER), firm.browser(Role.ACCEPTANCE_OFFICER, "430100")):
         assert place not in browser.get("/batches/").text
         assert [browser.get(page).status_code for page in (place, f"{place}/progress")] == [404, 404]
-        assert [browser.post(f"{place}/{deed}").status_code for deed in DEEDS] == [404] * 4
+        assert [browser.post(f"{place}/{step}").status_code for step in STEPS] == [404] * 4
 
 
 def test_the_head_reads_batches_of_the_region_and_decides_none(firm, mixed, session):
@@ -150,7 +150,7 @@ def test_the_head_reads_batches_of_the_region_and_decides_none(firm, mixed, sess
     assert "可受理" in page
     assert "/confirm" not in page
     assert away.get(place).status_code == 404
-    assert [head.post(f"{place}/{deed}").status_code for deed in DEEDS[:3]] == [403] * 3
+    assert [head.post(f"{place}/{step}").status_code for step in STEPS[:3]] == [403] * 3
     assert firm.state(good) is State.AWAITING_ACCEPTANCE
     assert read_scalar(session, select(DecisionBatch.state)) is BatchState.PLANNED
 
@@ -161,7 +161,7 @@ def test_the_administrator_sees_how_far_it_is_and_no_name(firm, mixed, admin):
     page = admin.get(place).text
     assert "Of 2, 1 would pass and 1 not." in page
     assert not any(word in page for word in ("可受理", "待核验", good.number, bad.number))
-    assert [admin.post(f"{place}/{deed}").status_code for deed in DEEDS] == [403] * 4
+    assert [admin.post(f"{place}/{step}").status_code for step in STEPS] == [403] * 4
 
 
 def test_opening_a_plan_again_changes_nothing(acceptance, mixed, session):
