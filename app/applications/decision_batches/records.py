@@ -212,7 +212,7 @@ NOT_SHOWN = _("Not within your area, or not there any more")
 
 def _without_name(sentence: str, name: str) -> str:
     """“李雷：证书已暂扣” → “证书已暂扣”."""
-    return sentence.replace(name, "").lstrip(" :：,，’'s") or sentence
+    return sentence.replace(name, "").strip(" :：,，.。") or sentence
 
 
 # --- decided ----------------------------------------------------------------------------------------

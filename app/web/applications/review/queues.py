@@ -36,6 +36,7 @@ from app.web.base.datamodel import COUNT_CAP
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
 from app.web.base.layout import safe_next, this_page
+from app.web.base.links import NOTHING, tone
 from app.web.base.query import Box, contains
 from app.web.base.review_queue import QueuePosition, position_in
 from app.web.base.stock_reasons import stock_reasons
@@ -75,7 +76,7 @@ class CaseList(OpenList):
     list_template = "applications/list.html"
     head_column = "person.name"
     sub_columns = {"person.name": "person.masked_id_number", "matter": "category", "enterprise.name": "number"}
-    tag_columns: Sequence[str] = ("state",)
+    tag_columns = ("state",)
     tabs_column = "state"
     search_columns = ["person.name", "matter", "enterprise.name", "category"]
     search_by = {"number": by_number}
@@ -130,7 +131,6 @@ class QueueScreen(CaseList):
     base_permissions = ["can_list", "can_batch"]
     list_template = "applications/queue.html"
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "check_result", "state"]
-    tag_columns = ("check_result", "state")
     order_columns = ["submitted_at", "due_on"]
     base_order = ("due_on", "asc")
     search_columns = [*CaseList.search_columns, "submitted_at", "due_on", "check_result"]
@@ -167,8 +167,11 @@ class QueueScreen(CaseList):
         ids = [row.id for row in rows if row.state in FAVOURABLE]
         g.check_results = results(db.session(), ids, request_context.today(), request_context.current_office())
 
-    def walk(self, item: Application, column: str) -> Any:
-        return g.check_results.get(item.id) if column == "check_result" else super().walk(item, column)
+    def cell(self, column: str, item: Application) -> object | None:
+        if column != "check_result":
+            return super().cell(column, item)
+        found = g.check_results.get(item.id)
+        return Markup('<span class="tag {}">{}</span>').format(tone(found), found.label) if found else NOTHING
 
     def page_key(self) -> str:
         return page_key()
