@@ -299,10 +299,10 @@ def officer(*roles: Role, region: str = "430000", account_id: int | None = None)
     return Actor(account_id, "工作人员", frozenset(roles), region=region)
 
 
-def decision_batch(actor: models.Account, **facts) -> models.DecisionBatch:
+def decision_batch(account: models.Account, **facts) -> models.DecisionBatch:
     """A plan for nothing yet."""
     given = {
-        "key": f"{next(_serial):064d}", "action": Action.ACCEPT, "chosen_by": {}, "actor_id": actor.id, "actor": "工作人员",
+        "key": f"{next(_serial):064d}", "action": Action.ACCEPT, "chosen_by": {}, "actor_id": account.id, "actor": "工作人员",
         "region_code": "430000", "planned_at": NOON,
     }  # fmt: skip
     return models.DecisionBatch(**{**given, **facts})

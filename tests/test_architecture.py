@@ -114,7 +114,6 @@ UNTESTED = {  # neither a test file of their name nor a test that imports them
     "db/tables/": "tables are data: test_migrate compares them with the migrations, test_tables asks the database",
     "views.py": "the menu: test_permission_matrix and test_translations ask every page of it",
     "web/admin/legacy_import/": "journeys/test_old_system and cli/test_legacy drive its pages and its command",
-    "web/applications/review/auto_checks.py": "part of the case page: test_case_page",
     "web/applications/review/presentation.py": "part of the case page: test_case_page, test_matter_details",
     "web/applications/review/progress.py": "part of the case page: test_case_page, filing/test_correction_form",
     "web/base/fab.py": "types for the framework",

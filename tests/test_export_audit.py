@@ -28,7 +28,7 @@ from app.files.storage import Store
 from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport, Person
 from tests import make
 from tests.hostile_files import pdf
-from tests.test_attacks import ACCEPTANCE, ADMIN, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
+from tests.test_attacks import ACCEPTANCE, ADMIN, APPROVER, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
 FOLDER = Path(package.__file__).parent
 
@@ -292,6 +292,11 @@ def calendar(place: Town, world: "World") -> Export:
     return Export(ADMIN, "GET", "/calendar/export.xlsx?year=2026", AuditAction.EXPORT, "calendar_day", change)
 
 
+def batch_sheet(place: Town, world: "World") -> Export:
+    change = {"batch": place.batch, "rows": 0}
+    return Export(APPROVER, "POST", f"/batches/{place.batch}/sheet", AuditAction.EXPORT, "decision_batch", change)
+
+
 def simple(role: Role, address: str, action: AuditAction, table: str, method: str = "GET", **change: object):
     """A view that needs no more than a row of the town."""
     return lambda place, _world: Export(role, method, address.format(of=place), action, table, change)
@@ -307,6 +312,7 @@ LOGGED = {
     "CertificateScreen.pack": pack,
     "BundleView.fetch": bundle,
     "DueScreen.export": simple(REVIEWER, "/due/export", AuditAction.EXPORT, "application", "POST", list="due", rows=0),
+    "BatchScreen.sheet": batch_sheet,
     "AuditLogScreen.export": simple(AUDITOR, "/diary/export", AuditAction.EXPORT, "entry", "POST", list="diary"),
     "CalendarView.export": calendar,
     "EmploymentReleaseScreen.open": evidence,
