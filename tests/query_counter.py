@@ -27,9 +27,15 @@ def queries(engine: Engine) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
+def _with_values(statement: str) -> str:
+    """The statement with some value for each parameter, for EXPLAIN."""
+    moments = re.sub(r"%\(\w+\)s::TIMESTAMP WITHOUT TIME ZONE", "TIMESTAMP '2026-03-02'", statement)
+    return re.sub(r"\?|%\(\w+\)s(::\w+)?", "'1'", moments)
+
+
 def tables_read_whole(session: Session, statement: str) -> set[str]:
     """The tables that a statement of ``queries`` reads without an index, were they large."""
-    connection, asked = session.connection(), re.sub(r"\?|%\(\w+\)s(::\w+)?", "'1'", statement)
+    connection, asked = session.connection(), _with_values(statement)
     if connection.dialect.name == "sqlite":
         steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
         return {step.split()[1] for step in steps if re.match("SCAN (?!anon_|.* USING)", step)}
@@ -50,7 +56,7 @@ def sorted_apart(session: Session, statement: str) -> bool:
 
 def indexes_used(session: Session, statement: str) -> set[str]:
     """The indexes by which a statement of ``queries`` finds its rows."""
-    connection, asked = session.connection(), re.sub(r"\?|%\(\w+\)s(::\w+)?", "'1'", statement)
+    connection, asked = session.connection(), _with_values(statement)
     if connection.dialect.name == "sqlite":
         steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")
         return {found for row in steps for found in re.findall(r"INDEX (\w+)", row[3])}

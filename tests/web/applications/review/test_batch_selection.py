@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from app.core.clock import now
 from app.core.vocabulary import Category, Role, State
 from app.models import Application, DecisionBatch, DecisionBatchRow, Parameter
-from tests.web.applications.case_fixture import batch_in, confirmed, read_scalar
+from tests.web.applications.case_fixture import batch_in, confirmed, count
 
 ALL = {"whole": "1"}
 
@@ -71,7 +71,7 @@ def test_the_same_form_sent_twice_is_one_batch_and_another_form_another(firm, ac
     assert len(places) == 1
     acceptance.get("/acceptance/")
     assert batch_in(acceptance.post("/acceptance/batch/accept", data={**sent, "page": "other"})) not in places
-    assert read_scalar(session, select(DecisionBatch.id).order_by(DecisionBatch.id.desc())) == 2
+    assert count(session, DecisionBatch) == 2
 
 
 def test_a_filter_that_finds_nothing_says_so(firm, acceptance, session):

@@ -92,7 +92,7 @@ def test_the_checks_are_a_column_computed_for_the_page_and_a_filter(firm, accept
     assert good.number not in page
 
 
-def test_the_filter_of_the_checks_reads_no_case_but_those_it_finds(firm, acceptance, session, built):
+def test_the_filter_of_the_checks_reads_no_case_but_those_it_finds(firm, acceptance, session, built, system):
     """A million closed cases cost nothing: state, result and order are one index."""
     firm.case()
     session.execute(update(Application).values(check_result=CheckResult.FAILS, checked_at=now()))
@@ -103,7 +103,10 @@ def test_the_filter_of_the_checks_reads_no_case_but_those_it_finds(firm, accepta
     assert len(asked) >= 3  # the tabs, the count, the page
     for statement in asked:
         assert "application" not in tables_read_whole(session, statement)
-        assert "ix_application_check_result" in indexes_used(session, statement)
+        used = indexes_used(session, statement)
+        # PostgreSQL chooses among the indexes that begin with the state by its statistics, which one row does not give.
+        by_state = {f"ix_application_{name}" for name in ("check_result", "checked", "queue")}
+        assert used & ({"ix_application_check_result"} if system.kind == "sqlite" else by_state)
 
 
 @pytest.mark.parametrize("path", ["/acceptance/", "/applications/new/", "/closed/", "/certificates/"])
