@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from types import ModuleType
+
 import pytest
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import select, text
@@ -5,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.crypto.encryption import keyring
 from app.core.vocabulary import Category, State
+from app.db import tables
 from app.models import Application, Person
 from tests import make
 
@@ -71,3 +76,13 @@ def test_the_database_refuses_inconsistent_applications(session, broken):
     with pytest.raises(IntegrityError):
         session.commit()
     session.rollback()
+
+
+def test_every_module_of_tables_is_loaded_with_the_package(root):
+    """The audit log and the migrations know only what is loaded."""
+    files = {path.stem for path in (root / "app/db/tables").glob("*.py")} - {"__init__"}
+    assert files == {name for name in vars(tables) if not name.startswith("_")} & files
+    assert all(isinstance(getattr(tables, name), ModuleType) for name in files)
+    code = "import app.db.tables, sys; print(*(name for name in sys.modules if name.startswith('app.db.tables.')))"
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert {name.rpartition(".")[2] for name in alone.stdout.split()} == files

@@ -27,6 +27,7 @@ from app.db.audit import hash_chain
 from app.db.session import BlindIndex, Encrypted, EncryptedRecord
 from app.db.tables.applications import Step
 from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, AuditLink
+from app.db.tables.batches import DecisionBatch, DecisionBatchRow
 from app.db.tables.certificates import CertificateEvent
 from app.db.tables.legacy import LegacyChunk, LegacyRecord
 from app.db.tables.outbox import Message, NightlyDone, PublicNotice
@@ -42,7 +43,7 @@ SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a num
 NOT_AUDITED = (
     *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
     *(PastParameter, LegacyChunk, LegacyRecord, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
-    PastPassword,
+    *(PastPassword, DecisionBatch, DecisionBatchRow),
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

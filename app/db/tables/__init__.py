@@ -4,6 +4,7 @@ from app.db.tables import applications as applications
 from app.db.tables import audit as audit
 from app.db.tables import batches as batches
 from app.db.tables import certificates as certificates
+from app.db.tables import employment as employment
 from app.db.tables import exams as exams
 from app.db.tables import identity as identity
 from app.db.tables import legacy as legacy
@@ -12,5 +13,6 @@ from app.db.tables import outbox as outbox
 from app.db.tables import papers as papers
 from app.db.tables import parties as parties
 from app.db.tables import places as places
+from app.db.tables import reasons as reasons
 from app.db.tables import settings as settings
 from app.db.tables import sign_in as sign_in

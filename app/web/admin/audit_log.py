@@ -48,6 +48,7 @@ TABLES: dict[str, object] = {
     "identity": _("Identity for signing in"),
     "job": _("Background jobs"),
     "legacy_import": _("Import from the old system"),
+    "letter": _("Letter"),
     "message": _("Text message"),
     "paper": _("Scan"),
     "identity_correction": _("Correction of name or ID number"),
@@ -56,6 +57,7 @@ TABLES: dict[str, object] = {
     "person": _("Person"),
     "qualification": _("Qualification"),
     "region": _("Region"),
+    "stock_reason": _("Stock reason"),
     "score_correction": _("Correction of a score"),
 }
 # Keys of a logged change that are no columns.

@@ -62,6 +62,8 @@ FIELDS: Mapping[str, object] = {
     "issued_on": _("Issued on"),
     "valid_from": _("Valid from"),
     "status_reason": _("Reason of the status"),
+    "suspended_to": _("Suspended until"),
+    "counts_from": _("Counts as accepted from"),
     "published_at": _("Published at"),
     "published_by": _("Published by"),
     "scores_imported_at": _("Scores imported at"),
