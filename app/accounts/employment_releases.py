@@ -19,9 +19,8 @@ from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import UNDER_WAY, AuditAction, CertificateStatus, Registration, Role, SignupState
 from app.db import audit
-from app.files.documents import KeptDocument, keep
-from app.files.inspect import FileRefused
-from app.files.storage import Store
+from app.files.inspect import FileRefused, InspectedFile
+from app.files.storage import Store, keep_scan
 from app.models import Application, Certificate, EmploymentRelease, Enterprise, ExamNotice, ExamSignup, Person
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import FREED_FOR, FREED_FROM, shortened, system_message
@@ -58,7 +57,7 @@ def free(
         raise Unmet(wrong)
     _end_selections(session, person, at, actor)
     person.enterprise_id = None
-    document = {"digest": kept.digest, "mime": kept.mime, "filename": kept.filename, "size": kept.size}
+    document = {"digest": kept.digest, "mime": kept.mime, "filename": kept.name, "size": len(kept.data)}
     made = EmploymentRelease(
         person_id=person.id,
         old_enterprise_id=old.id,
@@ -85,12 +84,12 @@ def _reason_faults(reason: str) -> Iterator[Refusal]:
         yield Refusal("reason-too-long", _("The reason may have at most %(n)s characters.", n=LONGEST_REASON), "reason")
 
 
-def _kept(store: Store, asked: ReleaseRequest, wrong: list[Refusal], office: Office) -> KeptDocument | None:
+def _kept(store: Store, asked: ReleaseRequest, wrong: list[Refusal], office: Office) -> InspectedFile | None:
     if not asked.document:
         wrong.append(Refusal("document-missing", _("Please add the document that proves it."), "document"))
         return None
     try:
-        return keep(store, asked.document, asked.filename, most=office.scan_bytes)
+        return keep_scan(store, asked.document, asked.filename, office=office)
     except FileRefused as error:
         wrong.append(Refusal(error.code, error.sentence, "document"))
         return None

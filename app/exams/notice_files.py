@@ -11,8 +11,7 @@ from app.core.errors import NotFound, Refusal, Unmet
 from app.core.office import Office
 from app.exams.locking import as_exam_clerk, lock_notice, valid_ids
 from app.exams.notice_states import must_hold
-from app.files.documents import keep
-from app.files.storage import Store
+from app.files.storage import Store, keep_scan
 from app.models import ExamNoticeFile
 
 MOST_FILES = 10
@@ -23,14 +22,14 @@ def add_file(
 ) -> ExamNoticeFile:
     """Raises ``FileRefused`` for what is no picture and no PDF, ``Unmet`` if there are too many."""
     clerk = as_exam_clerk(actor)
-    kept = keep(store, data, filename, most=office.scan_bytes)  # before the lock
+    kept = keep_scan(store, data, filename, office=office)  # before the lock
     notice = lock_notice(session, notice_id, clerk)
     must_hold(notice)
     count = session.scalar(select(func.count()).where(ExamNoticeFile.notice_id == notice_id)) or 0
     if count >= MOST_FILES:
         sentence = _("A notice has at most %(n)s attachments. Please remove one first.", n=MOST_FILES)
         raise Unmet.because(Refusal("too-many-files", sentence, "file"))
-    facts = {"digest": kept.digest, "mime": kept.mime, "filename": kept.filename, "size": kept.size}
+    facts = {"digest": kept.digest, "mime": kept.mime, "filename": kept.name, "size": len(kept.data)}
     added = ExamNoticeFile(notice_id=notice_id, uploaded_at=at, uploaded_by=actor.name[:64], **facts)
     session.add(added)
     session.flush()

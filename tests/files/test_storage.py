@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from app.core.office import Office
 from app.files.images import thumbnail
-from app.files.storage import FileMissing, Store
+from app.files.inspect import FileRefused
+from app.files.storage import FileMissing, Store, keep_scan
 from tests import hostile_files as make
 from tests.at_once import at_once
 from tests.files.conftest import accepted
+from tests.make import id_number
 
 NOW = datetime.now(UTC)
 TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
@@ -180,3 +183,26 @@ def test_nothing_outside_the_store_can_be_removed(store: Store, name: str, tmp_p
     with pytest.raises(ValueError):
         store.remove(name, older_than=TOMORROW)
     assert (tmp_path / "x").exists()
+
+
+# --- scans ------------------------------------------------------------------------------------------
+def test_a_picture_and_a_pdf_are_stored_as_what_they_are(store):
+    for data, name, mime in ((make.jpeg(900, 600), "裁决书.jpg", "image/jpeg"), (make.pdf(), "安排.pdf", "application/pdf")):
+        kept = keep_scan(store, data, name, office=Office())
+        assert (kept.mime, kept.name, len(kept.data)) == (mime, name, len(store.read(kept.digest)))
+
+
+def test_a_number_in_the_file_name_is_masked(store):
+    number = id_number()
+    assert number not in keep_scan(store, make.pdf(), f"{number}.pdf", office=Office()).name
+
+
+@pytest.mark.parametrize("data", [b"", b"MZ\x90", b"%PDF-1.4 broken"])
+def test_anything_else_is_refused(store, data):
+    with pytest.raises(FileRefused):
+        keep_scan(store, data, "x.pdf", office=Office())
+
+
+def test_a_file_above_the_limit_is_refused(store):
+    with pytest.raises(FileRefused):
+        keep_scan(store, make.pdf(), "x.pdf", office=Office(scan_bytes=10))

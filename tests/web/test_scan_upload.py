@@ -21,6 +21,7 @@ from app.models import LegacyImport, Paper, Parameter
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.files.spreadsheets.conftest import TABLE
+from tests.web.form_steps import save
 
 CLERK, ADMIN, REVIEWER = Role.ENTERPRISE_CLERK, Role.ADMIN, Role.REVIEWER
 ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no statement is what is tested
@@ -80,7 +81,7 @@ def test_every_upload_is_scanned_for_viruses(session, guarded, browsers, path):
     role, field, typed, name, data = UPLOADS[path]
 
     def sent(data: bytes):
-        return browsers[role].post(path, data={**typed, field: (BytesIO(data), name)})
+        return save(browsers[role], path, {**typed, field: (BytesIO(data), name)})
 
     for wrong, sentence in ((data + EICAR, "found Eicar-Signature"), (data, "checked for viruses at the moment")):
         guarded.reply = b"stream: OOM ERROR\0" if wrong == data else None
@@ -147,7 +148,7 @@ def test_others_can_write_while_a_file_is_checked(session, system, guarded, brow
     free = []
     guarded.before = lambda: free.append(others_can_write(system))
     session.rollback()
-    answer = browsers[role].post(path, data={**typed, field: (BytesIO(data), name)})
+    answer = save(browsers[role], path, {**typed, field: (BytesIO(data), name)})
     assert (answer.status_code in (200, 302, 303, 422), free) == (True, [True])
 
 
@@ -171,11 +172,15 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     web = root / "app" / "web"
     read = {path.relative_to(web): path.read_text() for path in web.rglob("*.py") if "stream.read()" in path.read_text()}
     legacy = Path("admin/legacy_import/imports.py")  # ``legacy_import.receive`` checks with its store
-    correction = Path("enterprise/identity_requests.py")  # ``identity_corrections.ask`` keeps the scan
     scans = {Path("scan_upload.py"), Path("public/registration.py")}
-    assert read.keys() == scans | {Path("request_context.py"), legacy, correction}
+    below = {  # handed on to an operation that keeps them
+        Path("enterprise/identity_requests.py"): "app/accounts/identity_corrections.py",
+        Path("enterprise/employment_releases.py"): "app/accounts/employment_releases.py",
+        Path("exams/notice_changes.py"): "app/exams/notice_files.py",
+    }
+    assert read.keys() == scans | below.keys() | {Path("request_context.py"), legacy}
     assert all("keep_scan(" in read[path] for path in scans)
-    assert "keep_scan(" in (root / "app/accounts/identity_corrections.py").read_text()
+    assert all("keep_scan(" in (root / path).read_text() for path in below.values())
     assert "store.screen(" in (root / "app/files/storage.py").read_text()
     assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
 

@@ -82,6 +82,9 @@ class EmploymentReleaseScreen(ModelScreen):
     def row_links(self, item: EmploymentRelease) -> builtins.list[Link]:
         return [Link(gettext("Look at the evidence"), self.url("open", pk=item.id), external=True)]
 
+    def before_saving(self) -> None:
+        request_context.begin_writing()  # ``employment_releases.free`` checks the document before its first statement
+
     def prepare_form(self, form: Any, item: EmploymentRelease, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         form.document.limit_bytes = request_context.current_office().scan_bytes
 
@@ -92,7 +95,7 @@ class EmploymentReleaseScreen(ModelScreen):
             id_number=form.id_number.data or "",
             uscc=form.uscc.data or "",
             reason=form.reason.data or "",
-            document=request_context.uploaded_bytes(file) if file else b"",
+            document=file.stream.read() if file else b"",
             filename=str(file.filename) if file else "",
         )
         employment_releases.free(db.session(), request_context.store(), asked, **request_context.acting())

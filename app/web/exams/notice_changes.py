@@ -72,7 +72,8 @@ class NoticeChangeView(BaseView):
             for sentence in form.file.errors:
                 flash(str(sentence), "danger")
             return redirect(_page_of(notice_id))
-        data = request_context.uploaded_bytes(form.file.data)
+        request_context.begin_writing()  # ``add_file`` checks the file before its first statement
+        data = form.file.data.stream.read()
         name, store, acting = str(form.file.data.filename), request_context.store(), request_context.acting()
         done = gettext("The attachment is published.")
         return _done(notice_id, lambda: exams.add_file(db.session(), store, notice_id, data, name, **acting), done)
