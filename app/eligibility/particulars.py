@@ -8,7 +8,7 @@ from datetime import date
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import FixPlace, Refusal
-from app.core.identifiers import birth_date, fold_enterprise_name, name_key, sex
+from app.core.identifiers import age, birth_date, fold_enterprise_name, name_key, sex
 from app.core.office import Office
 from app.core.vocabulary import Category, MatterKind, PaperKind, Position, ReplacementReason
 from app.eligibility.facts import Facts
@@ -124,3 +124,21 @@ def principal_has_a_position(case: Facts, on: date, office: Office) -> Iterator[
             FixPlace("filing", case.filing_id, "position") if at_filing else FixPlace("person", case.person_id, "position")
         )
         yield Refusal("no-position-to-print", sentence, "position" if at_filing else "", place)
+
+
+def corrected_id_number_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """One ID number, one person; also a database constraint."""
+    if case.id_number_taken:
+        yield Refusal(
+            "id-taken",
+            _("%(name)s: the corrected ID number belongs to another record.", name=case.name),
+            "id_number",
+            FixPlace("filing", case.filing_id, "id_number"),
+        )
+
+
+def corrected_number_is_of_age(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
+    """A corrected ID number implies another birth date."""
+    number = case.details.get("id_number")
+    if number and age(birth_date(number), on) < office.least_age:
+        yield Refusal("too-young", _("%(name)s is under %(limit)s.", name=case.name, limit=office.least_age))

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.clock import add_years
 from app.core.errors import FixPlace, Refusal
-from app.core.identifiers import IDENTITY, age, birth_date, fold_enterprise_name, identity_differences, mask_id, name_key
+from app.core.identifiers import IDENTITY, age, fold_enterprise_name, identity_differences, mask_id, name_key
 from app.core.office import Office
 from app.core.vocabulary import (
     MATTER_PAPERS,
@@ -498,24 +498,6 @@ def new_category_is_free(case: Facts, on: date, office: Office) -> Iterator[Refu
     """On approval of a new certificate: the person has obtained none in the meantime."""
     if case.certificate is None:
         yield from holds_no_such_certificate(case, on, office)
-
-
-def corrected_id_number_is_free(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """One ID number, one person; also a database constraint."""
-    if case.id_number_taken:
-        yield Refusal(
-            "id-taken",
-            _("%(name)s: the corrected ID number belongs to another record.", name=case.name),
-            "id_number",
-            FixPlace("filing", case.filing_id, "id_number"),
-        )
-
-
-def corrected_number_is_of_age(case: Facts, on: date, office: Office) -> Iterator[Refusal]:
-    """A corrected ID number implies another birth date."""
-    number = case.details.get("id_number")
-    if number and age(birth_date(number), on) < office.least_age:
-        yield Refusal("too-young", _("%(name)s is under %(limit)s.", name=case.name, limit=office.least_age))
 
 
 def escapes_no_suspension(case: Facts, on: date, office: Office) -> Iterator[Refusal]:

@@ -341,11 +341,11 @@ ANSWERS = (
     (rules.new_category_is_free, new(held("2026-03-02")), "2026-03-02", "already-certified"),
     (rules.new_category_is_free, new(held("2026-03-02")), "2026-03-03", ""),
     (rules.new_category_is_free, case(held()), "2026-03-02", ""),
-    (rules.corrected_id_number_is_free, case(), "2026-03-02", ""),
-    (rules.corrected_id_number_is_free, case(id_number_taken=True), "2026-03-02", "id-taken"),
-    (rules.corrected_number_is_of_age, case(), "2026-03-02", ""),
+    (particulars.corrected_id_number_is_free, case(), "2026-03-02", ""),
+    (particulars.corrected_id_number_is_free, case(id_number_taken=True), "2026-03-02", "id-taken"),
+    (particulars.corrected_number_is_of_age, case(), "2026-03-02", ""),
     *(
-        (rules.corrected_number_is_of_age, case(details={"id_number": "430102200803310013"}), on, answer)
+        (particulars.corrected_number_is_of_age, case(details={"id_number": "430102200803310013"}), on, answer)
         for on, answer in (("2026-03-30", "too-young"), ("2026-03-31", ""), ("2026-04-01", ""))
     ),
     *(

@@ -99,7 +99,7 @@ CHECK_LINES: Mapping[Rule, tuple[object, Detail | None]] = {
         _("Stated position fits the category"),
         lambda case, _on: Position(particulars.stated(case)["position"]).label,  # type: ignore[call-arg]
     ),
-    rules.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), None),
+    particulars.corrected_id_number_is_free: (_("Corrected ID number belongs to nobody else"), None),
     rules.shows_another_enterprise_name: (_("Enterprise name on the certificate is out of date"), None),
     rules.is_still_on_paper: (_("Certificate still on paper"), None),
     incoming_rules.comes_from_another_province: (_("Certificate of another province"), None),
@@ -127,7 +127,7 @@ def _applies(rule: Rule, case: Facts) -> bool:
     """Whether the rule checks anything in this case; if not, it is not listed."""
     if rule is rules.divided_category_is_free:
         return case.target_category is not case.category
-    if rule is rules.corrected_id_number_is_free:
+    if rule is particulars.corrected_id_number_is_free:
         return "id_number" in case.submitted_details
     if rule in _ON_STATEMENTS:
         return any(name in case.submitted_details for name in _ON_STATEMENTS[rule])
