@@ -49,6 +49,7 @@ from app.models import (
     DecisionBatch,
     DecisionBatchRow,
     ExamNotice,
+    ExamNoticeFile,
     ExamSignup,
     ExternalIdentity,
     Job,
@@ -104,6 +105,9 @@ class Town:
     taken: int  # a suspension that is over
     correction: int  # of a name, awaits a decision
     batch: int  # planned by another officer of the town
+    release: int  # somebody freed from the former enterprise
+    score: int  # a correction of a score, asked for by another
+    file: int  # an attachment of the notice
     paper_rule: int = 1  # one table of required papers serves every town
 
 
@@ -193,7 +197,13 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     batch = make.decision_batch(
         officer, region_code=region, actor=words[:130], reason=words[:1000], chosen_by={"list": words}
     )
-    session.add_all([measure, taken, batch])
+    release = make.employment_release(
+        people[1], firm, reason=words or "已解除", filename=f"裁决{words}.pdf"[:120], digest=digest, released_by=words[:130]
+    )
+    score = make.score_correction(turned_down, officer, reason=words or "登错", proposed_by=words[:130])
+    file = ExamNoticeFile(notice_id=notice.id, filename=f"安排{words}.pdf"[:120], digest=digest, mime="image/jpeg", size=1,
+                          uploaded_at=at, uploaded_by=words[:64])  # fmt: skip
+    session.add_all([measure, taken, batch, release, score, file])
     session.commit()
     entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
@@ -201,6 +211,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, colleague.id, message.id, job.id, entry,
         cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id, correction.id, batch.id,
+        release.id, score.id, file.id,
     )  # fmt: skip
 
 
@@ -239,7 +250,7 @@ NO_COLLEAGUES = {ACCEPTANCE: 404, REVIEWER: 404}
 ROUTES = {
     ("GET", "/people/show/{}"): ("person", dict.fromkeys(READERS, 200)),
     ("GET", "/people/edit/{}"): ("person", {CLERK: 200}),
-    ("POST", "/people/edit/{}"): ("person", {CLERK: 302}),  # an empty form changes nothing
+    ("POST", "/people/edit/{}"): ("person", {CLERK: 409}),  # an empty form has not seen what is stored
     ("POST", "/people/reveal/{}"): ("person", dict.fromkeys(READERS, 422)),  # no reason, no number
     ("POST", "/people/release/{}"): ("person", {CLERK: 302}),
     ("GET", "/identity-requests/ask/{}"): ("person", {CLERK: 200}),
@@ -251,7 +262,7 @@ ROUTES = {
     ("POST", "/identity-reviews/{}/decide"): ("correction", {ACCEPTANCE: 400}),  # no decision
     ("POST", "/identity-requests/withdraw/{}"): ("correction", {CLERK: 302}),
     ("GET", "/qualifications/edit/{}"): ("qualification", {CLERK: 200}),
-    ("POST", "/qualifications/edit/{}"): ("qualification", {CLERK: 302}),
+    ("POST", "/qualifications/edit/{}"): ("qualification", {CLERK: 409}),
     ("POST", "/qualifications/delete/{}"): ("qualification", {CLERK: 302}),
     ("GET", "/enterprise/{}"): ("enterprise", dict.fromkeys(READERS, 200)),
     ("GET", "/papers/{}"): ("paper", dict.fromkeys(READERS, 200)),
@@ -309,6 +320,10 @@ ROUTES = {
     ("POST", "/exam/signups/{}/category"): ("signup", {CLERK: 422}),
     ("POST", "/exam/review/{}/id-number"): ("signup", {EXAM: 422}),  # no reason, no number
     ("GET", "/exam/review/{}"): ("signup", {EXAM: 200}),
+    ("GET", "/exam/score-corrections/ask/{}"): ("signup", {EXAM: 404}),  # not scored yet
+    ("POST", "/exam/score-corrections/ask/{}"): ("signup", {EXAM: 404}),
+    ("POST", "/exam/score-corrections/{}/retract"): ("score", {EXAM: 302}),  # asked for by another: the list says so
+    ("GET", "/employment-releases/{}/evidence"): ("release", {ADMIN: 200}),
     ("POST", "/exam/review/{}"): ("signup", {EXAM: 400}),
     # administrator: accounts and technical data of every town, and nothing of the above
     ("GET", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 200}),
@@ -317,7 +332,7 @@ ROUTES = {
     ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {SECURITY: 302}),
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
-    ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 422}),
+    ("POST", "/accounts/edit/{}"): ("account", {ADMIN: 302}),  # an empty form changes nothing
     # security administrator: officers of every town, no enterprise accounts
     ("GET", "/appointments/show/{}"): ("officer", {SECURITY: 200}),
     ("GET", "/appointments/edit/{}"): ("officer", {SECURITY: 200}),
@@ -347,11 +362,17 @@ WITH_A_WORD = {
     "/measures/decide/{}",
     "/enterprises/decide/{}/{}",
     *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
+    *("/exam/notices/{}/files/{}", "/exam/notices/{}/files/{}/remove", "/exam/score-corrections/{}/decide/{}"),
     *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 EVERYWHERE = {ADMIN, SECURITY, AUDITOR}
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
-NO_ROW = {"/v/<token>", "/seal/<name>", "/exam-notices/<int(max=2147483647):notice_id>"}  # anonymous; see test_lookup
+NO_ROW = {
+    "/v/<token>",
+    "/seal/<name>",
+    "/exam-notices/<int(max=2147483647):notice_id>",
+    "/exam-notices/<int(max=2147483647):notice_id>/files/<int(max=2147483647):file_id>",
+}  # anonymous; see test_lookup
 TICKETS = {"/login/licence/<cid>", "/login/licence/<cid>/state", "/login/licence/<cid>/ask", "/login/licence/<cid>/finish",
            "/q/<cid>", "/phone/licence/<cid>"}  # sign-in, bound to a browser; see test_business_licence  # fmt: skip
 BLANK = re.compile(r"<[^>]+>")
@@ -385,6 +406,10 @@ def test_routes_with_a_word_in_their_address_are_guarded_alike(everybody, changs
     gets[REVIEWER] = {f"/standing/{NOBODYS}/suspended": 404, f"/standing/{changsha.certificate}/approve": 404}
     gets[REVIEWER] |= {f"/standing/{zhuzhou.certificate}/revoked": 404, f"/standing/{changsha.certificate}/revoked": 422}
     gets[APPROVER] = {"/measures/decide/approve": 404, "/measures/decide/confirm": 302}  # nothing is ticked
+    gets[EXAM] = {f"/exam/notices/{notice}/files/{file}/remove": 404 for notice, file in (
+        (zhuzhou.notice, zhuzhou.file), (changsha.notice, zhuzhou.file), (NOBODYS, changsha.file),
+    )}  # fmt: skip
+    gets[EXAM] |= {f"/exam/score-corrections/{zhuzhou.score}/decide/{answer}": 404 for answer in ("yes", "no", "maybe")}
     gets[SECURITY] = {"/parameters/lock_after/restore": 302}
     gets[ADMIN] |= {"/parameters/accept_days/restore": 302}
     gets[ADMIN] |= {f"/enterprises/decide/{NOBODYS}/yes": 404, f"/enterprises/decide/{changsha.enterprise}/no": 409}

@@ -289,7 +289,7 @@ def at_noon(day):
 @pytest.mark.parametrize(("day", "refused"), [(LAST_DAY, []), (LAST_DAY + timedelta(days=1), ["too-late-to-extend"])])
 def test_more_time_is_given_until_the_last_day_and_not_after_it(firm, session, state, day, refused):
     application = firm.application(state)
-    planned = do(session, application, Action.EXTEND, firm.actor(Role.APPROVER), "案情复杂", at=at_noon(day))
+    planned = do(session, application, Action.EXTEND, firm.actor(Role.APPROVER), make.REASON, at=at_noon(day))
     session.commit()
     assert codes(planned) == refused
     later = session.get(Application, application.id)
@@ -304,9 +304,9 @@ def test_more_time_is_given_once_whatever_happens_in_between(firm, session):
     application = firm.application(State.AWAITING_REVIEW)
     head = firm.actor(Role.APPROVER)
     do(session, application, Action.EXTEND, head, "外省注册情况须向原考核机关核实")
-    assert codes(do(session, application, Action.EXTEND, head, "再次")) == ["already-extended"]
+    assert codes(do(session, application, Action.EXTEND, head, make.REASON)) == ["already-extended"]
     do(session, application, Action.ENDORSE, firm.actor(Role.REVIEWER))
-    assert codes(do(session, application, Action.EXTEND, head, "再次")) == ["already-extended"]
+    assert codes(do(session, application, Action.EXTEND, head, make.REASON)) == ["already-extended"]
     session.commit()
     with pytest.raises(IntegrityError):
         session.execute(
@@ -355,7 +355,7 @@ def test_a_batch_gives_more_time_to_whom_it_can_and_names_the_others(firm, sessi
     fresh, late = firm.application(State.AWAITING_REVIEW), firm.application(State.AWAITING_APPROVAL)
     late.due_on = make.TODAY - timedelta(days=1)
     session.commit()
-    planned = do(session, [fresh, late], Action.EXTEND, firm.actor(Role.APPROVER), "系统故障")
+    planned = do(session, [fresh, late], Action.EXTEND, firm.actor(Role.APPROVER), make.REASON)
     assert list(planned.passes) == [fresh.id]
     assert codes(planned) == ["too-late-to-extend"]
 

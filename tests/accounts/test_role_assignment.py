@@ -78,7 +78,7 @@ def test_administrators_decide_no_case(role):
 def test_administrators_share_only_common_views():
     held = {role: {view for permission, view in held_by(role) if permission != "menu_access"} for role in ADMINISTRATORS}
     shared = {view for one, two in combinations(ADMINISTRATORS, 2) for view in held[one] & held[two]}
-    assert shared == {"Work", "Parameter", "OwnCertificates"}  # of the parameters, each has its own sections
+    assert shared == {"Work", "Parameter", "OwnCertificates", "DemoClock"}  # of the parameters, each has its own sections
     assert all("Diary" not in view for view in held[Role.ADMIN] | held[Role.SECURITY_ADMIN])
     assert not [view for view in PERMISSIONS if "Appointment" in view and view in held[Role.ADMIN]]
 

@@ -33,7 +33,9 @@ def night(system, session, store):
 
     def run(at, office=OFFICE):
         session.rollback()
-        count = handlers.remove_due_scans(sessionmaker(system.engine), store, office, at=at)
+        count = handlers.remove_due_scans(
+            sessionmaker(system.engine), store, office, at=at, before=at - handlers.MIN_ORPHAN_AGE
+        )
         session.expire_all()
         return count
 
@@ -164,7 +166,9 @@ def test_twice_is_harmless_and_a_night_broken_off_goes_on(system, session, scan,
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        handlers.remove_due_scans(sessionmaker(system.engine), store, OFFICE, at=DUE, progress=dies)
+        handlers.remove_due_scans(
+            sessionmaker(system.engine), store, OFFICE, at=DUE, before=DUE - handlers.MIN_ORPHAN_AGE, progress=dies
+        )
     session.expire_all()
     assert [store.has(paper.digest) for paper in papers] == [False, False, True, True, True]
     assert [night(DUE), night(DUE)] == [3, 0]
@@ -197,7 +201,7 @@ def test_an_application_that_comes_to_life_meanwhile_keeps_its_scan(system, sess
     done = Event()
 
     def work():
-        handlers.remove_due_scans(sessionmaker(system.engine), store, OFFICE, at=DUE)
+        handlers.remove_due_scans(sessionmaker(system.engine), store, OFFICE, at=DUE, before=DUE - handlers.MIN_ORPHAN_AGE)
         done.set()
 
     with sessionmaker(system.engine).begin() as clerk:

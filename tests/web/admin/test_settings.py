@@ -15,6 +15,8 @@ from tests import make
 from tests.query_counter import queries
 from tests.web.applications.case_fixture import rolling_back
 
+ACCEPT_DAYS = "Acceptance, or the one notice of what is to be corrected, is owed within"
+
 
 @pytest.fixture
 def admin(session, signed_in):
@@ -54,9 +56,12 @@ def test_the_page_shows_every_parameter_with_default_and_source_and_the_office(a
 
 def test_a_change_is_saved_shown_with_its_author_and_restored(admin, session):
     answer = admin.post("/parameters/deadlines", data=typed(admin, accept_days="７"), follow_redirects=True)
-    assert "Saved, and in effect from now on: Acceptance is owed within." in answer.text
+    assert (
+        "Saved, and in effect from now on: Acceptance, or the one notice of what is to be corrected, is owed within."
+        in answer.text
+    )
     assert stands(session) == {"accept_days": "7"}
-    row = re.search(r"<tr role=\"row\">(?:(?!</tr>).)*Acceptance is owed within.*?</tr>", answer.text, re.DOTALL)[0]
+    row = re.search(rf"<tr role=\"row\">(?:(?!</tr>).)*{ACCEPT_DAYS}.*?</tr>", answer.text, re.DOTALL)[0]
     assert all(
         words in row for words in ("7 working days", "5 working days", "管理员", "Not the default", "Restore the default")
     )
@@ -65,7 +70,7 @@ def test_a_change_is_saved_shown_with_its_author_and_restored(admin, session):
     assert "has meanwhile set this to" in stale.text
     button = html.unescape(re.search(r'formaction="(/parameters/accept_days/restore[^"]*)"', stale.text)[1])
     answer = admin.post(button, follow_redirects=True)
-    assert "Acceptance is owed within: the default counts again." in answer.text
+    assert f"{ACCEPT_DAYS}: the default counts again." in answer.text
     assert stands(session) == {}
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import delete, select
 from app.core.vocabulary import ReasonStep, Role
 from app.models import StockReason
 from tests.web.applications.case_fixture import Firm, read_scalar
+from tests.web.form_steps import save
 
 GOOD = {
     "step": "decline",
@@ -56,7 +57,7 @@ def test_a_stock_reason_is_added_offered_switched_off_and_deleted(firm, admin):
     assert GOOD["text"] in page
     assert GOOD["clause"] in page
     off = {name: value for name, value in GOOD.items() if name != "offered"}
-    assert admin.post(f"/stock-reasons/edit/{key}", data=off).status_code == 302
+    assert save(admin, f"/stock-reasons/edit/{key}", off).status_code == 302
     assert rows(firm).offered is False
     admin.post(f"/stock-reasons/delete/{key}")
     assert rows(firm).id != key

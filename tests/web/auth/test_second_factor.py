@@ -20,6 +20,7 @@ from app.web.auth.sign_in import NotAdmitted, Proof, admit
 from tests import make
 from tests.at_once import at_once
 from tests.sign_in_fixture import PASSWORD, account, copied_cookie, is_inside, sign_in, token
+from tests.web.form_steps import save
 
 pytest_plugins = ("tests.sign_in_fixture",)
 
@@ -218,9 +219,9 @@ def test_assigning_a_role_requires_a_second_factor(session, signed_in, holder):
         session.rollback()
         return held
 
-    assert signed_in(holder(Role.SECURITY_ADMIN)).post(page, data=form).status_code in (403, 422)
+    assert save(signed_in(holder(Role.SECURITY_ADMIN)), page, form).status_code in (403, 422)
     assert roles() == ["viewer"]
-    assert signed_in(holder(Role.SECURITY_ADMIN), strong=True).post(page, data=form).status_code == 302
+    assert save(signed_in(holder(Role.SECURITY_ADMIN), strong=True), page, form).status_code == 302
     assert roles() == ["reviewer"]
 
 

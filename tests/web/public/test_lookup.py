@@ -150,7 +150,9 @@ def test_an_id_number_never_comes_back_in_full(visitor, holder, name, number):
 def test_an_address_with_parameters_looks_up_nothing(visitor, holder):
     with queries(db_engine(visitor)) as asked:
         answer = visitor.get("/lookup", query_string={"name": "李雷", "number": ID_NUMBER})
-    assert (asked, answer.status_code, answer.location) == ([], 302, "/lookup")
+    office = ("FROM parameter", "FROM calendar_day")  # a demonstration asks for its clock
+    assert [one for one in asked if not any(part in one for part in office)] == []
+    assert (answer.status_code, answer.location) == (302, "/lookup")
     assert ID_NUMBER not in answer.text
 
 
