@@ -33,7 +33,8 @@ from app.core.crypto.encryption import keyring
 from app.core.crypto.signing_keys import ring
 from app.core.office import Office
 from app.core.settings import Keys, Settings
-from app.core.vocabulary import Role, SignInMethod
+from app.core.sign_in_vocabulary import SignInMethod
+from app.core.vocabulary import Role
 from app.db import migrate
 from app.db.session import db
 from app.eligibility.reasons import seed_reasons

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound
-from app.core.vocabulary import ChallengeKind, ChallengeState
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState
 from app.db.session import insert_into, side_connection
 from app.models import Challenge
 

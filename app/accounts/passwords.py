@@ -15,7 +15,8 @@ from app.accounts.role_assignment import roles_of
 from app.core.errors import Refusal
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
-from app.core.vocabulary import AUTHORITY, PasswordProfile
+from app.core.sign_in_vocabulary import PasswordProfile
+from app.core.vocabulary import AUTHORITY
 from app.models import Account
 
 MAX_LENGTH = 128  # bounds the cost of hashing

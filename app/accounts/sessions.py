@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, joinedload
 from app.accounts.role_assignment import roles_of
 from app.core.crypto.encryption import keyring
 from app.core.office import Office
-from app.core.vocabulary import OPERATING, SecondFactor, SessionEndReason, SignInMethod
+from app.core.sign_in_vocabulary import SecondFactor, SessionEndReason, SignInMethod
+from app.core.vocabulary import OPERATING
 from app.db.session import side_connection
 from app.models import Account, UserSession
 

@@ -21,7 +21,7 @@ from app.cli.demo_data.people import DEMO_ACCOUNTS
 from app.core import clock
 from app.core.crypto.seal_provider import SealUse, Suite
 from app.core.settings import Settings, read_settings
-from app.core.vocabulary import SecondFactor
+from app.core.sign_in_vocabulary import SecondFactor
 from app.db import key_rotation, migrate
 from app.db.session import db
 from app.eligibility.identity_check import differing_identities

@@ -9,7 +9,8 @@ from typing import Any, cast
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import Calendar, add_months
-from app.core.vocabulary import Category, Level, PasswordProfile, Position, SecondFactor, Term
+from app.core.sign_in_vocabulary import PasswordProfile, SecondFactor
+from app.core.vocabulary import Category, Level, Position, Term
 
 CERTIFICATE_HEADER = "X-SSL-Client-Cert"
 

@@ -15,7 +15,8 @@ from app.core.i18n import FOLDER
 from app.core.identifiers import fold, mask_id_publicly
 from app.core.letter_titles import letter_title
 from app.core.office import Office
-from app.core.vocabulary import LETTER_OF, Action, Category, CertificateEventKind, ChallengeKind, MatterKind
+from app.core.sign_in_vocabulary import ChallengeKind
+from app.core.vocabulary import LETTER_OF, Action, Category, CertificateEventKind, MatterKind
 
 LONGEST_REASON = 60
 LONGEST_TEXT = 500  # limit of the column

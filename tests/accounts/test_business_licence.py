@@ -19,7 +19,7 @@ from app.accounts.business_licence.provider import LicencePlatformUnavailable, T
 from app.accounts.business_licence.simulator import Licence, SimulatedFault, SimulatedPlatform, hs256_by_public_key
 from app.core.errors import NotFound, Stale
 from app.core.settings import BadSetting, Keys, Settings, make_keys, read_settings
-from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding, LicenceStep, TicketState
+from app.core.sign_in_vocabulary import ChallengeState, LicenceHolder, LicenceStanding, LicenceStep, TicketState
 from app.models import Challenge
 from app.worker.providers import RemoteLicences, licences_of
 from tests import make

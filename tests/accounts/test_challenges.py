@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import challenges
 from app.core.errors import NotFound
-from app.core.vocabulary import ChallengeKind, ChallengeState
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState
 from app.models import Challenge
 from tests.at_once import at_once
 from tests.make import NOON

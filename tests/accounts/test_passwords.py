@@ -9,7 +9,8 @@ from sqlalchemy import func, select, update
 from app.accounts import passwords
 from app.core.clock import now
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, PasswordProfile, Role
+from app.core.sign_in_vocabulary import PasswordProfile
+from app.core.vocabulary import AuditAction, Role
 from app.models import Account, AuditEntry, Parameter, PastPassword
 from tests import make
 from tests.sign_in_fixture import PASSWORD, account, is_inside, quickly_hashed, sign_in, token

@@ -11,7 +11,7 @@ from app.accounts.pki import demo_keys, trust
 from app.accounts.pki import verify as pki_verify
 from app.accounts.pki.trust import BadAuthority, BadRevocationList, check_list
 from app.accounts.pki.verify import NotProved, statement, verify
-from app.core.vocabulary import ChallengeKind
+from app.core.sign_in_vocabulary import ChallengeKind
 from tests.certs import CLIENT, SERVER, YEAR, issued, sm_issued, trusting
 from tests.make import NOON
 

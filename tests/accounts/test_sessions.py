@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from app.accounts import sessions as user_sessions
 from app.core.clock import now
 from app.core.office import Office
-from app.core.vocabulary import Registration, Role, SessionEndReason, SignInMethod
+from app.core.sign_in_vocabulary import SessionEndReason, SignInMethod
+from app.core.vocabulary import Registration, Role
 from app.db.session import reading
 from app.models import Account, Enterprise, Parameter, UserSession
 from tests import make

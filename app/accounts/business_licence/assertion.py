@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError
-from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep
+from app.core.sign_in_vocabulary import LicenceHolder, LicenceStanding, LicenceStep
 
 ALGORITHM = "ES256"
 TYPE = "licence+jwt"  # other tokens signed with the same key are refused

@@ -25,7 +25,8 @@ from app.accounts.business_licence.provider import LicencePlatformUnavailable, T
 from app.core.crypto import base64url
 from app.core.crypto.encryption import keyring
 from app.core.errors import NotFound, Stale
-from app.core.vocabulary import LicenceHolder, LicenceStanding, LicenceStep, Term
+from app.core.sign_in_vocabulary import LicenceHolder, LicenceStanding, LicenceStep
+from app.core.vocabulary import Term
 
 ISSUER, CLIENT = "sim", "anguan-demo"
 RETENTION = timedelta(hours=1)  # of a ticket in the simulator

@@ -20,7 +20,8 @@ from app.accounts.business_licence.assertion import Assertion, BadAssertion
 from app.accounts.role_assignment import roles_of
 from app.core.errors import NotFound, Refusal, Stale
 from app.core.identifiers import BadNumber, fold_enterprise_name, parse_credit_code
-from app.core.vocabulary import ChallengeKind, ChallengeState, LicenceStanding, LicenceStep, Role, TicketState
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState, LicenceStanding, LicenceStep, TicketState
+from app.core.vocabulary import Role
 from app.models import Account, Challenge, Enterprise
 
 KIND = ChallengeKind.LICENCE

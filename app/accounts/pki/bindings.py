@@ -11,7 +11,7 @@ from app.accounts import sessions
 from app.accounts.pki.verify import CertIdentity, NotProved
 from app.core.clock import office_day
 from app.core.errors import AppError
-from app.core.vocabulary import IdentityKind, SessionEndReason
+from app.core.sign_in_vocabulary import IdentityKind, SessionEndReason
 from app.models import Account, ExternalIdentity
 
 EXPIRY_WARNING = timedelta(days=30)  # before a certificate's last day

@@ -23,7 +23,7 @@ from app.accounts.pki.trust import PkiTrust, digest_of, may_issue, sm_key
 from app.core.clock import office_day
 from app.core.crypto import sm2
 from app.core.errors import AppError
-from app.core.vocabulary import ChallengeKind
+from app.core.sign_in_vocabulary import ChallengeKind
 
 MAX_CHAIN_BYTES = 16 * 1024  # all certificates together
 MAX_CHAIN_LENGTH = 3  # certificates

@@ -9,7 +9,7 @@ from flask_appbuilder import Model
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.vocabulary import ChallengeKind, ChallengeState, IdentityKind, SessionEndReason, SignInMethod
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState, IdentityKind, SessionEndReason, SignInMethod
 from app.db.constraints import choice_check
 from app.db.session import Choice, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Account

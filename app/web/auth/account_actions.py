@@ -5,7 +5,8 @@ from flask_babel import gettext
 
 from app.accounts import sessions
 from app.accounts.passwords import one_time_password
-from app.core.vocabulary import AuditAction, SessionEndReason
+from app.core.sign_in_vocabulary import SessionEndReason
+from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db
 from app.models import Account

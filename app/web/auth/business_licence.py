@@ -23,7 +23,8 @@ from app.accounts.business_licence.provider import LicencePlatformUnavailable, L
 from app.certificates.qr.symbol import svg
 from app.core.errors import AppError, NotFound, Refusal, Stale, TooMany
 from app.core.identifiers import mask_name
-from app.core.vocabulary import AuditAction, ChallengeState, SignInMethod, TicketState
+from app.core.sign_in_vocabulary import ChallengeState, SignInMethod, TicketState
+from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge, Enterprise

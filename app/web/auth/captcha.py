@@ -20,7 +20,7 @@ from app.accounts import challenges, rate_limit
 from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
 from app.core.errors import AppError, NotFound
 from app.core.identifiers import fold
-from app.core.vocabulary import ChallengeKind
+from app.core.sign_in_vocabulary import ChallengeKind
 from app.db.session import db
 from app.files import captcha_image
 from app.web import request_context

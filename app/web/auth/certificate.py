@@ -21,7 +21,7 @@ from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import PkiTrust, load_trust
 from app.accounts.pki.verify import CertIdentity, NotProved
 from app.core.errors import AppError, NotFound, TooMany
-from app.core.vocabulary import ChallengeKind, ChallengeState, SignInMethod
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState, SignInMethod
 from app.db.session import db
 from app.web import request_context
 from app.web.auth import pre_login_cookie

@@ -15,7 +15,8 @@ from app.accounts import challenges
 from app.accounts.role_assignment import roles_of
 from app.core.clock import office_time
 from app.core.errors import AppError, Stale
-from app.core.vocabulary import ADMINISTRATORS, AuditAction, ChallengeKind, ChallengeState
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState
+from app.core.vocabulary import ADMINISTRATORS, AuditAction
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge

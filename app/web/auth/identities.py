@@ -19,7 +19,8 @@ from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import read_chain
 from app.accounts.pki.verify import CertIdentity
 from app.core.errors import AppError, NotFound
-from app.core.vocabulary import ChallengeKind, IdentityKind, Role, SessionEndReason
+from app.core.sign_in_vocabulary import ChallengeKind, IdentityKind, SessionEndReason
+from app.core.vocabulary import Role
 from app.db.session import db
 from app.models import Account, ExternalIdentity
 from app.web import request_context

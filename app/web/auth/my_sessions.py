@@ -7,7 +7,8 @@ from werkzeug.wrappers import Response
 
 from app.accounts import sessions
 from app.core.errors import NotFound
-from app.core.vocabulary import AuditAction, SessionEndReason
+from app.core.sign_in_vocabulary import SessionEndReason
+from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db
 from app.web import request_context

@@ -22,7 +22,7 @@ from app.accounts.passwords import MAX_LENGTH, normalised
 from app.core.errors import AppError, TooMany
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
-from app.core.vocabulary import SignInMethod
+from app.core.sign_in_vocabulary import SignInMethod
 from app.models import Account
 from app.web.auth.sign_in import Proof
 

@@ -18,7 +18,8 @@ from werkzeug.wrappers import Response
 
 from app.accounts import challenges, sessions
 from app.core.errors import NotAllowed
-from app.core.vocabulary import AuditAction, ChallengeKind, ChallengeState, SignInMethod
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState, SignInMethod
+from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge

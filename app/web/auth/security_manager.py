@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from app.accounts import passwords, sessions
 from app.core.errors import AppError, NotAllowed, TooMany
 from app.core.office import Office
-from app.core.vocabulary import PasswordProfile, SessionEndReason, SignInMethod
+from app.core.sign_in_vocabulary import PasswordProfile, SessionEndReason, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context

@@ -23,7 +23,8 @@ from app.core import clock
 from app.core.clock import office_day, office_time
 from app.core.crypto.encryption import keyring
 from app.core.errors import AppError, NotAllowed, Refusal, Unmet
-from app.core.vocabulary import AuditAction, ChallengeKind, Registration, Role, SessionEndReason, SignInMethod
+from app.core.sign_in_vocabulary import ChallengeKind, SessionEndReason, SignInMethod
+from app.core.vocabulary import AuditAction, Registration, Role
 from app.db import audit
 from app.models import Account, Enterprise, PastPassword
 from app.web import request_context

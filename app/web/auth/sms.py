@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from app.core.errors import AppError, TooMany
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import ChallengeKind, SignInMethod
+from app.core.sign_in_vocabulary import ChallengeKind, SignInMethod
 from app.db.session import db
 from app.models import Account
 from app.web import request_context

@@ -18,7 +18,7 @@ from app.accounts.rate_limit import DAY
 from app.core.errors import AppError, NotFound, Refusal, Stale, TooMany
 from app.core.identifiers import fold
 from app.core.office import Office
-from app.core.vocabulary import ChallengeKind, ChallengeState
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState
 from app.models import Account, Challenge
 from app.outbox.sms import queue_code
 from app.outbox.sms_texts import CODES

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts.business_licence.simulator import Delivery, Licence, SimulatedFault, SimulatedPlatform
 from app.core.errors import AppError, NotFound
-from app.core.vocabulary import ChallengeState, LicenceHolder, LicenceStanding
+from app.core.sign_in_vocabulary import ChallengeState, LicenceHolder, LicenceStanding
 from app.db.session import db
 from app.models import Enterprise
 from app.web import request_context

@@ -17,7 +17,8 @@ from app.accounts import passwords, registration
 from app.accounts.registration import RegistrationRequest
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import mask_mobile
-from app.core.vocabulary import ChallengeKind, Registration
+from app.core.sign_in_vocabulary import ChallengeKind
+from app.core.vocabulary import Registration
 from app.db.session import db
 from app.files.inspect import InspectedFile
 from app.files.storage import keep_scan

@@ -11,7 +11,8 @@ from app import create_app
 from app.accounts.business_licence.simulator import SimulatedFault, SimulatedPlatform
 from app.core.clock import now
 from app.core.settings import Settings
-from app.core.vocabulary import AuditAction, ChallengeState, LicenceHolder, LicenceStanding, Registration, Role
+from app.core.sign_in_vocabulary import ChallengeState, LicenceHolder, LicenceStanding
+from app.core.vocabulary import AuditAction, Registration, Role
 from app.models import Account, AuditEntry, Challenge, Enterprise
 from app.web import request_context
 from app.web.auth.permissions import sync_roles

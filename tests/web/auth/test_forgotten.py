@@ -9,7 +9,8 @@ from werkzeug.security import check_password_hash
 
 from app.accounts import challenges
 from app.core.clock import now
-from app.core.vocabulary import ADMINISTRATORS, ChallengeKind, ChallengeState, Role
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState
+from app.core.vocabulary import ADMINISTRATORS, Role
 from app.models import Account, AuditEntry, Challenge, Message
 from tests.at_once import at_once
 from tests.web.auth.conftest import FORGOTTEN, MOBILE, NEW, later

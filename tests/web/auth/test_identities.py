@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from app.accounts.pki import verify
-from app.core.vocabulary import ChallengeKind, Role
+from app.core.sign_in_vocabulary import ChallengeKind
+from app.core.vocabulary import Role
 from app.models import ExternalIdentity
 from tests.certs import YEAR, issued
 from tests.sign_in_fixture import PASSWORD, quickly_hashed

@@ -11,7 +11,8 @@ from app.accounts import sessions
 from app.core.clock import now
 from app.core.errors import AppError
 from app.core.office import Office
-from app.core.vocabulary import OPERATING, AuditAction, ChallengeState, Role, SecondFactor, SignInMethod
+from app.core.sign_in_vocabulary import ChallengeState, SecondFactor, SignInMethod
+from app.core.vocabulary import OPERATING, AuditAction, Role
 from app.db.session import db
 from app.models import Account, AuditEntry, Challenge, Parameter, UserSession
 from app.web import request_context

@@ -10,7 +10,8 @@ from sqlalchemy import func, select, update
 from app.accounts.role_assignment import role_conflict
 from app.core.clock import now
 from app.core.errors import NotFound
-from app.core.vocabulary import AuditAction, Role, SignInMethod
+from app.core.sign_in_vocabulary import SignInMethod
+from app.core.vocabulary import AuditAction, Role
 from app.files import captcha_image
 from app.models import Account, AuditEntry, Message, Parameter
 from app.outbox.sms_texts import CODE_MARK

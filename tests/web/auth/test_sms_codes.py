@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.errors import NotFound, TooMany
 from app.core.office import Office
-from app.core.vocabulary import ChallengeKind, ChallengeState, MessageState
+from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState
+from app.core.vocabulary import MessageState
 from app.models import Challenge, Job, Message, RateLimitCounter
 from app.outbox.sms import MAX_TRIES, DeliveryCounts, FileGateway, deliver, queue_messages
 from app.outbox.sms_texts import CODE_MARK, CODES, OutgoingMessage
