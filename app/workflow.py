@@ -308,7 +308,7 @@ def plan(
     Raises ``NotAllowed`` if none of the actor's roles may do this at all, ``Unmet`` for a missing or overlong reason and
     for an empty or too large batch.
     """
-    ids = _check_request(session, ids, action, actor, reason, office)
+    ids = check_request(session, ids, action, actor, reason, office)
     return _plan(ids, of_applications(session, ids), action, actor, reason=reason, on=office_day(at), office=office)
 
 
@@ -336,7 +336,7 @@ def carry_out(
     """
     marks = tuple(replace(mark, why=mask_numbers(mark.why)) for mark in marks)
     reason = mask_numbers(corrections.checked_notice(action, marks, reason))  # stored, printed and sent as plain text
-    ids = _check_request(session, ids, action, actor, reason, office, marks=marks)
+    ids = check_request(session, ids, action, actor, reason, office, marks=marks)
     locked = of_applications(session, ids, lock=True)
 
     def act(part: Sequence[int], cases: Mapping[int, Facts]) -> Plan:
@@ -434,7 +434,7 @@ def _uncorrected(case: Facts, action: Action, marks: Sequence[CorrectionMark], r
     return [corrections.not_corrected(case.name, case.application_id, item) for item in unchanged]
 
 
-def _check_request(
+def check_request(
     session: Session,
     ids: Iterable[int],
     action: Action,

@@ -21,6 +21,7 @@ from app.core.vocabulary import Action, BatchState, Category, JobState, MatterKi
 from app.db.session import insert_into
 from app.models import Application, DecisionBatch, DecisionBatchRow, Enterprise, Job, Person, Step
 from app.outbox.jobs import LEASE, enqueue
+from app.workflow import check_request
 
 KIND = "batch"  # of the job that carries out
 PLAN_KEPT = timedelta(days=7)  # of a plan that nobody confirmed
@@ -80,10 +81,11 @@ class ReasonGroup:
 def propose(session: Session, request: BatchRequest, actor: Actor, *, at: datetime, office: Office) -> int:
     """Plan a batch and store the plan; its id. The caller commits. A repeated request is answered with the same batch.
 
-    Raises as ``planning.plan_batch``, and ``Unmet`` if no chosen application is within reach.
+    Raises as ``workflow.plan``, and ``Unmet`` if no chosen application is within reach.
     """
     if actor.id is None or not actor.region:
         raise NotAllowed
+    check_request(session, request.ids, request.action, actor, request.reason, office)
     facts = {"action": request.action, "reason": mask_numbers(request.reason.strip()), "chosen_by": dict(request.chosen_by)}
     who = {"actor_id": actor.id, "actor": actor.name, "region_code": actor.region, "retry_of_id": request.retry_of}
     counts = {"total": 0, "fit": 0, "done": 0, "refused": 0}
