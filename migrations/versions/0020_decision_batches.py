@@ -30,7 +30,7 @@ def upgrade() -> None:
     sa.Column('refused', sa.Integer(), nullable=False, comment='passed by the plan, refused when it was carried out'),
     sa.CheckConstraint("(state = 'done') = (finished_at IS NOT NULL)", name='ck_decision_batch_finished_iff_dated'),
     sa.CheckConstraint("(state IN ('running', 'done')) = (confirmed_at IS NOT NULL)", name='ck_decision_batch_confirmed_iff_dated'),
-    sa.CheckConstraint("action IN ('submit', 'withdraw', 'abandon', 'release', 'refuse_release', 'release_by_office', 'accept', 'return', 'decline', 'endorse', 'refuse_review', 'approve', 'refuse_approval', 'extend')", name='ck_decision_batch_action'),
+    sa.CheckConstraint("action IN ('submit', 'withdraw', 'abandon', 'release', 'refuse_release', 'release_by_office', 'accept', 'return', 'lapse', 'decline', 'endorse', 'refuse_review', 'approve', 'refuse_approval', 'extend')", name='ck_decision_batch_action'),
     sa.CheckConstraint("state IN ('planned', 'running', 'done', 'discarded')", name='ck_decision_batch_state'),
     sa.CheckConstraint('done >= 0 AND refused >= 0 AND done + refused <= fit AND fit <= total', name='ck_decision_batch_counts'),
     sa.ForeignKeyConstraint(['actor_id'], ['ab_user.id'], name='fk_decision_batch_actor'),
