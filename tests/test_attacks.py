@@ -15,12 +15,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.accounts.people_import import ROSTER_COLUMNS
 from app.core.clock import now, office_day
+from app.core.sign_in_vocabulary import IdentityKind
 from app.core.vocabulary import (
     AuditAction,
     Category,
     CertificateEventKind,
     Education,
-    IdentityKind,
     JobState,
     LegacyKind,
     LegacyPhase,
@@ -109,6 +109,7 @@ class Town:
     score: int  # a correction of a score, asked for by another
     file: int  # an attachment of the notice
     paper_rule: int = 1  # one table of required papers serves every town
+    stock_reason: int = 1  # and one of stock reasons
 
 
 def town(session, store: Store, region: str, words: str = "") -> Town:
@@ -197,13 +198,20 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     batch = make.decision_batch(
         officer, region_code=region, actor=words[:130], reason=words[:1000], chosen_by={"list": words}
     )
+    former = make.enterprise(name=f"湖南旧东家{region}{words}", region_code=region)
     release = make.employment_release(
-        people[1], firm, reason=words or "已解除", filename=f"裁决{words}.pdf"[:120], digest=digest, released_by=words[:130]
+        people[1],
+        firm,
+        old_enterprise=former,
+        reason=words or "已解除",
+        filename=f"裁决{words}.pdf"[:120],
+        digest=digest,
+        released_by=words[:130],
     )
-    score = make.score_correction(turned_down, officer, reason=words or "登错", proposed_by=words[:130])
+    score = make.score_correction(turned_down, officer, old_score=40, reason=words or "登错", proposed_by=words[:130])
     file = ExamNoticeFile(notice_id=notice.id, filename=f"安排{words}.pdf"[:120], digest=digest, mime="image/jpeg", size=1,
                           uploaded_at=at, uploaded_by=words[:64])  # fmt: skip
-    session.add_all([measure, taken, batch, release, score, file])
+    session.add_all([measure, taken, batch, former, release, score, file])
     session.commit()
     entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
@@ -322,13 +330,16 @@ ROUTES = {
     ("GET", "/exam/review/{}"): ("signup", {EXAM: 200}),
     ("GET", "/exam/score-corrections/ask/{}"): ("signup", {EXAM: 404}),  # not scored yet
     ("POST", "/exam/score-corrections/ask/{}"): ("signup", {EXAM: 404}),
-    ("POST", "/exam/score-corrections/{}/retract"): ("score", {EXAM: 302}),  # asked for by another: the list says so
+    ("POST", "/exam/score-corrections/{}/retract"): ("score", {EXAM: 404}),  # asked for by another
     ("GET", "/employment-releases/{}/evidence"): ("release", {ADMIN: 200}),
     ("POST", "/exam/review/{}"): ("signup", {EXAM: 400}),
     # administrator: accounts and technical data of every town, and nothing of the above
     ("GET", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 200}),
     ("POST", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 302}),
     ("POST", "/required-papers/delete/{}"): ("paper_rule", {ADMIN: 302}),  # a default row stays, and the page says so
+    ("GET", "/stock-reasons/edit/{}"): ("stock_reason", {ADMIN: 200}),
+    ("POST", "/stock-reasons/edit/{}"): ("stock_reason", {ADMIN: 302}),  # an empty form changes nothing
+    ("POST", "/stock-reasons/delete/{}"): ("stock_reason", {ADMIN: 302}),
     ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {SECURITY: 302}),
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),

@@ -160,7 +160,7 @@ def test_the_columns_are_those_of_the_office(session):
 def test_all_submitted_sign_ups_are_exported_with_state_and_reason(session, notice, sit):
     [rejected], [selected], [waiting] = sit("甲某", state=REJECTED), sit("乙某", state=SELECTED), sit("丙某", state=SUBMITTED)
     sheet = export(session, notice)
-    assert (sheet.get(rejected, "Review state"), sheet.get(rejected, "Remarks")) == ("Rejected", "不符合")
+    assert (sheet.get(rejected, "Review state"), sheet.get(rejected, "Remarks")) == ("Rejected", "学历证与填报的学历不一致")
     assert sheet.get(waiting, "Review state") == str(SUBMITTED)
     with pytest.raises(StopIteration):
         sheet.row(selected)

@@ -20,7 +20,15 @@ from app.core.office import Office
 from app.core.vocabulary import Action, Category, MatterKind, MessageState
 from app.models import Message
 from app.outbox.sms import MAX_TRIES, ConsoleGateway, DeliveryCounts, FileGateway, deliver, queue_messages
-from app.outbox.sms_texts import CANCELLED, OLD_ENTERPRISE_TEXTS, TEXTS, OutgoingMessage, decision_message, release_message
+from app.outbox.sms_texts import (
+    CANCELLED,
+    LETTER,
+    OLD_ENTERPRISE_TEXTS,
+    TEXTS,
+    OutgoingMessage,
+    decision_message,
+    release_message,
+)
 from tests import make
 from tests.at_once import at_once
 from tests.query_counter import queries
@@ -137,6 +145,8 @@ def chinese(tmp_path):
         TEXTS[Action.ACCEPT]._args[0], "贵企业为%(person)s申报的%(category)s类证书%(matter)s已受理，受理编号%(number)s。"
     )
     catalogue.add("New application", "新申请")
+    catalogue.add(LETTER._args[0], "《%(letter)s》在申报列表中打开。")
+    catalogue.add("Acceptance slip", "受理单")
     folder = tmp_path / "zh" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     with (folder / "messages.mo").open("wb") as file:
@@ -149,7 +159,7 @@ def test_a_text_is_chinese_even_while_an_officer_reads_english(chinese):
     Babel(app, default_locale="en")
     with app.test_request_context(), force_locale("en"):
         text = text_of(Action.ACCEPT, chinese, acceptance_number="SL-7")
-    assert text == "【湖南住建厅】贵企业为李雷申报的A类证书新申请已受理，受理编号SL-7。"
+    assert text == "【湖南住建厅】贵企业为李雷申报的A类证书新申请已受理，受理编号SL-7。《受理单》在申报列表中打开。"
     assert text_of(Action.ACCEPT, chinese, acceptance_number="SL-7") == text
 
 

@@ -19,17 +19,17 @@ from app.certificates.pdf import render_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
+from app.core.sign_in_vocabulary import SessionEndReason, SignInMethod
 from app.core.vocabulary import (
     Action,
     AuditAction,
     ChainFault,
+    CheckResult,
     JobState,
     LegacyKind,
     LegacyPhase,
     MessageState,
     Role,
-    SessionEndReason,
-    SignInMethod,
     State,
 )
 from app.db.audit import checkpoints
@@ -44,6 +44,7 @@ from app.worker.runner import JobContext, retry, run_due, run_one
 from app.worker.schedule import enqueue_due
 from app.workflow import carry_out
 from tests import make
+from tests.applications.decision_batches.steps import Officer, confirmed, proposed
 from tests.at_once import at_once
 from tests.certs import issued
 from tests.pdf_text import stored_versions
@@ -548,7 +549,7 @@ def test_run_twice_revocations__sessions_of_newly_revoked_certificates_end_once(
 def test_run_twice_letters__a_letter_has_one_number_and_one_file(session, context):
     case = Firm(session).application(State.AWAITING_ACCEPTANCE)
     acting = {"at": make.NOON, "office": Office()}
-    carry_out(session, [case.id], Action.DECLINE, make.officer(Role.ACCEPTANCE_OFFICER), reason="照片不符合要求", **acting)
+    carry_out(session, [case.id], Action.DECLINE, make.officer(Role.ACCEPTANCE_OFFICER), reason=make.REASON, **acting)
     session.execute(delete(models.Job))
     session.commit()
     payload, first = {"applications": [case.id], "at": make.NOON.isoformat()}, None
@@ -558,6 +559,26 @@ def test_run_twice_letters__a_letter_has_one_number_and_one_file(session, contex
         first = found
     assert first
     assert context.store.has(first[1])
+
+
+def test_run_twice_batch__each_case_is_decided_once(session, context, app):  # ``app`` has made the roles
+    officer = Officer(session, Role.ACCEPTANCE_OFFICER)
+    case = officer.case()
+    batch_id = confirmed(officer, proposed(officer, [case]).id, Office(batch_at_once=0)).id
+    session.execute(delete(models.Job))
+    session.commit()
+    for _time in twice(session, context, "batch", {"batch": batch_id, "locale": "zh"}):
+        assert officer.state(case) is State.AWAITING_REVIEW
+        assert session.scalar(select(func.count(models.Step.id)).where(models.Step.action == Action.ACCEPT)) == 1
+        session.rollback()
+
+
+def test_run_twice_checks__the_result_for_the_filter_is_stored(session, context):
+    Firm(session).application(State.AWAITING_ACCEPTANCE)
+    session.commit()
+    for _time in twice(session, context, "checks", {}):
+        found = read_row(session, models.Application.check_result, models.Application.checked_at)
+        assert found == (CheckResult.PASSES, make.NOON)
 
 
 def test_every_handler_is_run_twice_here():

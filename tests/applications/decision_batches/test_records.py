@@ -49,7 +49,7 @@ def test_the_same_request_of_the_same_page_is_the_same_batch(officer):
     assert proposed(officer, [case], page="p").id == first.id, "the back button leads to what was done"
     assert proposed(officer, [case, other], page="p").id != first.id
     assert proposed(officer, [case], page="q").id != first.id
-    assert proposed(officer, [case], page="p", action=Action.DECLINE, reason="不属于本机关职权范围").id != first.id
+    assert proposed(officer, [case], page="p", action=Action.DECLINE, reason=make.REASON).id != first.id
 
 
 def test_simultaneous_requests_are_one_batch(officer, engine):

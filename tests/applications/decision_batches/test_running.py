@@ -55,7 +55,7 @@ def test_a_case_that_was_moved_since_the_plan_is_refused_even_if_it_came_back(of
     batch = proposed(officer, [case, other])
     clerk = make.clerk(officer.firm.enterprise)
     for action, actor in ((Action.RETURN, officer.actor), (Action.SUBMIT, clerk)):
-        assert carry_out(officer.session, [case], action, actor, reason="说明", at=make.NOON, office=Office()).passes
+        assert carry_out(officer.session, [case], action, actor, reason=make.REASON, at=make.NOON, office=Office()).passes
     officer.session.commit()
     batch = carried_out(officer, confirmed(officer, batch.id).id)
     assert (officer.state(case), officer.state(other)) == (State.AWAITING_ACCEPTANCE, State.AWAITING_REVIEW)
@@ -202,7 +202,7 @@ def test_approvals_in_the_background_queue_the_drawing_of_their_certificates(ses
     confirmed(head, proposed(head, [case], action=Action.APPROVE).id, BACKGROUND)
     run_due(context(head, store), {records.KIND: HANDLERS[records.KIND]}, most=1)
     assert session.scalar(select(func.count(Certificate.id))) == 1
-    assert set(session.scalars(select(Job.kind))) == {records.KIND, "papers"}
+    assert set(session.scalars(select(Job.kind))) == {records.KIND, "papers", "letters"}
 
 
 # --- once more ------------------------------------------------------------------------------------------

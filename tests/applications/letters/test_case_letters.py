@@ -83,17 +83,17 @@ def test_a_refusal_has_articles_reason_and_remedy_with_the_right_noun(session, f
 
 def test_a_notice_calls_itself_a_notice(session, firm):
     case = firm.application(State.AWAITING_ACCEPTANCE)
-    draft = letter_of(session, case, Action.DECLINE, Role.ACCEPTANCE_OFFICER, reason="不属于本机关职权范围")
+    draft = letter_of(session, case, Action.DECLINE, Role.ACCEPTANCE_OFFICER, reason=make.REASON)
     assert "本通知" in said(draft)
     assert "本决定" not in said(draft)
 
 
 def test_a_notice_of_an_earlier_round_keeps_its_day_its_name_and_its_enterprise(session, firm):
     case = firm.application(State.AWAITING_ACCEPTANCE, snapshot=None)
-    first = letter_of(session, case, Action.RETURN, Role.ACCEPTANCE_OFFICER, reason="照片不清晰")
+    first = letter_of(session, case, Action.RETURN, Role.ACCEPTANCE_OFFICER, reason=make.REASON)
     assert "2026年" in first.page.sentences[0]
     clerk = make.clerk(firm.enterprise)
-    planned = carry_out(session, [case.id], Action.SUBMIT, clerk, reason="已换", at=LATER, office=Office())
+    planned = carry_out(session, [case.id], Action.SUBMIT, clerk, reason=make.REASON, at=LATER, office=Office())
     assert planned.passes, planned.refused
     session.commit()
     (again,) = issue.case_drafts(session, [case.id], Office(), at=make.NOON).values()

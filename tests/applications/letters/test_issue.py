@@ -52,7 +52,7 @@ def firm(session) -> Firm:
 
 def decide(session, applications, action=Action.DECLINE, *, at=make.NOON):
     ids = [application.id for application in applications]
-    planned = carry_out(session, ids, action, ACCEPTANCE, reason="照片不符合要求", at=at, office=Office())
+    planned = carry_out(session, ids, action, ACCEPTANCE, reason=make.REASON, at=at, office=Office())
     assert planned.passes.keys() == set(ids)
     session.commit()
     return ids
@@ -192,7 +192,7 @@ def test_one_letter_that_cannot_be_printed_stops_no_other(session, firm, tools):
     ids = [case.id for case in cases]
     decide(session, cases)
     step = session.scalars(select(Step).where(Step.application_id == ids[0], Step.action == Action.DECLINE)).one()
-    session.execute(Step.__table__.update().where(Step.id == step.id).values(reason="坏字\ue000"))
+    session.execute(Step.__table__.update().where(Step.id == step.id).values(reason=f"{make.REASON}坏字\ue000"))
     session.commit()
     assert work(tools) == [JobState.DONE]
     bad, good = letters(session)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.core.vocabulary import Action, Role
 from app.models import Letter
+from tests import make
 from tests.web.applications.case_fixture import Firm, decide
 
 
@@ -16,7 +17,7 @@ def issued(session, signed_in, system):
     """A letter that its enterprise has opened: the row, and the file."""
     firm = Firm(session, signed_in, system)
     application = firm.case(name="欧阳明")
-    decide(firm.browser(Role.ACCEPTANCE_OFFICER), application, Action.DECLINE, "照片不符合要求")
+    decide(firm.browser(Role.ACCEPTANCE_OFFICER), application, Action.DECLINE, make.REASON)
     clerk = firm.browser(Role.ENTERPRISE_CLERK)
     part = re.search(rf"/archive/{application.id}/(letter-\d+).pdf", clerk.get(f"/archive/{application.id}").text)[1]
     pdf = clerk.get(f"/archive/{application.id}/{part}.pdf").data
@@ -39,7 +40,7 @@ def test_it_is_found_by_name_and_number_and_says_which_letter_it_is(client, issu
     for part in (letter.number, "不予受理通知书", f"{letter.issued_on}", "欧**"):
         assert part in page
     main = re.search(r"<main.*</main>", page, re.DOTALL)[0]
-    for secret in ("欧阳明", "照片不符合要求", "湘江"):
+    for secret in ("欧阳明", "身份证载明", "湘江"):
         assert secret not in main
 
 

@@ -9,6 +9,7 @@ from app.core.vocabulary import NoticeState
 from app.models import ExamNotice, ExamNoticeFile
 from tests.hostile_files import pdf
 from tests.web.exams.exam_steps import SUBMITTED, read, typed
+from tests.web.form_steps import save
 
 REASON = {"reason": "考点临时停用"}
 
@@ -59,7 +60,7 @@ def test_a_changed_place_is_shown_as_changed(session, client, clerk, own, notice
     assert edit.count("长沙") >= 1
     form = typed(place="株洲市职业学院", title=notice.title, categories=["A", "B", "C1", "C2", "C3"], exam_time="9:00")
     session.commit()
-    assert (end > start, clerk.post(f"/exam/notices/edit/{notice.id}", data=form).status_code) == (True, 302)
+    assert (end > start, save(clerk, f"/exam/notices/edit/{notice.id}", form).status_code) == (True, 302)
     for text in (page(own, notice), client.get(f"/exam-notices/{notice.id}").text):
         assert "长沙 → 株洲市职业学院" in text
     assert '<span class="tag todo">Changed after publishing</span>' in own.get("/exam/notices/").text

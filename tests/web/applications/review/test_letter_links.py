@@ -18,7 +18,7 @@ GIVEN = {Action.ACCEPT: "受理单", Action.RETURN: "补正通知书", Action.DE
 def test_it_is_in_the_list_on_the_case_page_and_named_in_the_message_at_once(firm, clerk, acceptance, action, title):
     application = firm.case()
     assert "letter-" not in clerk.get("/applications/new/").text
-    decide(acceptance, application, action, "" if action is Action.ACCEPT else "照片不符合要求")
+    decide(acceptance, application, action, "" if action is Action.ACCEPT else make.REASON)
     link = rf'href="(/archive/{application.id}/letter-\d+\.pdf)"[^>]*>\s*(?:<svg.*?</svg>)?\s*'
     from_list = re.search(link, clerk.get("/applications/new/").text, re.DOTALL)[1]
     link += title
@@ -34,7 +34,7 @@ def test_it_is_in_the_list_on_the_case_page_and_named_in_the_message_at_once(fir
 
 def test_officers_reach_the_archive_before_the_case_is_closed(firm, acceptance):
     application = firm.case()
-    decide(acceptance, application, Action.RETURN, "照片不符合要求")
+    decide(acceptance, application, Action.RETURN, make.REASON)
     page = acceptance.get("/acceptance/?state=returned").text
     assert f"/archive/{application.id}" in page
 

@@ -45,7 +45,7 @@ def test_past_the_limit_only_acceptance_is_offered_and_the_slip_counts_from_the_
     assert decide(firm.officer, case, Action.DECLINE, make.REASON).status_code == 422
     assert decide(firm.officer, case, Action.ACCEPT).status_code == 302
     assert "counted from that day" in firm.clerk.get(f"/cases/{case.id}/read").text
-    assert "It counts as accepted from" in firm.clerk.get(f"/archive/{case.id}").text
+    assert "收到申请材料之日起即为受理" in firm.clerk.get(f"/archive/{case.id}").text
 
 
 def test_within_the_limit_all_three_are_offered(firm):
@@ -60,7 +60,7 @@ def test_the_day_a_correction_is_awaited_stands_in_list_case_workbench_and_notic
     assert f"awaited until {until}" in firm.clerk.get(f"/cases/{application.id}").text
     assert f"awaited until {until}" in firm.clerk.get("/work/").text
     assert f"awaited until {until}" in firm.clerk.get(f"/corrections/{application.id}").text
-    assert "The correction is awaited until" in firm.clerk.get(f"/archive/{application.id}").text
+    assert "前（含当日）补正" in firm.clerk.get(f"/archive/{application.id}").text
     assert 'value="lapse"' not in firm.officer.get(f"/cases/{application.id}").text
 
 
@@ -78,8 +78,8 @@ def test_an_overdue_correction_is_closed_from_the_case_with_a_notice(firm):
     assert decide(firm.officer, case, Action.LAPSE).status_code == 302
     assert firm.state(case) is State.ABANDONED
     notice = " ".join(firm.clerk.get(f"/archive/{case.id}").text.split())
-    assert "Notice of closing" in notice
-    assert "Nothing was received by that day" in notice
+    assert "终止办理通知书" in notice
+    assert "期满未收到补正材料" in notice
     assert "自收到本通知之日起" in notice
 
 
@@ -103,7 +103,7 @@ def test_the_second_notice_marks_what_changed_only_and_the_officer_says_so(firm)
     assert "与学历证仍不一致</textarea>" in answer.text
     assert decide(firm.officer, application, Action.RETURN, **again, brought_up="1").status_code == 302
     assert read_scalar(firm.session, select(Step.brought_up).order_by(Step.id.desc())) is True
-    assert "Your correction has brought up the following" in firm.clerk.get(f"/archive/{application.id}").text
+    assert "因你单位补正的材料，出现以下需要补正的内容" in firm.clerk.get(f"/archive/{application.id}").text
 
 
 def test_a_correction_that_changed_nothing_cannot_be_returned_again(firm):

@@ -172,7 +172,7 @@ def test_corrections_that_are_overdue_are_filtered_and_closed_together(firm, acc
     assert "Corrections overdue" in acceptance.get("/work/").text
     assert clerk.post("/acceptance/batch/lapse", data={"rowid": over.id}).status_code in (302, 403)
     assert firm.state(over) is State.RETURNED
-    answer = acceptance.post("/acceptance/batch/lapse", data={"rowid": [over.id, awaited.id]})
+    answer = in_batch(acceptance, [over, awaited], Action.LAPSE)
     assert "is awaited until" in answer.text
     assert (firm.state(over), firm.state(awaited)) == (State.ABANDONED, State.RETURNED)
     assert "Corrections overdue" not in acceptance.get("/work/").text
