@@ -184,6 +184,22 @@ class IdNumberField(_ParsedField):
     parse = staticmethod(identifiers.parse_id_number)
 
 
+class KeptIdNumberField(IdNumberField):
+    """The ID number of a stored person: never sent to the page; left empty, it is not changed."""
+
+    kept = ""  # the stored number
+
+    def process_data(self, value: object) -> None:
+        self.kept, self.data = str(value or ""), ""
+
+    def masked(self) -> str:
+        return identifiers.mask_id(self.data or self.kept)
+
+    def populate_obj(self, obj: Any, name: str) -> None:
+        if self.data:
+            super().populate_obj(obj, name)
+
+
 class CreditCodeField(_ParsedField):
     """A unified social credit code."""
 

@@ -97,12 +97,22 @@ def add_applications(
         )
 
 
-def own_filing(session: Session, filing_id: int, actor: Actor) -> Filing:
-    """The actor's own filing, if something in it can still be changed; raises otherwise."""
+def own_filing(session: Session, filing_id: int, actor: Actor, *, lock: bool = False) -> Filing:
+    """The actor's own filing, if something in it can still be changed; raises otherwise.
+
+    ``lock``: as it is stored now, locked until the caller commits: its applications first, then the filing, as ``discard``.
+    """
     actor.demand(Role.ENTERPRISE_CLERK)
     filing = session.get(Filing, filing_id)
     if filing is None or filing.enterprise_id != actor.enterprise_id:
         raise NotFound
+    if lock:
+        mine = select(Application.id).where(Application.filing_id == filing_id).order_by(Application.id)
+        session.execute(mine.with_for_update()).all()
+        kept = session.execute(select(Filing.id).where(Filing.id == filing_id).with_for_update(key_share=True)).all()
+        session.expire_all()
+        if not kept:
+            raise NotFound
     if not any(application.state in CHANGEABLE for application in filing.applications):
         raise AppError(_("This filing is being handled and can no longer be changed."), code="filing-settled")
     return filing

@@ -31,6 +31,7 @@ class Difference:
     mine: str  # "" if the user had left it alone
     theirs: str
     file: bool = False  # the user had chosen a file, which no page can keep
+    gone: bool = False  # the user had taken the field off the form, by unticking what it belongs to
 
 
 class FormVersion:
@@ -39,6 +40,7 @@ class FormVersion:
     def __init__(self, form: AppForm, what: str) -> None:
         self.form, self.what = form, what
         self.sent = form.is_submitted()
+        self._taken: set[str] = set()  # names of fields that show the stored value instead of what was sent
         self.differences: list[Difference] = []
         self._seen = _read(request.form.get(SEEN, "")) if self.sent else self._digests(form)
 
@@ -61,8 +63,8 @@ class FormVersion:
         if not self.differences:
             return False
         for difference in self.differences:
-            if not difference.mine:
-                _take(difference.field, stored[difference.field.name])
+            if not difference.mine and not difference.gone:
+                self._take(difference.field.name, stored)
         self._seen = self._digests(stored)
         return True
 
@@ -71,12 +73,27 @@ class FormVersion:
         fresh = self._digests(stored)
         for name in request.form.get(THEIRS, "").split(","):
             if name in fresh and name in self.form:
-                _take(self.form[name], stored[name])
+                self._take(name, stored)
                 self._seen[name] = fresh[name]
+
+    def redraw(self, form: AppForm, stored: AppForm) -> None:
+        """Go on with ``form``, drawn again because a value that was taken decides which fields there are."""
+        before, self.form = self.form, form
+        for name in self._digests(stored):
+            if name in form and (name in self._taken or name not in before):
+                self._take(name, stored)
+
+    def _take(self, name: str, stored: AppForm) -> None:
+        self._taken.add(name)
+        _take(self.form[name], stored[name])
 
     def _compare(self, stored: AppForm) -> Iterator[Difference]:
         for name, digest in self._digests(stored).items():
-            if name not in self.form or digest == self._seen.get(name):
+            if digest == self._seen.get(name):
+                continue
+            if name not in self.form:
+                if name in self._seen:
+                    yield Difference(stored[name], "", _shown(stored[name]), gone=True)
                 continue
             field = self.form[name]
             touched = _is_chosen(field) if isinstance(field, UploadField) else self._is_touched(field)

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from app.accounts import identity_corrections, registry
 from app.applications.attachments import current
 from app.core.errors import AppError, Refusal
-from app.core.identifiers import fold, mask_birth_date, mask_id
+from app.core.identifiers import fold, mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, CertificateStatus, Education, PaperKind, Position, State, TechnicalTitle
 from app.db import audit
 from app.db.session import db
@@ -31,7 +31,18 @@ from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
 from app.web.base.query import Box, ListQuery
-from app.web.forms import AppForm, IdNumberField, MobileField, NameField, Required, TextField, TextLength, Uploaded, WordField
+from app.web.forms import (
+    AppForm,
+    IdNumberField,
+    KeptIdNumberField,
+    MobileField,
+    NameField,
+    Required,
+    TextField,
+    TextLength,
+    Uploaded,
+    WordField,
+)
 from app.web.scan_upload import (
     card,
     categories_needing,
@@ -62,22 +73,6 @@ def _by_scans(code: str) -> ColumnElement[bool] | None:
         return None
     lacks = lacks_papers(_asked_papers())
     return lacks if code == "incomplete" else ~lacks
-
-
-class KeptIdNumberField(IdNumberField):
-    """The ID number of a stored person: never sent to the page; left empty, it is not changed."""
-
-    kept = ""  # the stored number
-
-    def process_data(self, value: object) -> None:
-        self.kept, self.data = str(value or ""), ""
-
-    def masked(self) -> str:
-        return mask_id(self.data or self.kept)
-
-    def populate_obj(self, obj: Any, name: str) -> None:
-        if self.data:
-            super().populate_obj(obj, name)
 
 
 class PersonForm(AppForm):

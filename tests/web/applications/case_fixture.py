@@ -17,6 +17,7 @@ from app.workflow import MOVES
 from tests import make
 from tests.hostile_files import jpeg
 from tests.query_counter import queries
+from tests.web.form_steps import save
 
 OFFICERS = (Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
 QUEUE_PATHS = {Stage.ACCEPTANCE: "/acceptance/", Stage.REVIEW: "/review/", Stage.APPROVAL: "/approval/"}
@@ -143,7 +144,7 @@ def confirmed(client: FlaskClient, planned):
 def filed(clerk: FlaskClient, *people: Person, then: str = "", path: str = "/filings/add", **typed):
     rows = [f"{person.id}-C1" for person in people]
     data = {"handler_name": "韩梅梅", "handler_mobile": "13812345678", "rowid": rows, "then": then, **typed}
-    return clerk.post(path, data=data)
+    return save(clerk, path, data)
 
 
 def counted(app):

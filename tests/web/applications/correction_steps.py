@@ -7,6 +7,7 @@ from app.eligibility.facts import of_applications
 from app.models import Application, Step
 from tests import make
 from tests.web.applications.case_fixture import Firm, decide
+from tests.web.form_steps import save
 
 PHOTO, MAJOR = "papers.photo", "person.major"
 WHY = {PHOTO: "照片不清晰", MAJOR: "与学历证不一致"}
@@ -33,7 +34,7 @@ class CorrectingFirm(Firm):
     def correct(self, application, then="submit", photo=None, **typed):
         scan = {"papers-photo": (io.BytesIO(photo), "新照片.jpg")} if photo else {}
         data = {"then": then, **typed, **scan}
-        return self.clerk.post(f"/corrections/{application.id}", data=data, content_type="multipart/form-data")
+        return save(self.clerk, f"/corrections/{application.id}", data, content_type="multipart/form-data")
 
     def again(self, application) -> Application:
         self.session.rollback()

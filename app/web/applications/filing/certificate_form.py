@@ -50,11 +50,13 @@ from app.web.applications.filing.new_form import (
     CandidateLine,
     FilingForm,
     candidate_line,
+    filing_version,
     handler_of,
     is_filed,
     page_after_saving,
     refusals_or_clash,
     skipped_in,
+    status_of,
     submit,
 )
 from app.web.applications.review.matter_details import readable
@@ -62,9 +64,10 @@ from app.web.base.access_filter import ROW
 from app.web.base.batch_result import gaps_of
 from app.web.base.datamodel import LARGEST_ID
 from app.web.base.fab import BaseView, route
+from app.web.base.form_version import THEIRS, FormVersion
 from app.web.base.layout import safe_next, this_page
 from app.web.fix_links import anchor_of
-from app.web.forms import ChoiceField, Required, TextField
+from app.web.forms import ChoiceField, Required, TextField, TicksField
 from app.web.scan_upload import card, scan_field, take_scans, taken
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
@@ -127,10 +130,16 @@ class CertificateRequest:
     ticked: list[int]
     incoming: tuple[int, Category] | None = None
     searched: tuple[str, str] = ("", "")
+    version: FormVersion | None = None  # of a filing
 
     @property
     def is_incoming(self) -> bool:
         return self.reason == INCOMING and self.matter is MatterKind.REPLACEMENT
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether certificates and reason are settled, as of every filed transfer."""
+        return self.filing is not None and (self.matter is TRANSFER or self.filing.applications[0].reason_code == INCOMING)
 
 
 class ClaimView(BaseView):
@@ -157,7 +166,7 @@ class ClaimView(BaseView):
             return self._form(asked)
         if asked.matter is TRANSFER and asked.filing is None:
             _count_search(asked.searched)
-        if request.form.get("then") in ("choose", "search"):
+        if request.form.get("then") in ("choose", "search") or THEIRS in request.form:
             return self._form(asked)
         return self._keep(asked)
 
@@ -165,6 +174,9 @@ class ClaimView(BaseView):
         filing_id = asked.filing.id if asked.filing else None
         take_scans()
         try:
+            if filing_id is not None and _is_stale(asked, filing_id):
+                db.session.rollback()
+                return self._form(asked)
             kept = _stored(asked)
             _take_in(kept, _parts(_asked_again(asked, kept)))
             db.session.flush()
@@ -178,18 +190,23 @@ class ClaimView(BaseView):
         return redirect(page_after_saving(kept_id, left, n, LISTS[asked.matter].__name__, "ClaimView.edit"))
 
     def _form(self, asked: CertificateRequest, refusals: Sequence[Refusal] = ()) -> Response | str:
-        screen = LISTS[asked.matter]
+        screen, taken_over = LISTS[asked.matter], _taken_over(asked)
         candidates, refused = _candidates(asked)
         refusals = [*refusals, *(refusal for refusal in refused if refusal.code not in {one.code for one in refusals})]
         barred = _without_barred(asked, candidates)
         parts = _parts(asked)
         form = _drawn(asked, parts, refusals)
+        if asked.version and taken_over:
+            asked.version.redraw(form, taken_over)
+        elif asked.filing and not asked.version:
+            asked.version = FormVersion(form, filing_version(asked.filing))
         lines = [_line(one, asked) for one in candidates]
         page = self.render_template(
             "applications/certificate_form.html",
             title=screen.add_word,
             crumbs=[(screen.list_title, url_for(f"{screen.__name__}.list"))],
             form=form,
+            version=asked.version,
             asked=asked,
             is_transfer=asked.matter is TRANSFER,
             lines=sorted(lines, key=lambda line: (not line.ticked, not line.open)),
@@ -206,7 +223,36 @@ class ClaimView(BaseView):
             left=skipped_in(asked.filing) if asked.filing and request.method == "GET" and "tried" in request.args else [],
             back=safe_next(url_for(f"{screen.__name__}.list")),
         )
-        return Response(page, 422 if refusals else 200, mimetype="text/html")
+        return Response(page, status_of(refusals, asked.version), mimetype="text/html")
+
+
+def _stored_form(filing: Filing) -> Any:
+    stored = _asked(filing.matter, filing, typed=False)
+    return _drawn(stored, _parts(stored), (), typed=False)
+
+
+def _is_stale(asked: CertificateRequest, filing_id: int) -> bool:
+    """Whether the filing, which stays locked, has changes that the user has not seen."""
+    asked.filing = drafts.own_filing(db.session, filing_id, request_context.current_actor(), lock=True)
+    asked.version = FormVersion(_drawn(asked, _parts(asked), ()), filing_version(asked.filing))
+    return asked.version.differs(_stored_form(asked.filing))
+
+
+def _taken_over(asked: CertificateRequest) -> Any:
+    """The form as stored, if some of it is shown instead of what was sent; the request is then about that."""
+    if asked.filing is None or request.method == "GET":
+        return None
+    version = asked.version or FormVersion(_drawn(asked, _parts(asked), ()), filing_version(asked.filing))
+    if not (version.differences or version.wants_theirs):
+        asked.version = version
+        return None
+    asked.version, stored = version, _stored_form(asked.filing)
+    if version.wants_theirs:
+        version.take_theirs(stored)
+    if not asked.is_fixed:
+        asked.ticked = _numbers(version.form["rowid"].data)
+        asked.reason = version.form["reason_code"].data or "" if "reason_code" in version.form else ""
+    return stored
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:
@@ -214,8 +260,9 @@ def _numbers(texts: Sequence[str]) -> list[int]:
     return [int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_ID else 0 for text in texts]
 
 
-def _asked(matter: MatterKind, filing: Filing | None) -> CertificateRequest:
-    if request.method == "POST":
+def _asked(matter: MatterKind, filing: Filing | None, *, typed: bool = True) -> CertificateRequest:
+    """What was sent; on a GET, or if not ``typed``, what is stored."""
+    if typed and request.method == "POST":
         form = request.form
         searched = (form.get("name", ""), form.get("id_number", ""))
         asked = CertificateRequest(
@@ -227,7 +274,7 @@ def _asked(matter: MatterKind, filing: Filing | None) -> CertificateRequest:
     else:
         ticked = _numbers(request.args.getlist("certificate"))
         asked = CertificateRequest(matter, None, request.args.get("reason", ""), ticked)
-    if filing is not None and (matter is TRANSFER or filing.applications[0].reason_code == INCOMING):
+    if filing is not None and asked.is_fixed:
         asked.reason = filing.applications[0].reason_code  # these take no other certificate and no other reason
         asked.ticked = [a.certificate_id for a in filing.applications if a.certificate_id and a.state in CHANGEABLE]
     if asked.is_incoming:
@@ -410,9 +457,9 @@ def control(field: MatterField, name: str, case: Facts) -> Any:
     )
 
 
-def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refusal]) -> Any:
-    """The form with one field for each thing asked for; judged by the domain, not by it."""
-    controls: dict[str, Any] = {}
+def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refusal], *, typed: bool = True) -> Any:
+    """The form with one field for each thing asked for; judged by the domain, not by it. As stored, if not ``typed``."""
+    controls: dict[str, Any] = {} if asked.is_fixed else _choices(asked, parts)
     for n, part in enumerate(parts):
         controls |= {
             name: control(field, name, part.facts) for field, name in zip(part.fields, part.field_names, strict=True)
@@ -422,22 +469,35 @@ def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refu
             if n or part.key == SHARED:
                 controls[name].kwargs["id"] = f"{anchor_of(kind.value)}-{part.key}"
     both: list[Any] = [request.files, request.form]
-    typed: Any = CombinedMultiDict(both) if request.method == "POST" else None
-    known: dict[str, str] = {}
+    sent: Any = CombinedMultiDict(both) if typed and request.method == "POST" else None
+    known: dict[str, Any] = {"rowid": asked.ticked, "reason_code": asked.reason}
     for part in parts:
         details = (part.application.details or {}) if part.application else {}
         known |= {name: details.get(field.name, "") for field, name in zip(part.fields, part.field_names, strict=True)}
-    form = type("CertificateForm", (FilingForm,), controls)(formdata=typed, data={**handler_of(asked.filing), **known})
+    form = type("CertificateForm", (FilingForm,), controls)(formdata=sent, data={**handler_of(asked.filing), **known})
     limit = request_context.current_office().scan_bytes
     for part in parts:
         papers = current(db.session, part.application) if part.application else {}
         for kind, name in zip(part.kinds, part.card_names, strict=True):
             form[name].limit_bytes, form[name].needed = limit, True  # said on the card; the domain judges
             form[name].current = card(papers[kind]) if kind in papers else None
+        for name in (*part.field_names, *part.card_names) if len(parts) > 1 else ():
+            form[name].whose = part.title  # several fields have one label
     for refusal in refusals:
         if at := _field_of(refusal, form, parts):
             form[at].errors = [*form[at].errors, refusal.sentence]
     return form
+
+
+def _choices(asked: CertificateRequest, parts: list[Part]) -> dict[str, Any]:
+    """Certificates and reason, drawn by the page itself."""
+    named = {part.facts.certificate_id: part.title for part in parts if part.key != SHARED}
+    held = [(str(key), title) for key, title in named.items() if key is not None]
+    controls: dict[str, Any] = {"rowid": TicksField(_("Choose safety personnel certificates"), id="h-held", choices=held)}
+    if asked.matter in REASONS:
+        reasons = [(reason.value, reason.label) for reason in REASONS[asked.matter]]
+        controls["reason_code"] = ChoiceField(REASON_TITLES[asked.matter], id="reason_code", choices=reasons)
+    return controls
 
 
 _ANCHORS = {"picks": "h-held", **{name: name for name in ("reason_code", "person", "name", "id_number")}}
@@ -453,7 +513,7 @@ def _linked(refusal: Refusal) -> object:
 def _field_of(refusal: Refusal, form: Any, parts: list[Part]) -> str | None:
     """The field a refusal belongs to: the domain names one field where there is one certificate, else ``name-id``."""
     names = [refusal.field, *(f"{refusal.field}-{part.key}" for part in parts if len(parts) == 1)]
-    return next((name for name in names if name and name in form), None)
+    return next((name for name in names if name and name in form and name not in _ANCHORS), None)
 
 
 def _stored(asked: CertificateRequest) -> Filing:

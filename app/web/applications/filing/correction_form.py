@@ -30,17 +30,18 @@ from app.models import Application, Enterprise, Qualification
 from app.web import request_context
 from app.web.applications.filing.certificate_form import control
 from app.web.applications.filing.lists import LISTS, NewApplicationScreen
-from app.web.applications.filing.new_form import refusals_or_clash
+from app.web.applications.filing.new_form import refusals_or_clash, status_of
 from app.web.applications.review.limits import limit_notice
 from app.web.applications.review.matter_details import readable
 from app.web.applications.review.presentation import CODED_FIELDS, Pairs, about_case, about_person, scans_of
 from app.web.base.access_filter import ROW, without_controls
 from app.web.base.fab import BaseView, route
+from app.web.base.form_version import FormVersion
 from app.web.base.layout import safe_next
 from app.web.base.review_queue import Scan
 from app.web.forms import (
     AppForm,
-    IdNumberField,
+    KeptIdNumberField,
     LongTextField,
     MobileField,
     NameField,
@@ -72,13 +73,25 @@ class CorrectionView(BaseView):
     def edit(self, application_id: int) -> Response | str:
         if request.method == "POST":
             take_scans()
-        application = drafts.to_correct(
-            db.session, application_id, request_context.current_actor(), lock=request.method == "POST"
-        )
-        if request.method == "GET":
-            return self._form(application)
+        posted, actor = request.method == "POST", request_context.current_actor()
+        application = drafts.to_correct(db.session, application_id, actor, lock=posted)
+        case = of_applications(db.session, [application_id], lock=posted)[application_id]
+        form = _build_form(application, case)
+        version = FormVersion(form, f"corrections.{application_id}")
+        if not posted:
+            return self._form(application, case, version)
+        stored = _build_form(application, case, typed=False)
+        if version.wants_theirs:
+            version.take_theirs(stored)
+        if version.wants_theirs or version.differs(stored):
+            db.session.rollback()
+            return self._form(application, case, version)
+        return self._keep(application, case, version)
+
+    def _keep(self, application: Application, case: Facts, version: FormVersion) -> Response | str:
+        application_id = application.id
         try:
-            _save(application)
+            _save(application, version.form)
             db.session.flush()
             submitted = request.form.get("then") == "submit"
             if submitted:
@@ -86,13 +99,14 @@ class CorrectionView(BaseView):
             db.session.commit()
         except (AppError, IntegrityError) as error:
             refusals = refusals_or_clash(error)
-            return self._form(drafts.to_correct(db.session, application_id, request_context.current_actor()), refusals)
+            application = drafts.to_correct(db.session, application_id, request_context.current_actor())
+            return self._form(application, case, version, refusals)
         return redirect(_next_url(application_id, application.matter, submitted=submitted))
 
-    def _form(self, application: Application, refusals: Sequence[Refusal] = ()) -> Response | str:
-        case = of_applications(db.session, [application.id])[application.id]
-        marks = corrections.parse_marks(application.marks)
-        form = _build_form(application, case, marks)
+    def _form(
+        self, application: Application, case: Facts, version: FormVersion, refusals: Sequence[Refusal] = ()
+    ) -> Response | str:
+        marks, form = corrections.parse_marks(application.marks), version.form
         for refusal in refusals:
             if (name := _field_of(refusal, form)) is not None:
                 form[name].errors = [*form[name].errors, refusal.sentence]
@@ -104,6 +118,7 @@ class CorrectionView(BaseView):
             case=application,
             limit=limit_notice(application),
             form=form,
+            version=version,
             marks=marks,
             items=corrections.ITEMS,
             remark=corrections.remark_of(application.asked_for, marks),
@@ -115,7 +130,7 @@ class CorrectionView(BaseView):
             loose=[refusal.sentence for refusal in refusals if _field_of(refusal, form) is None],
             back=safe_next(url_for(f"{screen.__name__}.list")),
         )
-        return Response(page, 422 if refusals else 200, mimetype="text/html")
+        return Response(page, status_of(refusals, version), mimetype="text/html")
 
 
 def field_name(item: str) -> str:
@@ -148,13 +163,14 @@ def _value_field(item: str, application: Application, case: Facts) -> Any:
         return WordField(CODED_FIELDS[name], label, [] if name == "technical_title" else [Required()], **hint)
     if name == "name":
         return NameField(label, [Required(), TextLength(50)], **hint)
-    if name == "id_number":  # never sent to the page; left empty, it stays as it is
-        return IdNumberField(label, **hint)
+    if name == "id_number":
+        return KeptIdNumberField(label, **hint)
     return MobileField(label, **hint) if name == "mobile" else TextField(label, [TextLength(60)], **hint)
 
 
-def _build_form(application: Application, case: Facts, marks: Sequence[CorrectionMark]) -> Any:
-    """A form with one field for each marked item, filled with the present values."""
+def _build_form(application: Application, case: Facts, *, typed: bool = True) -> Any:
+    """A form with one field for each marked item: as typed; on a GET, or if not ``typed``, with the present values."""
+    marks = corrections.parse_marks(application.marks)
     controls: dict[str, Any] = {}
     known: dict[str, Any] = {}
     for mark in marks:
@@ -166,7 +182,7 @@ def _build_form(application: Application, case: Facts, marks: Sequence[Correctio
         elif section in ("person", "details"):
             controls[field] = _value_field(mark.item, application, case)
             now = (application.details or {}) if section == "details" else case.person
-            known[field] = "" if mark.item == "person.id_number" else now.get(name, "")
+            known[field] = now.get(name, "")
     controls["word"] = LongTextField(
         _("To the officer"),
         [TextLength(500)],
@@ -174,8 +190,8 @@ def _build_form(application: Application, case: Facts, marks: Sequence[Correctio
         render_kw={"rows": 2, "maxlength": 500},
     )
     both: list[Any] = [request.files, request.form]
-    typed: Any = CombinedMultiDict(both) if request.method == "POST" else None
-    form = type("CorrectionForm", (AppForm,), controls)(formdata=typed, data=known)
+    sent: Any = CombinedMultiDict(both) if typed and request.method == "POST" else None
+    form = type("CorrectionForm", (AppForm,), controls)(formdata=sent, data=known)
     for mark in marks:
         if mark.item in SCANS:
             there = current(db.session, _owner(application, SCANS[mark.item])).get(SCANS[mark.item])
@@ -214,11 +230,9 @@ def _owner(application: Application, kind: PaperKind) -> Owner:
     return application if own else application.person
 
 
-def _save(application: Application) -> None:
+def _save(application: Application, form: Any) -> None:
     """Save every posted value of the marked items; ``Unmet`` with every mistake."""
-    case = of_applications(db.session, [application.id])[application.id]
     marks = corrections.parse_marks(application.marks)
-    form = _build_form(application, case, marks)
     form.validate()
     wrong = [Refusal("bad-field", sentence, name) for name, sentences in form.errors.items() for sentence in sentences]
     items = {mark.item for mark in marks}

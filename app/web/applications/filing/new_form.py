@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext
@@ -12,21 +13,23 @@ from werkzeug.wrappers import Response
 
 from app.applications import drafts
 from app.applications.drafts import FilingCandidate, Pick
-from app.core.errors import AppError, Refusal, Unmet
+from app.core.errors import AppError, Refusal, Stale, Unmet
 from app.core.identifiers import mask_id
 from app.core.vocabulary import CHANGEABLE, Action, Category, MatterKind, State
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
-from app.models import Application, Enterprise, Filing
+from app.models import Application, Enterprise, Filing, Person
 from app.web import request_context
 from app.web.applications.review.presentation import exam_label
 from app.web.applications.review.queues import skipped_cases
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import Gap, SkippedRow, gaps_of
+from app.web.base.datamodel import as_id
 from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
+from app.web.base.form_version import FormVersion
 from app.web.base.layout import safe_next, this_page
-from app.web.forms import AppForm, Required, TextField
+from app.web.forms import AppForm, Required, TextField, TicksField
 from app.workflow import carry_out, plan
 
 ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
@@ -44,6 +47,10 @@ class FilingForm(AppForm):
         description=_("The results of acceptance, review and approval are sent to this number."),
         render_kw={"maxlength": 20, "inputmode": "tel", "autocomplete": "tel"},
     )
+
+
+class PeopleForm(FilingForm):
+    rowid = TicksField(_("People with a passed exam"), id="h-people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +89,49 @@ class FilingView(BaseView):
         filing = drafts.own_filing(db.session, filing_id, request_context.current_actor())
         if filing.matter is not MatterKind.NEW:  # links to any filing lead here first
             return redirect(url_for("ClaimView.edit", filing_id=filing_id, next=request.args.get("next")))
-        if request.method == "GET" or request.form.get("then") == "tick":
-            return self._form(filing)
-        return self._keep(filing)
+        form = _form_of(filing)
+        version = FormVersion(form, filing_version(filing))
+        if version.wants_theirs:
+            version.take_theirs(_form_of(filing, typed=False))
+        elif request.method == "POST" and request.form.get("then") != "tick":
+            return self._keep(filing, version)
+        return self._form(filing, form=form, version=version)
 
-    def _keep(self, filing: Filing | None) -> Response | str:
-        """Save, and submit if asked to; an error shows the form again with the input."""
+    def _keep(self, filing: Filing | None, version: FormVersion | None = None) -> Response | str:
+        """Save, and submit if asked to; an error, or a change by somebody else, shows the form again with the input."""
         filing_id = filing.id if filing else None
         try:
+            if filing and version:
+                filing = drafts.own_filing(db.session, filing.id, request_context.current_actor(), lock=True)
+                if version.differs(_form_of(filing, typed=False)):
+                    db.session.rollback()
+                    return self._form(filing, form=version.form, version=version)
             kept = _stored(filing)
             left, n = submit(kept) if request.form.get("then") == "submit" else ([], 0)
             kept_id = kept.id
             db.session.commit()
         except (AppError, IntegrityError) as error:
             refusals = refusals_or_clash(error)
-            return self._form(db.session.get(Filing, filing_id) if filing_id else None, refusals)
+            filing = db.session.get(Filing, filing_id) if filing_id else None
+            return self._form(filing, refusals, version and version.form, version)
         return redirect(page_after_saving(kept_id, left, n))
 
-    def _form(self, filing: Filing | None, refusals: Sequence[Refusal] = ()) -> Response | str:
-        form = FilingForm(formdata=request.form if request.method == "POST" else None, **handler_of(filing))
+    def _form(
+        self, filing: Filing | None, refusals: Sequence[Refusal] = (), form: Any = None, version: FormVersion | None = None
+    ) -> Response | str:
+        form = form or _form_of(filing)
         for refusal in refusals:
             if refusal.field in form:
                 form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
         candidates = drafts.candidates(db.session, MatterKind.NEW, **request_context.acting())
-        lines = sorted((_line(candidate, filing) for candidate in candidates), key=lambda line: not line.ticked)
+        lines = sorted((_line(one, filing, form.rowid.data) for one in candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
         page = self.render_template(
             "applications/new_form.html",
             title=gettext("Edit application") if filing else gettext("Add application"),
             crumbs=[(gettext("New applications of safety personnel"), url_for("NewApplicationScreen.list"))],
             form=form,
+            version=version,
             filing=filing,
             lines=lines,
             returned=[a for a in filing.applications if a.marks] if filing else [],
@@ -123,7 +143,42 @@ class FilingView(BaseView):
             left=skipped_in(filing) if tried and filing else [],
             back=safe_next(url_for("NewApplicationScreen.list")),
         )
-        return Response(page, 422 if refusals else 200, mimetype="text/html")
+        return Response(page, status_of(refusals, version), mimetype="text/html")
+
+
+def filing_version(filing: Filing) -> str:
+    """What a version of its form is of."""
+    return f"filings.{filing.id}"
+
+
+def status_of(refusals: Sequence[Refusal], version: FormVersion | None) -> int:
+    """The HTTP status of the page with the form."""
+    if version and version.differences:
+        return Stale.status
+    return Unmet.status if refusals else 200
+
+
+def _form_of(filing: Filing | None, *, typed: bool = True) -> PeopleForm:
+    """As typed; on a GET, or if not ``typed``, as stored. Only people of the own enterprise are named."""
+    drafted = {_value(a.person_id, a.category): a.person.name for a in _drafted(filing)}
+    sent = request.form if typed and request.method == "POST" else None
+    form = PeopleForm(formdata=sent, rowid=list(drafted), **handler_of(filing))
+    named = dict(drafted)
+    if filing and (others := [pick for pick in _readable(form.rowid.data) if _value(*pick) not in drafted]):
+        own = select(Person.id, Person.name).where(Person.enterprise_id == filing.enterprise_id)
+        found = db.session.execute(own.where(Person.id.in_({key for key, _category in others})))
+        names = {row.id: row.name for row in found}
+        named |= {_value(key, category): names[key] for key, category in others if key in names}
+    form.rowid.choices = [(value, f"{name} {value.partition('-')[2]}") for value, name in named.items()]
+    return form
+
+
+def _drafted(filing: Filing | None) -> list[Application]:
+    return [a for a in filing.applications if a.state is State.DRAFT] if filing else []
+
+
+def _value(person_id: int, category: Category) -> str:
+    return f"{person_id}-{category.value}"
 
 
 def refusals_or_clash(error: AppError | IntegrityError) -> Sequence[Refusal]:
@@ -179,28 +234,29 @@ def candidate_line(
     )
 
 
-def _line(candidate: FilingCandidate, filing: Filing | None) -> CandidateLine:
-    drafted = [a for a in filing.applications if a.state is State.DRAFT] if filing else []
-    filed, value = is_filed(candidate, drafted), f"{candidate.person_id}-{candidate.category.value}"
-    ticked = _ticked(value, filed=filed, ready=candidate.ready)
+def _line(candidate: FilingCandidate, filing: Filing | None, chosen: Collection[str]) -> CandidateLine:
+    filed, value = is_filed(candidate, _drafted(filing)), _value(candidate.person_id, candidate.category)
+    ticked = value in chosen or (candidate.ready and request.form.get("then") == "tick")
     return candidate_line(candidate, value, filed=filed, ticked=ticked, exam=exam_label(candidate.facts.record()["exam"]))
 
 
-def _ticked(value: str, *, filed: bool, ready: bool) -> bool:
-    if request.method == "POST":
-        return value in request.form.getlist("rowid") or (ready and request.form.get("then") == "tick")
-    return filed
+def _readable(values: Iterable[str]) -> list[Pick]:
+    """The ticks that are well-formed."""
+    found = []
+    for value in values:
+        number, _dash, code = value.partition("-")
+        category = next((term for term in Category if term.value == code), None)
+        if category is not None and (person_id := as_id(number)) is not None:
+            found.append((person_id, category))
+    return found
 
 
 def _picks() -> list[Pick]:
     """The ticked people. Raises ``Unmet`` for a malformed value and for too many."""
-    found = []
-    for value in request.form.getlist("rowid"):
-        number, _dash, code = value.partition("-")
-        category = next((term for term in Category if term.value == code), None)
-        if category is None or not (number.isascii() and number.isdigit() and len(number) < 19):
-            raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
-        found.append((int(number), category))
+    ticked = request.form.getlist("rowid")
+    found = _readable(ticked)
+    if len(found) < len(ticked):
+        raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
     most = request_context.current_office().largest_batch
     if len(found) > most:
         sentence = _("At most %(n)s records can be handled at once.", n=most)

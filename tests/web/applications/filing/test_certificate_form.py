@@ -25,6 +25,7 @@ from tests.web.applications.filing.conftest import (
     certificate_to_transfer,
     person_fields,
 )
+from tests.web.form_steps import save
 
 
 def test_a_renewal_is_filed_and_submitted_in_one_go(holder):
@@ -99,7 +100,7 @@ def test_a_draft_is_completed_on_its_own_form(holder):
     certificate = holder.held()
     where = holder.file("renewal", certificate, papers=(P.OLD_CERTIFICATE,)).location.partition("?")[0]
     scan = {f"paper_continuing_education-{certificate.id}": (io.BytesIO(jpeg(600, 800)), "b.jpg")}
-    answer = holder.clerk.post(where, data={**HANDLER, "then": "submit", "rowid": certificate.id, **scan})
+    answer = save(holder.clerk, where, {**HANDLER, "then": "submit", "rowid": certificate.id, **scan})
     assert answer.status_code == 302, answer.text
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
 
@@ -273,7 +274,7 @@ def test_certificates_that_stay_behind_are_warned_about(holder, other):
 
 def completed(holder, where, *kinds, keys, **typed):
     scans = {f"paper_{kind.value}-{key}": (io.BytesIO(jpeg(600, 800)), "b.jpg") for kind in kinds for key in keys}
-    return holder.clerk.post(where.partition("?")[0], data={**HANDLER, "then": "submit", **typed, **scans})
+    return save(holder.clerk, where.partition("?")[0], {**HANDLER, "then": "submit", **typed, **scans})
 
 
 def test_a_transfer_draft_is_completed_without_searching_again(holder, other):

@@ -7,6 +7,7 @@ from app.core.vocabulary import State
 from app.models import Application, Filing
 from tests.web.applications.case_fixture import read_scalar
 from tests.web.applications.filing.conftest import RENEWAL, P
+from tests.web.form_steps import save
 
 
 def test_opening_the_forms_changes_nothing(holder):
@@ -64,6 +65,6 @@ def test_a_list_names_who_handled_what_was_submitted(holder):
     assert set(holder.states()) == {State.AWAITING_ACCEPTANCE, State.DRAFT}
     filing = read_scalar(holder.session, select(Filing.id))
     data = {"rowid": second.id, "handler_name": "新经办", "handler_mobile": "13812345679"}
-    assert holder.clerk.post(f"/claims/{filing}/edit", data=data).status_code == 302
+    assert save(holder.clerk, f"/claims/{filing}/edit", data).status_code == 302
     page = holder.clerk.get("/applications/renewal/").text
     assert (page.count("周敏"), page.count("新经办")) == (1, 1)

@@ -152,7 +152,8 @@ def test_particulars_open_one_by_one_and_the_filing_form_leaves_them_alone(sessi
     }
     typed = {f"medium-{application.certificate_id}": "x", f"declared_on-{application.certificate_id}": "2026-01-01"}
     session.rollback()
-    assert clerk.post(f"/claims/{application.filing_id}/edit", data={**form, **typed}).status_code == 302
-    clerk.post(f"/corrections/{application.id}", data={"details-medium": "湖南日报", "details-declared_on": "2026-01-01"})
+    assert save(clerk, f"/claims/{application.filing_id}/edit", {**form, **typed}).status_code == 302
+    typed = {"details-medium": "湖南日报", "details-declared_on": "2026-01-01"}
+    assert save(clerk, f"/corrections/{application.id}", typed).status_code == 302
     session.refresh(application)
     assert application.details == {"declared_on": "2026-02-20", "medium": "湖南日报"}
