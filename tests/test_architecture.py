@@ -29,7 +29,8 @@ ENTRY_POINTS = ("web/", "cli/", "views.py", "__init__.py")  # where a request or
 # --- one owner for each dangerous thing -------------------------------------------------------------
 STATE_OWNERS = {
     "workflow.py": "moves applications", "applications/drafts/common.py": "makes drafts", "exams/": "moves sign-ups",
-    "certificates/status_changes.py": "decides measures", "applications/decision_batches/": "its own table",
+    "certificates/status_changes.py": "decides measures", "certificates/impossible_proposals.py": "closes proposals",
+    "applications/decision_batches/": "its own table",
     "outbox/jobs.py": "its own table", "worker/runner.py": "the same table", "outbox/sms.py": "its own table",
     "accounts/challenges.py": "its own table", "accounts/identity_corrections.py": "its own table",
     "cli/demo_data/": "sets every stage",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, region_prefix
 from app.applications.dashboard_counts import QUEUES, queues_of
 from app.applications.office_calendar import recompute_deadlines
-from app.certificates import status_changes
+from app.certificates import impossible_proposals, status_changes
 from app.certificates.status_changes import SYSTEM
 from app.core.clock import OFFICE_ZONE
 from app.core.office import Office
@@ -72,6 +72,12 @@ def end_suspensions(session: Session, on: date, office: Office, *, at: datetime)
         CertificateMeasure.id.in_(ids), CertificateMeasure.state == MeasureState.ENDED
     )
     _record_once(session, NightlyTask.SUSPENSIONS, ended, at)
+
+
+def close_impossible_proposals(session: Session, on: date, office: Office, *, at: datetime) -> None:
+    """Close proposals of measures that a certificate no longer allows, after the night has ended terms."""
+    ids = impossible_proposals.impossible(session, on)
+    impossible_proposals.close_impossible(session, ids, at=at, office=office, send_at=_in_the_morning(on, at))
 
 
 # --- expired certificates -------------------------------------------------------------------------------
@@ -297,4 +303,12 @@ def recount_limits(session: Session, _on: date, _office: Office, *, at: datetime
     recompute_deadlines(session)
 
 
-NIGHTLY = (recount_limits, end_suspensions, note_expired, remind_of_expiry, remind_of_drafts, remind_of_deadlines)
+NIGHTLY = (
+    recount_limits,
+    end_suspensions,
+    close_impossible_proposals,
+    note_expired,
+    remind_of_expiry,
+    remind_of_drafts,
+    remind_of_deadlines,
+)

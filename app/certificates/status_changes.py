@@ -102,7 +102,11 @@ def possible_actions(certificate: Certificate, on: date) -> tuple[CertificateEve
 
 def is_possible(certificate: Certificate, kind: CertificateEventKind, on: date) -> bool:
     """Whether the status of the certificate allows this."""
-    return certificate.status_on(on) in _STEPS[kind][0]
+    return allows(certificate.status_on(on), kind)
+
+
+def allows(status: CertificateStatus, kind: CertificateEventKind) -> bool:
+    return status in _STEPS[kind][0]
 
 
 # --- proposing ----------------------------------------------------------------------------------------------
@@ -300,10 +304,10 @@ def confirm(
     reason = _checked(reason, required=False)
     outcome, rows = _proposed(session, ids, actor, office)
     on, taken = office_day(at), list[CertificateMeasure]()
-    held = _locked_certificates(session, rows)
+    held = locked_certificates(session, rows)
     for measure in rows:
         certificate = held[measure.certificate_id]
-        if refusals := tuple(_in_the_way(measure, certificate, on)):
+        if refusals := tuple(in_the_way(measure, certificate, on)):
             outcome.refused[measure.id] = refusals
         else:
             taken.append(measure)
@@ -319,15 +323,14 @@ def refuse(
     """Refuse proposals with a reason. Nothing else changes; each proposer is told."""
     reason = _checked(reason, required=True)
     outcome, rows = _proposed(session, ids, actor, office)
-    mobiles = _mobiles(session, {measure.proposed_by_id for measure in rows})
-    held = _locked_certificates(session, rows)
+    mobiles = mobiles_of(session, {measure.proposed_by_id for measure in rows})
+    held = locked_certificates(session, rows)
     messages = []
     for measure in rows:
         measure.state, measure.decision_reason = MeasureState.REFUSED, reason
         measure.decided_by_id, measure.decided_by, measure.decided_at = actor.id, actor.name[:130], at
         if mobile := mobiles.get(measure.proposed_by_id):
-            values = {"officer": measure.proposed_by, "by": actor.name, "reason": reason}
-            values |= {"number": held[measure.certificate_id].number, "document": measure.document_number}
+            values = {"by": actor.name, **about(measure, held, reason)}
             messages.append(system_message(MEASURE_REFUSED, mobile, office, **values))
     session.flush()
     sms.queue_messages(session, messages, at=at)
@@ -335,10 +338,18 @@ def refuse(
     return outcome
 
 
+def about(measure: CertificateMeasure, held: Mapping[int, Certificate], reason: str) -> dict[str, object]:
+    """What a proposer is told about a proposal."""
+    number = held[measure.certificate_id].number
+    return {"officer": measure.proposed_by, "number": number, "document": measure.document_number, "reason": reason}
+
+
 def retract(session: Session, measure_id: int, actor: Actor, *, at: datetime) -> CertificateMeasure:
     """The proposer takes an undecided proposal back."""
     must_propose(actor)
-    measure = next(iter(_locked(session, CertificateMeasure.id == measure_id, reach(actor, CertificateMeasure))), None)
+    measure = next(
+        iter(locked_measures(session, CertificateMeasure.id == measure_id, reach(actor, CertificateMeasure))), None
+    )
     if measure is None or measure.proposed_by_id != actor.id:
         raise NotFound
     if measure.state is not MeasureState.PROPOSED:
@@ -356,10 +367,10 @@ def end_suspensions(session: Session, ids: Collection[int], *, at: datetime, off
     """
     rows = [
         measure
-        for measure in _locked(session, CertificateMeasure.id.in_(ids))
+        for measure in locked_measures(session, CertificateMeasure.id.in_(ids))
         if measure.state is MeasureState.CONFIRMED and measure.last_day is not None and measure.last_day < office_day(at)
     ]
-    held, events, messages = _locked_certificates(session, rows), [], []
+    held, events, messages = locked_certificates(session, rows), [], []
     for measure in rows:
         certificate = held[measure.certificate_id]
         measure.state, measure.ended_at = MeasureState.ENDED, at
@@ -401,7 +412,7 @@ def _take(decision: Decision, taken: Sequence[CertificateMeasure], held: Mapping
 
 def _end_earlier_suspensions(session: Session, certificate_ids: Collection[int], at: datetime) -> None:
     """A suspension is over once another measure is taken: its term must not end a later one."""
-    for measure in _locked(session, _RUNNING, CertificateMeasure.certificate_id.in_(certificate_ids)):
+    for measure in locked_measures(session, _RUNNING, CertificateMeasure.certificate_id.in_(certificate_ids)):
         measure.state, measure.ended_at = MeasureState.ENDED, at
     session.flush()
 
@@ -486,7 +497,7 @@ def _proposed(
         raise Unmet.because(Refusal("batch-too-large", sentence))
     chosen = CertificateMeasure.id.in_(ids)
     reachable = set(session.scalars(select(CertificateMeasure.id).where(chosen, reach(actor, CertificateMeasure))))
-    locked = _locked(session, or_(chosen, _running_with(chosen)))
+    locked = locked_measures(session, or_(chosen, _running_with(chosen)))
     found = {measure.id: measure for measure in locked if measure.id in reachable}
     outcome, fit = MeasureOutcome(names={key: measure.holder for key, measure in found.items()}), []
     for measure_id in ids:
@@ -513,10 +524,17 @@ def _running_with(chosen: ColumnElement[bool]) -> ColumnElement[bool]:
 _RUNNING = and_(CertificateMeasure.kind == CertificateEventKind.SUSPENDED, CertificateMeasure.state == MeasureState.CONFIRMED)
 
 
-def _in_the_way(measure: CertificateMeasure, certificate: Certificate, on: date) -> Iterator[Refusal]:
+def in_the_way(measure: CertificateMeasure, certificate: Certificate, on: date) -> Iterator[Refusal]:
     """Why a proposal can no longer be confirmed."""
     if not is_possible(certificate, measure.kind, on):
-        yield _not_possible(certificate, on)
+        sentence = _(
+            "%(name)s: the certificate is now “%(status)s”; “%(measure)s” can no longer be taken. Refuse the proposal, or "
+            "leave it: the system closes it tonight.",
+            name=certificate.holder,
+            status=certificate.status_on(on).label,
+            measure=measure.kind.label,
+        )
+        yield Refusal("status", sentence)
     if measure.last_day is not None and measure.last_day < on:
         sentence = _(
             "%(name)s: the suspension would be over already (%(day)s). Refuse the proposal and have it made anew.",
@@ -552,7 +570,7 @@ def _certificates(session: Session, condition: ColumnElement[bool], actor: Actor
     return session.scalars(asked).all()
 
 
-def _locked_certificates(session: Session, measures: Collection[CertificateMeasure]) -> dict[int, Certificate]:
+def locked_certificates(session: Session, measures: Collection[CertificateMeasure]) -> dict[int, Certificate]:
     mine = _WITH_OWNERS.where(Certificate.id.in_({measure.certificate_id for measure in measures}))
     locked = mine.with_for_update(of=Certificate).execution_options(populate_existing=True)
     return {one.id: one for one in session.scalars(locked)}
@@ -565,12 +583,12 @@ _WITH_OWNERS = (
 )
 
 
-def _locked(session: Session, *conditions: ColumnElement[bool]) -> Sequence[CertificateMeasure]:
+def locked_measures(session: Session, *conditions: ColumnElement[bool]) -> Sequence[CertificateMeasure]:
     asked = select(CertificateMeasure).where(*conditions).order_by(CertificateMeasure.id)
     locked = asked.with_for_update(of=CertificateMeasure).execution_options(populate_existing=True)
     return session.scalars(locked).all()
 
 
-def _mobiles(session: Session, account_ids: Collection[int]) -> dict[int, str]:
+def mobiles_of(session: Session, account_ids: Collection[int]) -> dict[int, str]:
     asked = select(Account.id, Account.mobile).where(Account.id.in_(account_ids), Account.mobile.is_not(None))
     return {row.id: row.mobile or "" for row in session.execute(asked)}

@@ -106,6 +106,11 @@ MEASURE_REFUSED = _(
     "Please sign in for the details."
 )
 
+MEASURE_IMPOSSIBLE = _(
+    "%(officer)s: your proposal about the certificate %(number)s (%(document)s) can no longer be taken and was closed by the "
+    "system. Reason: %(reason)s. Please sign in for the details."
+)
+
 SIGNUPS_REJECTED = _(
     "%(enterprise)s: %(n)s of your sign-ups for “%(exam)s” were rejected (%(names)s). Reason: %(reason)s. "
     "You may put them right and submit them again until %(until)s."

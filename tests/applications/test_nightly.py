@@ -264,7 +264,7 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
     def killed(*_args, **_more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(handlers, "NIGHTLY", (*NIGHTLY[:4], killed))
+    monkeypatch.setattr(handlers, "NIGHTLY", (*NIGHTLY[:5], killed))
     enqueue(session, "nightly", "nightly:2026-03-02", {}, at=NIGHT)
     session.commit()
     with pytest.raises(KeyboardInterrupt):

@@ -156,7 +156,15 @@ class MeasureScreen(ModelScreen):
             return [Link(gettext("Take back"), back, post=True, confirm=sure)] if self.may("retract") else []
         if not self.decides():
             return []
+        if self.bars(item):
+            return [self._refuse(item.id)]
         return [self._confirm(item.id, final=item.kind in PUNISHING, ban=_ban(item)), self._refuse(item.id)]
+
+    def bars(self, item: CertificateMeasure) -> builtins.list[object]:
+        """Why a proposal can no longer be confirmed."""
+        if item.state is not MeasureState.PROPOSED:
+            return []
+        return [one.sentence for one in status_changes.in_the_way(item, item.certificate, request_context.today())]
 
     def _confirm(self, only: int | None = None, *, final: bool, ban: str = "") -> Link:
         sure = gettext("The measure takes effect at once; the enterprise is told by text message.")
