@@ -302,7 +302,7 @@ def confirm(
     members do one by one.
     """
     reason = _checked(reason, required=False)
-    outcome, rows = _proposed(session, ids, actor, office)
+    outcome, rows = decidable(session, ids, actor, office)
     on, taken = office_day(at), list[CertificateMeasure]()
     held = locked_certificates(session, rows)
     for measure in rows:
@@ -322,7 +322,7 @@ def refuse(
 ) -> MeasureOutcome:
     """Refuse proposals with a reason. Nothing else changes; each proposer is told."""
     reason = _checked(reason, required=True)
-    outcome, rows = _proposed(session, ids, actor, office)
+    outcome, rows = decidable(session, ids, actor, office)
     mobiles = mobiles_of(session, {measure.proposed_by_id for measure in rows})
     held = locked_certificates(session, rows)
     messages = []
@@ -482,7 +482,7 @@ def _reason_text(measure: CertificateMeasure) -> str:
 # --- what stands in the way ---------------------------------------------------------------------------------
 
 
-def _proposed(
+def decidable(
     session: Session, ids: Iterable[int], actor: Actor, office: Office
 ) -> tuple[MeasureOutcome, list[CertificateMeasure]]:
     """The locked proposals that this approver may decide, in the order given; the others are refused."""

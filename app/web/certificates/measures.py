@@ -4,7 +4,7 @@ import builtins
 from io import BytesIO
 from typing import Any
 
-from flask import abort, flash, redirect, send_file, url_for
+from flask import abort, flash, redirect, request, send_file, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -14,8 +14,9 @@ from app.accounts.access import CASE_OFFICERS, must_reach
 from app.applications.letters import measure_letters
 from app.applications.letters.text import in_chinese
 from app.certificates import status_changes
+from app.certificates.confirmation_plan import plan_confirmation
 from app.certificates.grounds import banned_until
-from app.core.errors import AppError, NotFound
+from app.core.errors import AppError, NotAllowed, NotFound
 from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import PUNISHING, TAKEN, MeasureState, Role
 from app.db.session import db
@@ -23,7 +24,7 @@ from app.models import Certificate, CertificateMeasure
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
-from app.web.base.batch_result import run_batch
+from app.web.base.batch_result import run_batch, skipped_rows
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.file_response import SHOWN, secured
@@ -134,7 +135,7 @@ class MeasureScreen(ModelScreen):
     def batch_links(self) -> builtins.list[Link]:
         if not self.decides() or self._chosen(self.asked()) != MeasureState.PROPOSED.value:
             return []
-        return [self._confirm(final=True), self._refuse()]
+        return [Link(_verb(), url_for(f"{self.endpoint}.decide", code=CONFIRM), primary=True, post=True), self._refuse()]
 
     def row_links(self, item: CertificateMeasure) -> builtins.list[Link]:
         return [Link(gettext("View"), self.url("show", pk=item.id)), *self._open_links(item)]
@@ -158,7 +159,7 @@ class MeasureScreen(ModelScreen):
             return []
         if self.bars(item):
             return [self._refuse(item.id)]
-        return [self._confirm(item.id, final=item.kind in PUNISHING, ban=_ban(item)), self._refuse(item.id)]
+        return [self._confirm(item), self._refuse(item.id)]
 
     def bars(self, item: CertificateMeasure) -> builtins.list[object]:
         """Why a proposal can no longer be confirmed."""
@@ -166,16 +167,10 @@ class MeasureScreen(ModelScreen):
             return []
         return [one.sentence for one in status_changes.in_the_way(item, item.certificate, request_context.today())]
 
-    def _confirm(self, only: int | None = None, *, final: bool, ban: str = "") -> Link:
-        sure = gettext("The measure takes effect at once; the enterprise is told by text message.")
-        if final:
-            sure = gettext(
-                "The measure takes effect at once; the enterprise is told by text message. "
-                "What is revoked or withdrawn ends for good."
-            )
-        sure = f"{sure} {ban}".strip()
-        url = url_for(f"{self.endpoint}.decide", code=CONFIRM, only=only)
-        return Link(gettext("Confirm the measure"), url, primary=True, post=True, confirm=sure)
+    def _confirm(self, item: CertificateMeasure) -> Link:
+        sure = f"{_sure(final=item.kind in PUNISHING)} {_ban(item)}".strip()
+        url = url_for(f"{self.endpoint}.decide", code=CONFIRM, only=item.id)
+        return Link(_verb(), url, primary=True, post=True, confirm=sure)
 
     def _refuse(self, only: int | None = None) -> Link:
         url = url_for(f"{self.endpoint}.decide", code=REFUSE, only=only)
@@ -185,13 +180,36 @@ class MeasureScreen(ModelScreen):
     def decide(self, code: str) -> Response:
         """Confirm or refuse the ticked proposals, or the one whose button was pressed."""
         ids, reason, acting = asked_ids(), asked_reason(), request_context.acting()
-        ways = {
-            CONFIRM: (status_changes.confirm, gettext("Confirm the measure")),
-            REFUSE: (status_changes.refuse, gettext("Refuse the proposal")),
-        }
+        ways = {CONFIRM: (status_changes.confirm, _verb()), REFUSE: (status_changes.refuse, gettext("Refuse the proposal"))}
         decide, verb = ways.get(code) or abort(404)
         request_context.require_second_factor()
+        if code == CONFIRM and "only" not in request.args and "sure" not in request.form:
+            return self._planned(ids)
         return run_batch(lambda: decide(db.session(), ids, reason=reason, **acting), verb, url_for(f"{self.endpoint}.list"))
+
+    def _planned(self, ids: builtins.list[int]) -> Response:
+        """What the confirmation of the ticked proposals would do, and its button."""
+        back = safe_next(url_for(f"{self.endpoint}.list"))
+        try:
+            planned = plan_confirmation(db.session(), ids, **request_context.acting())
+        except AppError as error:
+            if error.status == NotAllowed.status:
+                raise
+            flash_refusals(error)
+            return redirect(back)
+        finally:
+            db.session.rollback()  # a plan keeps no locks
+        page = self.render_template(
+            "certificates/confirmation.html",
+            title=gettext("Confirm measures"),
+            crumbs=self.crumbs(),
+            planned=planned,
+            left=skipped_rows(planned.outcome, this_page()),
+            verb=_verb(),
+            sure=_sure(final=any(one.kind in PUNISHING for one in planned.counts)),
+            back=back,
+        )
+        return Response(page, 200 if planned.outcome.done else 422, mimetype="text/html")
 
     @route(f"/{ROW}measure_id>/retract", "POST")
     def retract(self, measure_id: int) -> Response:
@@ -272,6 +290,21 @@ class MeasurePaperView(BaseView):
         must_reach(request_context.current_actor(), measure)
         assert measure is not None  # noqa: S101 - must_reach has refused None
         return measure
+
+
+def _verb() -> str:
+    return str(gettext("Confirm the measure"))
+
+
+def _sure(*, final: bool) -> str:
+    if final:
+        return str(
+            gettext(
+                "The measure takes effect at once; the enterprise is told by text message. "
+                "What is revoked or withdrawn ends for good."
+            )
+        )
+    return str(gettext("The measure takes effect at once; the enterprise is told by text message."))
 
 
 def _ban(item: CertificateMeasure) -> str:

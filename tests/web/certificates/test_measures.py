@@ -86,7 +86,7 @@ def test_two_are_confirmed_together_and_the_one_that_ended_is_named(bureau):
     bureau.session.commit()
     ids = [bureau.measure().id, second.id]
     first = bureau.session.scalars(select(CertificateMeasure.id).order_by(CertificateMeasure.id)).all()
-    answer = bureau.browser(Role.APPROVER).post("/measures/decide/confirm", data={"rowid": first})
+    answer = bureau.browser(Role.APPROVER).post("/measures/decide/confirm", data={"rowid": first, "sure": "1"})
     assert answer.status_code == 200
     assert "韩梅梅" in answer.text
     assert set(ids) == {second.id}
@@ -188,3 +188,41 @@ def test_the_ban_is_named_before_a_measure_is_confirmed(bureau, ground, years):
     dialog = re.search(r'data-confirm="([^"]*)"[^>]*data-verb="Confirm the measure"', page)[1]
     assert (sentence in dialog) == bool(years)
     assert page.count(sentence) == (2 if years else 0)
+
+
+def test_the_ticked_are_counted_with_their_bans_before_they_are_confirmed(bureau):
+    bureau.propose("revoked")
+    other = make.certificate(make.person(bureau.enterprise, name="韩梅梅"), valid_to=bureau.certificate.valid_to)
+    bureau.session.add(other)
+    bureau.session.commit()
+    measures.propose(bureau.session, other, at=now(), last_day=office_day(now()))
+    ids = bureau.session.scalars(select(CertificateMeasure.id).order_by(CertificateMeasure.id)).all()
+    approver = bureau.browser(Role.APPROVER)
+    assert 'formaction="/measures/decide/confirm"' in approver.get("/measures/").text
+    page = approver.post("/measures/decide/confirm", data={"rowid": ids})
+    day = add_years(office_day(now()), 3).isoformat()
+    assert f"1 people may not sit an exam or apply before {day}" in page.text
+    assert "What is revoked or withdrawn ends for good." in page.text
+    assert bureau.status() is CertificateStatus.VALID
+    form = re.findall(r'name="(sure|rowid)"[^>]*value="([^"]*)"', page.text)
+    sent = {"sure": "1", "rowid": [value for name, value in form if name == "rowid"]}
+    assert sent["rowid"] == [str(key) for key in ids]
+    assert approver.post("/measures/decide/confirm", data=sent).status_code == 302
+    assert bureau.status() is CertificateStatus.REVOKED
+
+
+def test_what_cannot_be_confirmed_has_its_reason_and_no_button(bureau):
+    bureau.propose("suspended")
+    bureau.certificate.status = CertificateStatus.CANCELLED
+    bureau.session.commit()
+    measure, approver = bureau.measure(), bureau.browser(Role.APPROVER)
+    answer = approver.post("/measures/decide/confirm", data={"rowid": measure.id})
+    assert answer.status_code == 422
+    assert "can no longer be taken" in answer.text
+    assert 'name="rowid"' not in answer.text
+    page = approver.get(f"/measures/show/{measure.id}").text
+    assert "can no longer be taken" in page
+    assert "/measures/decide/confirm" not in page
+    assert "/measures/decide/refuse" in page
+    assert bureau.decide("refuse", reason="证书已注销").status_code == 302
+    assert bureau.measure().state is MeasureState.REFUSED
