@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.clock import add_years
 from app.core.errors import FixPlace, Refusal
-from app.core.identifiers import IDENTITY, age, fold_enterprise_name, identity_differences, mask_id, name_key
+from app.core.identifiers import IDENTITY, age, fold_enterprise_name, identity_differences, name_key
 from app.core.office import Office
 from app.core.vocabulary import (
     MATTER_PAPERS,
@@ -29,6 +29,7 @@ from app.core.vocabulary import (
     reason_of,
 )
 from app.eligibility.facts import Facts
+from app.eligibility.identity_refusals import differing, unbound
 from app.eligibility.matter_fields import fields_of
 from app.eligibility.particulars import corrects_information
 
@@ -80,7 +81,7 @@ def is_one_and_the_same_person(case: Facts, on: date, office: Office) -> Iterato
     if case.matter is MatterKind.NEW and (passed := case.latest_pass):
         exam = _("the exam passed on %(day)s", day=f"{passed.passed_on:%Y-%m-%d}")
         if passed.identity is None:
-            yield _unbound(case, exam)
+            yield unbound(case.name, exam, FixPlace("identity", case.person_id))
         else:
             yield from _identity_refusals(case, passed.identity, exam)
     if held := case.certificate:
@@ -128,34 +129,7 @@ def _must_be_stated(case: Facts, then: Mapping[str, str], where: object) -> Iter
 
 
 def _identity_refusals(case: Facts, then: Mapping[str, str], where: object) -> Iterator[Refusal]:
-    for field in identity_differences(case.person, then):
-        if field == "id_number":
-            sentence = _(
-                "%(name)s: the ID number on record is %(now)s, but %(where)s has %(then)s. Nothing can be decided until this "
-                "is cleared up.",
-                name=case.name,
-                now=mask_id(case.person[field]),
-                where=where,
-                then=mask_id(then[field]),
-            )
-        else:
-            sentence = _(
-                "The name on record is %(now)s, but %(where)s has %(then)s. Nothing can be decided until this is cleared up.",
-                now=case.person[field],
-                where=where,
-                then=then[field],
-            )
-        yield Refusal("identity-differs", sentence, place=FixPlace("identity", case.person_id))
-
-
-def _unbound(case: Facts, where: object) -> Refusal:
-    sentence = _(
-        "%(name)s: it is not on record for which name and ID number %(where)s was taken. A correction of the identity, "
-        "approved by the authority, settles it.",
-        name=case.name,
-        where=where,
-    )
-    return Refusal("identity-differs", sentence, place=FixPlace("identity", case.person_id))
+    return differing(case.person, then, where, FixPlace("identity", case.person_id))
 
 
 def no_correction_is_pending(case: Facts, on: date, office: Office) -> Iterator[Refusal]:

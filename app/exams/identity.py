@@ -8,7 +8,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from app.core.errors import Refusal
-from app.core.identifiers import identity_differences, identity_of, mask_id
+from app.core.identifiers import identity_of
+from app.eligibility.identity_refusals import differing, unbound
 from app.models import ExamSignup, Person
 
 
@@ -35,27 +36,7 @@ def identity_refusals(session: Session, among: sa.ColumnElement[bool]) -> dict[i
 
 
 def _refusals(row: Any) -> list[Refusal]:
+    where = _("sign-up %(number)s as submitted", number=row.number)
     if row.identity is None:
-        sentence = _("%(name)s: it is not on record for whom sign-up %(number)s was submitted.", **_known(row))
-        return [Refusal("identity-differs", sentence)]
-    refused = []
-    for field in identity_differences({"name": row.name, "id_number": row.id_number}, row.identity):
-        if field == "id_number":
-            sentence = _(
-                "%(name)s: the ID number on record is %(now)s, but sign-up %(number)s was submitted for %(then)s.",
-                now=mask_id(row.id_number),
-                then=mask_id(row.identity[field]),
-                **_known(row),
-            )
-        else:
-            sentence = _(
-                "The name on record is %(name)s, but sign-up %(number)s was submitted for %(then)s.",
-                then=row.identity[field],
-                **_known(row),
-            )
-        refused.append(Refusal("identity-differs", sentence))
-    return refused
-
-
-def _known(row: Any) -> dict[str, str]:
-    return {"name": row.name, "number": row.number}
+        return [unbound(row.name, where)]
+    return list(differing({"name": row.name, "id_number": row.id_number}, row.identity, where))
