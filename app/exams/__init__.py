@@ -12,7 +12,7 @@ from app.exams.score_drafts import discard_scores
 from app.exams.scores import SCORE_COLUMNS, ScoreChange, ScorePreview, import_scores, read_scores, signup_sheet, submit_scores
 from app.exams.signup_background import SignupBackground, background
 from app.exams.signup_changes import change_category, retract
-from app.exams.signup_review import review
+from app.exams.signup_review import SignupPlan, plan_review, review
 from app.exams.signups import SignupCandidate, SignupOutcome, candidates, deselect, not_open, select, submit
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SignupBackground",
     "SignupCandidate",
     "SignupOutcome",
+    "SignupPlan",
     "add_file",
     "amend",
     "background",
@@ -36,6 +37,7 @@ __all__ = [
     "lacks_papers",
     "not_open",
     "pass_rates",
+    "plan_review",
     "publish",
     "read_scores",
     "recall",

@@ -1,7 +1,8 @@
 """Review of sign-ups by the exam clerk, one by one or in batch (R54–R57)."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from flask_babel import lazy_gettext as _
@@ -13,7 +14,7 @@ from app.core.clock import office_day, office_time
 from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import MeasureGround, NoticeState, ReasonStep, SignupState
+from app.core.vocabulary import Category, MeasureGround, NoticeState, ReasonStep, SignupState
 from app.eligibility.reasons import check_reason
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
@@ -24,6 +25,14 @@ from app.models import ExamNotice, ExamSignup, Person
 from app.outbox.sms_texts import SIGNUPS_ADMITTED, SIGNUPS_REJECTED, name_list, shortened
 
 MOST_REASON = 500  # characters, as the column holds
+
+
+@dataclass(frozen=True, slots=True)
+class SignupPlan:
+    """``outcome.moved`` are the sign-ups that would be decided, counted by category."""
+
+    outcome: SignupOutcome
+    counts: tuple[tuple[Category, int], ...]
 
 
 def review(
@@ -42,16 +51,44 @@ def review(
     ``again`` reverses an earlier decision, until the scores are submitted; an imported score is deleted. It is explicit,
     so that the second of two clerks cannot reverse the first one's decision unnoticed.
     """
-    clerk = as_exam_clerk(actor)
     reason = "" if admit else mask_numbers(reason.strip())
     if not admit:
         _check_reason(session, reason, office)
-    ids = list(dict.fromkeys(ids))
-    check_batch_size(ids)
     sources = ((SignupState.REJECTED if admit else SignupState.ADMITTED),) if again else (SignupState.SUBMITTED,)
+    outcome, notices, fit = _judged(session, ids, admit, actor, sources, office_day(at))
+    if admit and again:  # a rejected sign-up occupies no place
+        fit = with_free_places(session, notices, fit, outcome)
+    target = SignupState.ADMITTED if admit else SignupState.REJECTED
+    new = {"state": target, "reason": reason, "reviewed_at": at, "reviewed_by": actor.name[:64]}
+    new |= {"score": None, "absent": False}
+    done = change_state(session, outcome, fit, sources, new, actor, at)
+    if again or not admit:
+        moved = [row for row in fit if row.id in set(done.moved)]
+        _tell(session, notices, moved, SIGNUPS_ADMITTED if admit else SIGNUPS_REJECTED, reason, at, office)
+    return done
+
+
+def plan_review(
+    session: Session, ids: Iterable[int], admit: bool, actor: Actor, *, reason: str = "", at: datetime, office: Office
+) -> SignupPlan:
+    """What ``review`` would do with sign-ups that wait, and does not. The caller rolls back: a plan keeps no locks."""
+    if not admit:
+        _check_reason(session, mask_numbers(reason.strip()), office)
+    outcome, _notices, fit = _judged(session, ids, admit, actor, (SignupState.SUBMITTED,), office_day(at))
+    outcome.moved = [row.id for row in fit]
+    counted = Counter(row.category for row in fit)
+    return SignupPlan(outcome, tuple((category, counted[category]) for category in Category if counted[category]))
+
+
+def _judged(
+    session: Session, ids: Iterable[int], admit: bool, actor: Actor, sources: tuple[SignupState, ...], on: date
+) -> tuple[SignupOutcome, Mapping[int, ExamNotice], list[SignupLine]]:
+    """The locked notices, and the sign-ups that can be decided; the others are refused in the outcome."""
+    clerk, ids = as_exam_clerk(actor), list(dict.fromkeys(ids))
+    check_batch_size(ids)
     notices = lock_notices_of(session, valid_ids(ids), reach(clerk, ExamSignup))
     outcome, rows = split_by_state(session, ids, reach(clerk, ExamSignup), sources)
-    fit, on = [], office_day(at)
+    fit = []
     banned = _banned(session, {row.person_id for row in rows}, on) if admit else {}
     differing = identity_refusals(session, ExamSignup.id.in_([row.id for row in rows])) if admit else {}
     for row in rows:
@@ -64,16 +101,7 @@ def review(
             outcome.refused[row.id] = (Refusal("banned", ban_sentence(row.name, until, ground)),)
         else:
             fit.append(row)
-    if admit and again:  # a rejected sign-up occupies no place
-        fit = with_free_places(session, notices, fit, outcome)
-    target = SignupState.ADMITTED if admit else SignupState.REJECTED
-    new = {"state": target, "reason": reason, "reviewed_at": at, "reviewed_by": actor.name[:64]}
-    new |= {"score": None, "absent": False}
-    done = change_state(session, outcome, fit, sources, new, actor, at)
-    if again or not admit:
-        moved = [row for row in fit if row.id in set(done.moved)]
-        _tell(session, notices, moved, SIGNUPS_ADMITTED if admit else SIGNUPS_REJECTED, reason, at, office)
-    return done
+    return outcome, notices, fit
 
 
 def _is_closed(notice: ExamNotice, row: SignupLine) -> Iterator[Refusal]:

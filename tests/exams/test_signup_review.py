@@ -1,15 +1,17 @@
 """Review of sign-ups: who decides, what, and how a decision is undone."""
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import exams
 from app.core.errors import NotAllowed, Unmet
-from app.core.vocabulary import Role, SignupState
-from app.models import Message
+from app.core.vocabulary import Category, MeasureGround, Role, SignupState
+from app.models import ExamSignup, Message, Person
 from tests import make
 from tests.exams.conftest import ACTING, ADMITTED, CHANGSHA, CLERK, REJECTED, SELECTED, SUBMITTED, ZHUZHOU, codes, fields
-from tests.make import NOON
+from tests.make import NOON, TODAY
 
 ANOTHER = "现场照片与身份证照片不是同一人"
 
@@ -123,3 +125,31 @@ def test_of_a_refused_rejection_nobody_is_told(session, signups):
     [decided] = signups(ADMITTED)
     exams.review(session, [decided.id], False, CLERK, reason="学历证与填报的学历不一致", **ACTING)
     assert texts(session) == []
+
+
+def test_a_plan_says_what_the_review_then_does_and_changes_nothing(session, signups):
+    waiting, decided = signups(SUBMITTED, 4), signups(ADMITTED, 1)
+    waiting[0].category = Category.C3
+    ban = {"banned_until": TODAY + timedelta(days=9), "banned_for": MeasureGround.DECEIT}
+    session.execute(update(Person).where(Person.id == waiting[1].person_id).values(**ban))
+    session.commit()
+    ids = [one.id for one in (*waiting, *decided)]
+    plan = exams.plan_review(session, ids, True, CLERK, **ACTING)
+    session.rollback()
+    assert set(session.scalars(select(ExamSignup.state))) == {SUBMITTED, ADMITTED}
+    assert plan.counts == ((Category.C1, 2), (Category.C3, 1))
+    done = exams.review(session, ids, True, CLERK, **ACTING)
+    assert (
+        (plan.outcome.moved, plan.outcome.names)
+        == (done.moved, done.names)
+        == ([waiting[n].id for n in (0, 2, 3)], done.names)
+    )
+    assert {key: codes(one) for key, one in plan.outcome.refused.items()} == {
+        key: codes(one) for key, one in done.refused.items()
+    }
+
+
+def test_only_a_clerk_of_exams_may_plan(session, signups, clerk):
+    [one] = signups(SUBMITTED, 1)
+    with pytest.raises(NotAllowed):
+        exams.plan_review(session, [one.id], True, clerk, **ACTING)

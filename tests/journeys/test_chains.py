@@ -119,8 +119,9 @@ def review_signups(town, signups: list[int]) -> None:
     """One beside the scans, one in batch, and one refused in batch with a reason."""
     first, second, third = signups
     town.exam.press(f"/exam/review/{first}", f"/exam/review/{first}", decision="yes")
-    town.exam.press("/exam/review/", "/exam/review/decide?admit=yes", rowid=[second])
-    town.exam.press("/exam/review/", "/exam/review/decide?admit=no", rowid=[third], reason=UNCLEAR)
+    for answer, one, reason in (("yes", second, {}), ("no", third, {"reason": UNCLEAR})):
+        where = f"/exam/review/decide?admit={answer}"
+        town.exam.press(town.exam.press("/exam/review/", where, rowid=[one], **reason), where)
     assert town.ids(ExamSignup.id, ExamSignup.state == SignupState.ADMITTED) == [first, second]
     assert UNCLEAR in town.enterprise.see("/exam/signups/")
 

@@ -199,17 +199,20 @@ class MeasureScreen(ModelScreen):
             return redirect(back)
         finally:
             db.session.rollback()  # a plan keeps no locks
+        fit = planned.outcome.done
         page = self.render_template(
             "certificates/confirmation.html",
             title=gettext("Confirm measures"),
             crumbs=self.crumbs(),
-            planned=planned,
-            left=skipped_rows(planned.outcome, this_page()),
+            action=url_for(f"{self.endpoint}.decide", code=CONFIRM),
+            fit=fit,
+            counts=planned.counts,
+            left=skipped_rows(planned.outcome, back),
             verb=_verb(),
             sure=_sure(final=any(one.kind in PUNISHING for one in planned.counts)),
             back=back,
         )
-        return Response(page, 200 if planned.outcome.done else 422, mimetype="text/html")
+        return Response(page, 200 if fit else 422, mimetype="text/html")
 
     @route(f"/{ROW}measure_id>/retract", "POST")
     def retract(self, measure_id: int) -> Response:

@@ -25,8 +25,8 @@ from app.models import ExamSignup, Paper
 from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, asked_ids, asked_reason
-from app.web.base.batch_result import run_batch
-from app.web.base.error_pages import refusals_after
+from app.web.base.batch_result import run_batch, skipped_rows
+from app.web.base.error_pages import flash_refusals, refusals_after
 from app.web.base.fab import route
 from app.web.base.review_queue import QueuePosition, Scan, position_in
 from app.web.base.stock_reasons import stock_reasons
@@ -121,7 +121,35 @@ class SignupReviewScreen(OpenList):
         """审核通过 or 审核不通过, for one row or many."""
         admit = _answer(request.args.get("admit", ""))
         verb = gettext("Admit") if admit else gettext("Reject")
+        if request.args.keys().isdisjoint({"only", "again"}) and "sure" not in request.form:
+            return self._planned(admit, verb)
         return run_batch(lambda: _review(asked_ids(), admit), verb, url_for("SignupReviewScreen.list"))
+
+    def _planned(self, admit: bool, verb: str) -> Response:
+        """How many of the ticked would be decided, and why the others not; with the button that does it."""
+        back, reason, ids = safe_next(url_for("SignupReviewScreen.list")), asked_reason(), asked_ids()
+        try:
+            planned = exams.plan_review(db.session(), ids, admit, reason=reason, **request_context.acting())
+        except AppError as error:
+            flash_refusals(error)
+            return redirect(back)
+        finally:
+            db.session.rollback()  # a plan keeps no locks
+        fit = planned.outcome.moved
+        page = self.render_template(
+            "exams/review_plan.html",
+            title=gettext("Review of sign-ups: %(verb)s", verb=verb),
+            crumbs=[(self.list_title, back)],
+            action=url_for("SignupReviewScreen.decide", admit=request.args["admit"]),
+            fit=fit,
+            counts=planned.counts,
+            left=skipped_rows(planned.outcome, back),
+            verb=verb,
+            sure=gettext("Each is checked once more; whoever cannot be admitted is left and named.") if admit else "",
+            reason="" if admit else reason,
+            back=back,
+        )
+        return Response(page, 200 if fit else 422, mimetype="text/html")
 
     @route(f"/{ROW}signup_id>", "GET", "POST")
     def examine(self, signup_id: int) -> Response:
@@ -208,7 +236,7 @@ def _review(ids: Sequence[int], admit: bool) -> SignupOutcome:
 
 
 def _decision(admit: bool, **args: Any) -> Link:
-    """Admitting one row needs no confirmation; a batch and a reversal do. Rejecting asks for a reason."""
+    """Admitting one row needs no confirmation; a batch has its plan, a reversal is asked for. Rejecting asks for a reason."""
     again = "again" in args
     label = (
         (gettext("Admit after all") if admit else gettext("Reject after all"))
@@ -218,8 +246,6 @@ def _decision(admit: bool, **args: Any) -> Link:
         else gettext("Reject")
     )
     sure = gettext("The earlier decision is undone; a score imported meanwhile falls away.") if again else ""
-    if admit and not args:
-        sure = gettext("Each is checked once more; whoever cannot be admitted is left and named.")
     reasons = () if admit else stock_reasons(ReasonStep.REJECT_SIGNUP)
     url = url_for("SignupReviewScreen.decide", admit="yes" if admit else "no", **args)
     return Link(label, url, primary=admit, danger=not admit, post=True, confirm=sure, reason=reasons)

@@ -44,7 +44,7 @@ def test_from_a_notice_to_the_pass_list(session, clerk, own, firm, at_work, hire
 
     ids = session.scalars(select(ExamSignup.id).order_by(ExamSignup.id)).all()
     session.commit()
-    clerk.post("/exam/review/decide?admit=yes", data={"rowid": ids[:4]})
+    clerk.post("/exam/review/decide?admit=yes", data={"rowid": ids[:4], "sure": "1"})
     clerk.post(f"/exam/review/{ids[4]}", data={"decision": "yes"})
     clerk.post(f"/exam/review/decide?admit=no&only={ids[5]}", data={"reason": "照片背景杂乱，面部看不清楚"})
     assert states(session) == [ADMITTED] * 5 + [REJECTED]

@@ -11,6 +11,8 @@ from app.models import AuditEntry, ExamNotice, ExamSignup
 from tests import make
 from tests.web.exams.exam_steps import ADMITTED, REJECTED, SUBMITTED, read, states
 
+UNLIKE = "现场照片与身份证照片不是同一人"
+
 
 def test_the_list_opens_with_waiting_sign_ups(clerk, sign):
     sign(names=["待审人"])
@@ -38,10 +40,36 @@ def test_the_list_can_be_narrowed_to_one_exam(session, clerk, sign, notice):
 
 def test_a_batch_reports_the_result_of_each_sign_up(session, clerk, sign):
     waiting, decided = sign(names=["待审人"])[0], sign(ADMITTED, names=["已过人"])[0]
-    answer = clerk.post("/exam/review/decide?admit=yes", data={"rowid": [waiting.id, decided.id]})
+    answer = clerk.post("/exam/review/decide?admit=yes", data={"rowid": [waiting.id, decided.id], "sure": "1"})
     assert "done for 1 (待审人)" in answer.text
     assert "已过人: now" in answer.text
     assert states(session) == [ADMITTED, ADMITTED]
+
+
+@pytest.mark.parametrize(("answer", "target", "reason"), [("yes", ADMITTED, ""), ("no", REJECTED, UNLIKE)])
+def test_a_batch_is_planned_before_it_is_confirmed(session, clerk, sign, answer, target, reason):
+    waiting, decided = sign(names=["待审人"])[0], sign(ADMITTED, names=["已过人"])[0]
+    where, ticked = f"/exam/review/decide?admit={answer}", [waiting.id, decided.id]
+    page = clerk.post(where, data={"rowid": ticked, "reason": reason})
+    assert (page.status_code, ": 1 can be done" in page.text, "已过人: now" in page.text) == (200, True, True)
+    assert states(session) == [SUBMITTED, ADMITTED]
+    form = re.findall(r'name="(sure|rowid|reason)"[^>]*value="([^"]*)"', page.text)
+    assert form == [("sure", "1"), ("rowid", f"{waiting.id}"), *([("reason", reason)] if reason else [])]
+    assert clerk.post(where, data=dict(form)).status_code == 302
+    assert states(session) == [target, ADMITTED]
+
+
+def test_a_batch_of_which_nothing_passes_has_no_button(session, clerk, sign):
+    [decided] = sign(ADMITTED)
+    page = clerk.post("/exam/review/decide?admit=yes", data={"rowid": decided.id})
+    assert (page.status_code, 'name="rowid"' in page.text) == (422, False)
+
+
+def test_a_rejection_of_many_without_a_reason_is_not_even_planned(session, clerk, sign):
+    [waiting] = sign()
+    answer = clerk.post("/exam/review/decide?admit=no", data={"rowid": waiting.id}, follow_redirects=True)
+    assert "Please give the reason" in answer.text
+    assert states(session) == [SUBMITTED]
 
 
 def test_a_rejection_needs_a_reason(session, clerk, sign):
