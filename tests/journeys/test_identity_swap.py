@@ -191,7 +191,7 @@ def test_a_renamed_passer_is_not_offered_and_not_filed_for(town):
     person = passed(town)
     town.session.execute(update(Person).where(Person.id == person.id).values(name="赵六"))
     town.session.commit()
-    assert "考试合格为李靐" in town.enterprise.see("/filings/add")
+    assert "考试合格时为李靐" in town.enterprise.see("/filings/add")
     answer = town.enterprise.press("/filings/add", "/filings/add", rowid=[f"{person.id}-C2"], then="submit", **HANDLER)
     assert "查明之前不能办理" in answer.text
     assert set(town.states().values()) <= {State.DRAFT}
