@@ -32,7 +32,7 @@ def marks(page: Page) -> None:
 def corrects(page: Page, scan) -> None:
     """On a telephone: only marked items are editable; an uncorrected one is refused; then both are corrected."""
     page.goto("/applications/new/?state=returned")
-    row(page, WHO).get_by_role("link", name="补正").click()
+    row(page, WHO).get_by_role("link", name="补正", exact=True).click()
     expect(page.get_by_text("未更正", exact=True)).to_have_count(2)
     form = page.get_by_role("main")
     expect(form.get_by_role("combobox")).to_have_count(1)

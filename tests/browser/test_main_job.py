@@ -120,7 +120,7 @@ def looks_it_up(page: Page, number: str) -> None:
     page.goto("/")
     page.get_by_role("link", name="电子证照查询").click()
     page.get_by_label("持证者姓名").fill(WHO)
-    page.get_by_label("身份证号码或证书编号").fill(number)
+    page.get_by_label("身份证号码、证书编号或文号").fill(number)
     page.get_by_role("button", name="查询").click()
     expect(page.get_by_role("heading", name="查询结果")).to_be_visible()
     found = page.get_by_role("region", name="有效")

@@ -71,7 +71,7 @@ def tells_the_truth(page: Page, token: str, number: str, new: str) -> None:
     expect(page.get_by_role("main")).to_contain_text(new)
     page.goto("/lookup")
     page.get_by_label("持证者姓名").fill(WHO)
-    page.get_by_label("身份证号码或证书编号").fill(number)
+    page.get_by_label("身份证号码、证书编号或文号").fill(number)
     page.get_by_role("button", name="查询").click()
     expect(page.get_by_role("region", name="有效")).to_contain_text(new)
 

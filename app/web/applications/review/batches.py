@@ -204,7 +204,7 @@ def _drawing_url(batch: DecisionBatch) -> str:
 
 def _run_now(batch_id: int) -> Sequence[int]:
     """Carry out a small batch in this request, each portion in a transaction; the applications that were done."""
-    at, office, done = request_context.now(), request_context.current_office(), list[int]()
+    at, office, done = request_context.office_now(), request_context.current_office(), list[int]()
     while True:
         far = running.run_portion(db.session(), batch_id, at=at, office=office)
         db.session.commit()
