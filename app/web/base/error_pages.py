@@ -98,12 +98,16 @@ def on_app_error(error: AppError) -> Response:
     _undo()
     denied_log.log_denied(error.status)
     title = ERROR_TEXTS.get(error.status, (_("This cannot be done"), ""))[0]
-    here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "").path
-    cure = next(
-        filter(None, (url_of(refusal.place, back=private_urls.safe_local_url(here)) for refusal in error.refusals)), ""
-    )
+    cure = next(filter(None, (url_of(refusal.place, back=_here()) for refusal in error.refusals)), "")
     answer = error_page(error.status, title, [refusal.sentence for refusal in error.refusals], code=error.code, cure=cure)
     return with_retry_after(answer, error)
+
+
+def _here() -> str:
+    """The page that was asked for, or the one with the form that was sent: ``Referer`` may be no URL at all."""
+    if request.method == "GET":
+        return private_urls.safe_local_url(request.full_path.rstrip("?"))
+    return urlsplit(private_urls.safe_local_url(request.referrer or "")).path
 
 
 def with_retry_after(answer: Response, error: AppError | None) -> Response:

@@ -189,6 +189,6 @@ def _read(text: str) -> dict[str, str]:
     """The digests of the hidden field; none for anything else, so that every field counts as not seen."""
     try:
         seen = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for what is nested too deeply
         return {}
     return {str(name): str(digest) for name, digest in seen.items()} if isinstance(seen, dict) else {}

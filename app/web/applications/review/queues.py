@@ -37,6 +37,7 @@ from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
 from app.web.base.layout import safe_next, this_page
 from app.web.base.links import NOTHING, tone
+from app.web.base.private_urls import safe_local_url
 from app.web.base.query import Box, contains
 from app.web.base.review_queue import QueuePosition, position_in
 from app.web.base.stock_reasons import stock_reasons
@@ -298,6 +299,7 @@ def queue_position_of(case: Application, address: str) -> QueuePosition | None:
     """The case's position in the queue at ``address`` (a list URL with query), else in the queue of its stage."""
     if request_context.current_actor().roles.isdisjoint(CASE_OFFICERS):
         return None
+    address = safe_local_url(address)
     path = urlsplit(address).path
     views: Any = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
     screens = [view for view in views if isinstance(view, QueueScreen) and view.may("list")]

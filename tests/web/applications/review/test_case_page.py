@@ -68,6 +68,18 @@ def test_a_redirect_never_leads_to_another_site(firm, acceptance, wish):
     assert answer.headers["Location"] == "/acceptance/"
 
 
+@pytest.mark.parametrize("wish", ["//[/acceptance/", "http://["])
+def test_an_address_that_is_no_url_counts_as_none(firm, acceptance, wish):
+    application = firm.case()
+    assert acceptance.get(f"/cases/{application.id}", query_string={"next": wish}).status_code == 200
+    assert decide(acceptance, application, Action.ACCEPT, next=wish).headers["Location"] == "/acceptance/"
+
+
+def test_a_refused_form_is_answered_although_the_browser_names_no_page(firm, acceptance):
+    answer = acceptance.post("/cases/1000000/decide", headers={"Referer": "http://[/"})
+    assert answer.status_code == 404
+
+
 def test_a_refusal_without_a_reason_keeps_the_form(firm, acceptance):
     application = firm.case()
     answer = decide(acceptance, application, Action.DECLINE, "  ")
