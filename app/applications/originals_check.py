@@ -25,13 +25,19 @@ def asks_for_originals(case: Facts) -> bool:
     return passed is not None and passed.source is PassSource.LEGACY and not passed.originals_verified
 
 
+def is_at_the_counter(case: Facts) -> bool:
+    """Whether originals can be shown: before acceptance, and after it if it came by lapse of time and asked for none."""
+    late = case.state is State.AWAITING_REVIEW and case.counts_from is not None
+    return case.state is State.AWAITING_ACCEPTANCE or late
+
+
 def verify_originals(
     session: Session, application_id: int, ticks: Collection[PaperKind], actor: Actor, *, at: datetime, office: Office
 ) -> ExamPass:
     """Record that the originals were seen. Idempotent. The caller commits.
 
     Raises ``NotAllowed`` (also if acceptance is not delegated to the actor's region), ``NotFound`` (out of reach), ``Stale``
-    (not awaiting acceptance), ``Unmet`` with every unticked original, ``AppError`` if the person passed in this system.
+    (not ``is_at_the_counter``), ``Unmet`` with every unticked original, ``AppError`` if the person passed in this system.
     """
     actor.demand(Role.ACCEPTANCE_OFFICER)
     case = of_applications(session, [application_id], lock=True).get(application_id)
@@ -39,7 +45,7 @@ def verify_originals(
         raise NotFound
     if not decides(actor, Role.ACCEPTANCE_OFFICER, office):
         raise NotAllowed
-    if case.state is not State.AWAITING_ACCEPTANCE:
+    if not is_at_the_counter(case):
         raise Stale
     if missing := [kind for kind in ORIGINALS if kind not in ticks]:
         raise Unmet([_not_seen(case, kind) for kind in missing])

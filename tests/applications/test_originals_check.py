@@ -87,6 +87,14 @@ def test_a_case_that_is_not_at_the_counter_has_nothing_to_verify(session, state)
         verify(session, filed(session, state))
 
 
+def test_after_acceptance_by_lapse_of_time_they_can_still_be_shown(session):
+    """Acceptance asked for none then, and the review does: without them nobody could recommend the case."""
+    application = filed(session, State.AWAITING_REVIEW)
+    application.counts_from = make.NOON.date()
+    session.commit()
+    assert verify(session, application).originals_verified_at == make.NOON
+
+
 def test_who_passed_in_this_system_has_no_originals_to_show(session):
     enterprise = make.enterprise()
     person = make.person(enterprise)

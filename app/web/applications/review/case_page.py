@@ -13,8 +13,8 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
-from app.accounts.access import CASE_OFFICERS
-from app.applications.originals_check import ORIGINALS, asks_for_originals, verify_originals
+from app.accounts.access import CASE_OFFICERS, decides
+from app.applications.originals_check import ORIGINALS, asks_for_originals, is_at_the_counter, verify_originals
 from app.core.clock import office_day
 from app.core.errors import AppError, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import mask_mobile
@@ -162,6 +162,7 @@ class CaseView(BaseView):
             limit=limit_notice(case),
             lapse=lapse_form(case, open_now),
             more=None if reading or page_state.stale else _extension_form(case, page_state),
+            originals=_originals_asked(facts),
             scans=scans_of(facts, case.snapshot_before),
             place=place,
             back=safe_next(place.address if place else default_list_url()),
@@ -257,12 +258,18 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], page_state
         "marking": marking_of(facts, page_state.refusals) if _may_return(moves) else None,
         "checks": checks_of(facts, blocking, office_day(at), office),
         "is_acceptance": moves[0].stage is Stage.ACCEPTANCE,
-        "originals": [(kind, kind in _ticked_originals()) for kind in ORIGINALS]
-        if moves[0].stage is Stage.ACCEPTANCE and asks_for_originals(facts)
-        else [],
         "notified_mobile": mask_mobile(facts.submitted["handler"]["mobile"]),
         "wrong": {refusal.field: refusal.sentence for refusal in page_state.refusals if refusal.field},
     }
+
+
+def _originals_asked(facts: Facts) -> list[tuple[PaperKind, bool]]:
+    """The originals that this officer can note as seen now, each with whether it is ticked."""
+    actor, office = request_context.current_actor(), request_context.current_office()
+    may = Role.ACCEPTANCE_OFFICER in actor.roles and decides(actor, Role.ACCEPTANCE_OFFICER, office)
+    if not may or not is_at_the_counter(facts) or not asks_for_originals(facts):
+        return []
+    return [(kind, kind in _ticked_originals()) for kind in ORIGINALS]
 
 
 def _refusals_now(application_id: int, action: Action) -> tuple[Refusal, ...]:

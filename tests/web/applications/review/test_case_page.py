@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import select
 
-from app.core.clock import now
+from app.core.clock import now, office_day
 from app.core.vocabulary import Action, AuditAction, PaperKind, Role, State
 from app.models import AuditEntry, ExamPass
 from tests import make
@@ -152,6 +152,22 @@ def test_originals_are_ticked_and_the_case_accepted_in_one_go(firm, acceptance, 
     decide(acceptance, application, Action.ACCEPT, original=ALL_THREE)
     assert firm.state(application) is State.AWAITING_REVIEW
     assert read_scalar(session, select(ExamPass.originals_verified_by)).startswith("acceptance_officer")
+
+
+def test_after_acceptance_by_lapse_of_time_originals_are_noted_and_the_review_goes_on(firm, acceptance):
+    today = office_day(now())
+    late = {"due_on": today - timedelta(days=1), "due_from": today - timedelta(days=9), "due_days": 5}
+    application = firm.case(exam=UNSEEN, **late)
+    decide(acceptance, application, Action.ACCEPT)
+    assert firm.state(application) is State.AWAITING_REVIEW
+    reviewer = firm.browser(Role.REVIEWER)
+    assert decide(reviewer, application, Action.ENDORSE).status_code == 422
+    assert "Note as verified" not in reviewer.get(f"/cases/{application.id}").text
+    assert "Note as verified" in acceptance.get(f"/cases/{application.id}/read").text
+    acceptance.post(f"/cases/{application.id}/originals", data={"original": ALL_THREE})
+    assert "Note as verified" not in acceptance.get(f"/cases/{application.id}/read").text
+    decide(reviewer, application, Action.ENDORSE)
+    assert firm.state(application) is State.AWAITING_APPROVAL
 
 
 def test_originals_are_not_asked_of_those_who_passed_here(firm, acceptance, session):
