@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
+from app.accounts.access import CASE_OFFICERS
 from app.applications.decision_batches import records, running
 from app.applications.decision_batches.records import BatchRow
 from app.core.clock import office_time
@@ -235,7 +236,7 @@ def sentence_of(batch: DecisionBatch) -> object:
 
 
 def _facts(batch: DecisionBatch) -> builtins.list[tuple[object, object]]:
-    """Who, what, when, and by what the cases were chosen."""
+    """Who, what, when, and by what the cases were chosen; filter and reason may name people: for case officers."""
     chosen = batch.chosen_by
     how = gettext("All that the list found, on all its pages") if chosen.get("whole") else gettext("Ticked in the list")
     words = gettext("; ").join(f"{label} {value}" for label, value in chosen.get("filter", ()))
@@ -243,10 +244,11 @@ def _facts(batch: DecisionBatch) -> builtins.list[tuple[object, object]]:
         (gettext("Officer"), batch.actor),
         (gettext("Planned at"), shown(batch.planned_at)),
         (gettext("Selection"), f"{chosen.get('list', '')} · {how}"),
-        (gettext("Filter of the list"), words or gettext("none")),
     ]
-    if batch.reason:
-        facts.append((gettext("Reason"), batch.reason))
+    if request_context.current_actor().roles & CASE_OFFICERS:
+        facts.append((gettext("Filter of the list"), words or gettext("none")))
+        if batch.reason:
+            facts.append((gettext("Reason"), batch.reason))
     if batch.retry_of_id:
         facts.append((gettext("Repeats what was not done in"), gettext("Batch %(n)s", n=batch.retry_of_id)))
     if batch.confirmed_at:

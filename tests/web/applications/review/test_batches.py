@@ -155,6 +155,14 @@ def test_the_head_reads_batches_of_the_region_and_decides_none(firm, mixed, sess
     assert read_scalar(session, select(DecisionBatch.state)) is BatchState.PLANNED
 
 
+def test_the_administrator_reads_no_name_in_filter_or_reason_either(firm, acceptance, admin):
+    reason = "李秘密的考试合格日期已超过两年（《行政许可法》第三十二条）"
+    sent = {"next": "/acceptance/?person.name=李秘密", "reason": reason}
+    place = batch_in(plan(acceptance, [firm.case(name="李秘密")], Action.DECLINE, **sent))
+    assert acceptance.get(place).text.count("李秘密") >= 3
+    assert "李秘密" not in admin.get(place).text
+
+
 def test_the_administrator_sees_how_far_it_is_and_no_name(firm, mixed, admin):
     place, good, bad = mixed
     assert place in admin.get("/batches/").text
