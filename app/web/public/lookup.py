@@ -86,7 +86,7 @@ class LookupView(BaseView):
         return not_indexed(self.render_template("public/lookup.html", form=form, refusal=refusal, missed=missed), status)
 
     def _letter(self, letter: PublicLetter) -> Response:
-        return not_indexed(self.render_template("public/letter.html", letter=letter, at=request_context.now()))
+        return not_indexed(self.render_template("public/letter.html", letter=letter, at=request_context.office_now()))
 
     def _result(self, found: tuple[PublicCertificate, ...], scanned: ScannedCertificate | None = None) -> Response:
         page = self.render_template(

@@ -2,10 +2,13 @@
 
 import io
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from app.applications.demo_clock import set_day
+from app.core.clock import now
 from app.core.vocabulary import Action, Role
 from app.models import Letter
 from tests import make
@@ -42,6 +45,15 @@ def test_it_is_found_by_name_and_number_and_says_which_letter_it_is(client, issu
     main = re.search(r"<main.*</main>", page, re.DOTALL)[0]
     for secret in ("欧阳明", "身份证载明", "湘江"):
         assert secret not in main
+
+
+def test_in_a_demonstration_the_moment_of_the_lookup_is_the_office_s_as_for_certificates(client, session, system, issued):
+    letter, _pdf = issued
+    later = letter.issued_on + timedelta(days=20)
+    set_day(session, later, by="演示人员", base=system.settings.office, at=now())
+    session.commit()
+    main = re.search(r"<main.*</main>", look_up(client, "欧阳明", letter.number).text, re.DOTALL)[0]
+    assert f"{later}" in main
 
 
 def test_a_wrong_name_and_an_unknown_number_get_the_same_answer(client, issued):
