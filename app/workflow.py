@@ -22,7 +22,7 @@ from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import Action, MatterKind, ReasonStep, Role, Side, Stage, State
+from app.core.vocabulary import LETTER_OF, Action, MatterKind, ReasonStep, Role, Side, Stage, State
 from app.db import sequences
 from app.eligibility import corrections, reasons
 from app.eligibility.acceptance_limit import (
@@ -335,7 +335,8 @@ def carry_out(
     Raises as ``plan`` does, and ``Stale`` if a row changed in spite of the lock.
     """
     marks = tuple(replace(mark, why=mask_numbers(mark.why)) for mark in marks)
-    reason = mask_numbers(corrections.checked_notice(action, marks, reason))  # stored, printed and sent as plain text
+    reason = reasons.spaced(corrections.checked_notice(action, marks, reason))
+    reason = mask_numbers(reason)  # stored, printed and sent as plain text
     ids = check_request(session, ids, action, actor, reason, office, marks=marks)
     locked = of_applications(session, ids, lock=True)
 
@@ -457,6 +458,8 @@ def check_request(
     elif len(reason.strip()) > MAX_REASON_LENGTH:
         sentence = _("The reason may have at most %(n)s characters.", n=MAX_REASON_LENGTH)
         wrong = Refusal("reason-too-long", sentence, field="reason")
+    elif action in LETTER_OF:
+        wrong = reasons.refusal_to_print(reason)
     if wrong:
         raise Unmet.because(wrong)
     if wrongs := [wrong for mark in marks if (wrong := reasons.refusal_of_mark(mark.item, mark.why))]:

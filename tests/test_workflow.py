@@ -11,6 +11,7 @@ from app.core.errors import NotAllowed, Unmet
 from app.core.office import Office
 from app.core.vocabulary import (
     CLOSED,
+    LETTER_OF,
     Action,
     Category,
     CertificateStatus,
@@ -133,6 +134,21 @@ def test_an_officer_of_another_prefecture_reaches_nothing(firm, session):
     application = firm.application(State.AWAITING_ACCEPTANCE)
     planned = do(session, application, Action.ACCEPT, make.officer(Role.ACCEPTANCE_OFFICER, region="430200"))
     assert codes(planned) == ["not-found"]
+
+
+@pytest.mark.parametrize("mark", ["😀", "㎡", "\u200b"])
+@pytest.mark.parametrize("move", [move for move in MOVES if move.action in LETTER_OF], ids=lambda move: move.action.value)
+def test_what_no_letter_can_show_is_refused_before_the_decision_and_not_found_out_after_it(firm, session, move, mark):
+    application = firm.application(move.source, matter=move.matters[0])
+    with pytest.raises(Unmet) as error:
+        do(session, application, move.action, firm.actor(move.by), reason=f"{make.REASON}{mark}")
+    assert [refusal.code for refusal in error.value.refusals] == ["cannot-be-printed"]
+
+
+def test_a_pasted_reason_gets_plain_blanks(firm, session):
+    application = firm.application(State.AWAITING_ACCEPTANCE)
+    do(session, application, Action.DECLINE, firm.actor(Role.ACCEPTANCE_OFFICER), reason=f"一\t{make.REASON}\r\n二\u00a0三")
+    assert session.scalars(select(Step.reason)).all()[-1] == f"一 {make.REASON}\n二 三"
 
 
 @pytest.mark.parametrize("reason", ["", "   \n"])

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import Refusal, Unmet
 from app.core.office import Office
 from app.core.vocabulary import MatterKind, ReasonStep
+from app.files import fonts
 from app.models import StockReason
 
 NEEDS_CLAUSE = (  # refusals of the office; elsewhere the letter itself names the article, or there is none
@@ -25,6 +26,7 @@ _CLAUSE = re.compile(
     r"|\b(?:articles?|order|document) \d+\w*",
     re.IGNORECASE,
 )
+_BLANKS = re.compile(r"[^\S\n\u3000]")  # but for line ends and the wide blank
 _FILLERS = re.compile(r"经?(?:审查|核查|审核)|(?:该|本)(?:申请人?|人员)|申请人|依据|根据|按照|不符合|规定|要求")
 _MARKS = re.compile(r"[\W_]+")  # whatever is neither a letter nor a digit
 
@@ -100,6 +102,21 @@ def refusal_of_mark(item: str, why: str) -> Refusal | None:
     else:
         return None
     return Refusal("reason-stock", sentence, field=f"why-{item}")
+
+
+def spaced(text: str) -> str:
+    """With plain blanks: pasted text has tabs and other blanks, which no letter can show."""
+    return _BLANKS.sub(" ", text.replace("\r\n", "\n"))
+
+
+def refusal_to_print(text: str) -> Refusal | None:
+    """What is wrong with a reason that stands in a letter, which is drawn when it can no longer be changed."""
+    if missing := fonts.unprintable(spaced(text).replace("\n", "")):
+        sentence = _(
+            "“%(text)s” cannot be printed: no font has the character %(marks)s.", text=text[:20], marks="".join(missing)
+        )
+        return Refusal("cannot-be-printed", sentence, field="reason")
+    return None
 
 
 def check_reason(session: Session, step: ReasonStep, text: str, office: Office) -> None:

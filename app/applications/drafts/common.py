@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
-from app.core.identifiers import BadNumber, parse_mobile, parse_name
+from app.core.identifiers import BadNumber, parse_mobile
 from app.core.office import Office
 from app.core.vocabulary import CHANGEABLE, Category, MatterKind, Role, State
 from app.db import sequences
 from app.eligibility.facts import Facts
 from app.eligibility.matter_fields import parse_matter_fields
+from app.files.fonts import parse_printable_name
 from app.models import Application, Filing, Paper
 
 Details = Mapping[int, Mapping[str, str]]  # certificate id -> what was typed
@@ -36,9 +37,11 @@ def handler(name: str, mobile: str, chosen: Collection[Any]) -> tuple[str, str]:
     """Normalise and check the handler and that something was chosen. Raises ``Unmet`` with all mistakes."""
     wrong: list[Refusal] = []
     try:
-        name = parse_name(name)
-    except BadNumber:
-        wrong.append(Refusal("handler-name", _("Please enter the handler's name (2 to 50 characters)."), "handler_name"))
+        name = parse_printable_name(name)  # it stands in every letter
+    except BadNumber as error:
+        length = _("Please enter the handler's name (2 to 50 characters).")
+        sentence = error.sentence if error.code == "unprintable-name" else length
+        wrong.append(Refusal("handler-name", sentence, "handler_name"))
     try:
         mobile = parse_mobile(mobile)
     except BadNumber as error:

@@ -14,6 +14,7 @@ from tests.workflow_fixture import Firm
     [
         ("", "", (), ["handler-name", "handler-mobile", "nobody-chosen"]),
         ("周", "13812345678", (1,), ["handler-name"]),
+        ("周\ua66e", "13812345678", (1,), ["handler-name"]),  # no letter could name them
         ("周" * 51, "13812345678", (1,), ["handler-name"]),
         ("周敏", "1381234567", (1,), ["handler-mobile"]),
         ("周敏", "0731-8888888", (1,), ["handler-mobile"]),
