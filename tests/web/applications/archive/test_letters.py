@@ -131,9 +131,10 @@ def test_another_enterprise_neither_reads_nor_issues_a_letter(firm, acceptance, 
     session.add(other)
     session.commit()
     stranger = signed_in(make.account(session, "stranger", Role.ENTERPRISE_CLERK, enterprise_id=other.id))
-    step = read_scalar(session, select(Step.id).where(Step.application_id == application.id))
-    session.rollback()
-    assert stranger.get(f"/archive/{application.id}/letter-{step}.pdf").status_code == 404
+    case = application.id
+    step = read_scalar(session, select(Step.id).where(Step.application_id == case))
+    session.rollback()  # for the entry about the refusal
+    assert stranger.get(f"/archive/{case}/letter-{step}.pdf").status_code == 404
     assert read_scalar(session, select(Letter.id)) is None
 
 
