@@ -65,6 +65,16 @@ def must_hold(notice: Any) -> None:
         raise AppError(_("This exam has been cancelled; nothing about it can be changed any more."), code="exam-cancelled")
 
 
+def must_be_published(notice: Any) -> None:
+    """``AppError`` for a cancelled exam, and for a recalled notice: nobody is scored at an exam that does not hold."""
+    must_hold(notice)
+    if notice.state is NoticeState.RECALLED:
+        sentence = _(
+            "This notice has been recalled. Publish it again, or cancel the exam, before anything is done with scores."
+        )
+        raise AppError(sentence, code="notice-recalled")
+
+
 def _locked(session: Session, notice_id: int, actor: Actor) -> ExamNotice:
     return lock_notice(session, notice_id, as_exam_clerk(actor))
 

@@ -25,6 +25,7 @@ from app.db.session import Choice
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
+from app.exams.notice_states import must_be_published
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
@@ -195,6 +196,7 @@ def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *
     """
     clerk = as_exam_clerk(actor)
     notice = lock_notice(session, notice_id, clerk)
+    must_be_published(notice)
     preview = _preview(session, notice, data, at)
     if preview.digest != digest:
         raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
@@ -410,6 +412,7 @@ def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetim
     notice = lock_notice(session, notice_id, clerk)
     if notice.scores_submitted_at:
         raise Stale(_("The scores of this exam have been submitted; they are final."))
+    must_be_published(notice)
     if refusals := list(_still_open(session, notice, at)):
         raise Unmet(refusals)
     here = (ExamSignup.notice_id == notice_id) & (ExamSignup.state == SignupState.ADMITTED)

@@ -46,6 +46,18 @@ def test_a_recalled_notice_takes_no_sign_ups_until_it_is_published_again(
     assert [REASON in text for text in messages(session)] == [True, False]
 
 
+@pytest.mark.parametrize("step", [exams.recall, exams.cancel], ids=["recalled", "cancelled"])
+def test_nobody_is_scored_at_an_exam_that_does_not_hold(session, notice, signups, step):
+    signups(ADMITTED, score=80)
+    step(session, notice.id, REASON, CLERK, **ACTING)
+    with pytest.raises(AppError) as refused:
+        exams.submit_scores(session, notice.id, CLERK, at=NOON)
+    assert refused.value.code in ("notice-recalled", "exam-cancelled")
+    with pytest.raises(AppError):
+        exams.import_scores(session, notice.id, b"", CLERK, at=NOON, digest="")
+    assert notice.scores_submitted_at is None
+
+
 def test_a_cancelled_exam_ends_its_sign_ups_and_all_who_signed_up_are_told(session, notice, signups):
     before = {state: signups(state)[0] for state in (SELECTED, SUBMITTED, REJECTED)}
     [scored] = signups(ADMITTED, score=80)
