@@ -624,7 +624,7 @@ def test_too_many_rows_are_refused_before_the_database_is_asked(everybody, chang
         role = next(role for role, starts in WHO.items() if address.startswith(starts))
         rows = [f"{row}-C1" if "filings" in address else row for row in range(1, 70_000)]
         answer = everybody[role].post(address.format(**vars(changsha)), data={"rowid": rows, **typed})
-        assert answer.status_code in (302, 422), address
+        assert answer.status_code in (302, 409, 422), address  # 409: what is stored has not been seen
 
 
 WHO = {

@@ -166,7 +166,8 @@ def _form_of(filing: Filing | None, *, typed: bool = True) -> PeopleForm:
     named = dict(drafted)
     if filing and (others := [pick for pick in _readable(form.rowid.data) if _value(*pick) not in drafted]):
         own = select(Person.id, Person.name).where(Person.enterprise_id == filing.enterprise_id)
-        found = db.session.execute(own.where(Person.id.in_({key for key, _category in others})))
+        most = request_context.current_office().largest_batch  # more are refused on saving
+        found = db.session.execute(own.where(Person.id.in_({key for key, _category in others[:most]})))
         names = {row.id: row.name for row in found}
         named |= {_value(key, category): names[key] for key, category in others if key in names}
     form.rowid.choices = [(value, f"{name} {value.partition('-')[2]}") for value, name in named.items()]
