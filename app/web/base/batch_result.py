@@ -1,4 +1,4 @@
-"""The result of a batch action: a message on the list when everything was done, else a page of all that was not."""
+"""The result of an action: a message on the list when everything was done, else a page of all that was not."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -103,3 +103,18 @@ def run_batch(
         goes_on=progress,
     )
     return Response(page, 200 if done else 422, mimetype="text/html")
+
+
+def run_step(step: Callable[[], object], done: str, back: str) -> Response:
+    """Carry out and commit a step on one row; back with ``done``, or with why not.
+
+    An error with a status of its own (403, 404, 409) becomes an error page.
+    """
+    try:
+        step()
+        db.session.commit()
+    except AppError as error:
+        flash_refusals(error)
+    else:
+        flash(done, "success")
+    return redirect(back)

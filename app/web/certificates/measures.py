@@ -4,7 +4,7 @@ import builtins
 from io import BytesIO
 from typing import Any
 
-from flask import abort, flash, redirect, request, send_file, url_for
+from flask import abort, redirect, request, send_file, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -24,7 +24,7 @@ from app.models import Certificate, CertificateMeasure
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
-from app.web.base.batch_result import run_batch, skipped_rows
+from app.web.base.batch_result import run_batch, run_step, skipped_rows
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.file_response import SHOWN, secured
@@ -216,16 +216,10 @@ class MeasureScreen(ModelScreen):
 
     @route(f"/{ROW}measure_id>/retract", "POST")
     def retract(self, measure_id: int) -> Response:
-        try:
-            status_changes.retract(db.session(), measure_id, request_context.current_actor(), at=request_context.office_now())
-            db.session.commit()
-        except AppError as error:
-            if error.status == NotFound.status:
-                raise
-            flash_refusals(error)
-        else:
-            flash(gettext("The proposal was taken back."), "success")
-        return redirect(safe_next(url_for(f"{self.endpoint}.list")))
+        actor, at = request_context.current_actor(), request_context.office_now()
+        done = gettext("The proposal was taken back.")
+        back = safe_next(url_for(f"{self.endpoint}.list"))
+        return run_step(lambda: status_changes.retract(db.session(), measure_id, actor, at=at), done, back)
 
     def cell(self, column: str, item: CertificateMeasure) -> object | None:
         if column in ("decided_by", "decision_reason", "facts"):

@@ -149,9 +149,6 @@ class CorrectionRequestScreen(ModelScreen):
             db.session.commit()
             flash(gettext("The correction of %(name)s is withdrawn.", name=gone.old_name), "success")
         except AppError as error:
-            db.session.rollback()
-            if error.status == NotFound.status:
-                raise
             flash_refusals(error)
         return redirect(safe_next(url_for(f"{self.endpoint}.list")))
 

@@ -1,6 +1,6 @@
 """What exam clerks do to a published notice: recall, publish again, cancel, attach and remove files; its attachments."""
 
-from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 
 from flask import flash, redirect, send_file, url_for
@@ -9,7 +9,6 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app import exams
-from app.core.errors import AppError, NotFound
 from app.core.vocabulary import NoticeState
 from app.db.session import db
 from app.exams.notices import FIELDS
@@ -17,7 +16,7 @@ from app.models import ExamNotice, ExamNoticeEvent, ExamNoticeFile
 from app.web import request_context
 from app.web.base import Link
 from app.web.base.access_filter import ROW, asked_reason
-from app.web.base.error_pages import flash_refusals
+from app.web.base.batch_result import run_step
 from app.web.base.fab import BaseView, route
 from app.web.base.file_response import SHOWN, secured
 from app.web.exams.access import notice_of
@@ -48,20 +47,20 @@ class NoticeChangeView(BaseView):
         """撤回."""
         done = gettext("The notice is recalled; nobody can be signed up until you publish it again.")
         reason, acting = asked_reason(), request_context.acting()
-        return _done(notice_id, lambda: exams.recall(db.session(), notice_id, reason, **acting), done)
+        return run_step(lambda: exams.recall(db.session(), notice_id, reason, **acting), done, _page_of(notice_id))
 
     @route(f"/{ROW}notice_id>/republish", "POST")
     def republish(self, notice_id: int) -> Response:
         done = gettext("The notice is published again; the enterprises on its list are told by text message.")
         acting = request_context.acting()
-        return _done(notice_id, lambda: exams.republish(db.session(), notice_id, **acting), done)
+        return run_step(lambda: exams.republish(db.session(), notice_id, **acting), done, _page_of(notice_id))
 
     @route(f"/{ROW}notice_id>/cancel", "POST")
     def cancel(self, notice_id: int) -> Response:
         """取消考试."""
         done = gettext("The exam is cancelled; the enterprises on its list are told by text message.")
         reason, acting = asked_reason(), request_context.acting()
-        return _done(notice_id, lambda: exams.cancel(db.session(), notice_id, reason, **acting), done)
+        return run_step(lambda: exams.cancel(db.session(), notice_id, reason, **acting), done, _page_of(notice_id))
 
     @route(f"/{ROW}notice_id>/files", "POST")
     def attach(self, notice_id: int) -> Response:
@@ -76,13 +75,14 @@ class NoticeChangeView(BaseView):
         data = form.file.data.stream.read()
         name, store, acting = str(form.file.data.filename), request_context.store(), request_context.acting()
         done = gettext("The attachment is published.")
-        return _done(notice_id, lambda: exams.add_file(db.session(), store, notice_id, data, name, **acting), done)
+        add = partial(exams.add_file, db.session(), store, notice_id, data, name, **acting)
+        return run_step(add, done, _page_of(notice_id))
 
     @route(f"/{ROW}notice_id>/files/{ROW}file_id>/remove", "POST")
     def remove(self, notice_id: int, file_id: int) -> Response:
         actor = request_context.current_actor()
         done = gettext("The attachment was removed.")
-        return _done(notice_id, lambda: exams.remove_file(db.session(), notice_id, file_id, actor), done)
+        return run_step(lambda: exams.remove_file(db.session(), notice_id, file_id, actor), done, _page_of(notice_id))
 
 
 class NoticeFileView(BaseView):
@@ -103,21 +103,6 @@ def file_response(file: ExamNoticeFile) -> Response:
     data = request_context.store().read(file.digest)
     as_file = file.mime not in SHOWN
     return secured(send_file(BytesIO(data), file.mime, as_attachment=as_file, download_name=file.filename, etag=False))
-
-
-def _done(notice_id: int, step: Callable[[], object], sentence: str) -> Response:
-    """Do it and go back to the page of the notice, with what was done or why not."""
-    try:
-        step()
-        db.session.commit()
-    except AppError as error:
-        db.session.rollback()
-        if error.status in (403, NotFound.status):
-            raise
-        flash_refusals(error)
-    else:
-        flash(sentence, "success")
-    return redirect(_page_of(notice_id))
 
 
 def _page_of(notice_id: int) -> str:

@@ -18,7 +18,8 @@ from app.models import ExamSignup, ScoreCorrection
 from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, safe_next
 from app.web.base.access_filter import ROW, asked_reason
-from app.web.base.error_pages import flash_refusals, refusals_after
+from app.web.base.batch_result import run_step
+from app.web.base.error_pages import refusals_after
 from app.web.base.fab import route
 from app.web.base.query import Box
 from app.web.exams.labels import score_text
@@ -139,33 +140,23 @@ class ScoreCorrectionScreen(OpenList):
         actor, at = acting["actor"], acting["at"]
         if answer == "yes":
             done = gettext("The score is corrected.")
-            return _done(lambda: score_corrections.confirm(session, correction_id, **acting), done)
+            return run_step(lambda: score_corrections.confirm(session, correction_id, **acting), done, _back())
         done = gettext("The correction is refused; the score stays.")
-        return _done(lambda: score_corrections.refuse(session, correction_id, reason, actor, at=at), done)
+        return run_step(lambda: score_corrections.refuse(session, correction_id, reason, actor, at=at), done, _back())
 
     @route(f"/{ROW}correction_id>/retract", "POST")
     def retract(self, correction_id: int) -> Response:
         actor, at = request_context.current_actor(), request_context.office_now()
         done = gettext("The request was taken back.")
-        return _done(lambda: score_corrections.take_back(db.session(), correction_id, actor, at=at), done)
+        return run_step(lambda: score_corrections.take_back(db.session(), correction_id, actor, at=at), done, _back())
 
 
 def _asked_by(code: str) -> ColumnElement[bool] | None:
     return ScoreCorrection.proposed_by_id != request_context.current_actor().id if code == OTHERS else None
 
 
-def _done(step: Any, sentence: str) -> Response:
-    try:
-        step()
-        db.session.commit()
-    except AppError as error:
-        db.session.rollback()
-        if error.status in (403, NotFound.status):
-            raise
-        flash_refusals(error)
-    else:
-        flash(sentence, "success")
-    return redirect(safe_next(url_for("ScoreCorrectionScreen.list")))
+def _back() -> str:
+    return safe_next(url_for("ScoreCorrectionScreen.list"))
 
 
 def correctable_signup(signup_id: int) -> ExamSignup:
