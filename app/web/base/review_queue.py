@@ -1,14 +1,28 @@
 """A row's position in the queue it is decided from, and the scans of the viewer; for any table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
+from app.core.errors import Refusal
 from app.web.base.datamodel import COUNT_CAP
 from app.web.base.model_view import ModelScreen
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """How a request to a page of review went: what was refused, and whether full numbers are shown."""
+
+    status: int = 200
+    refusals: Sequence[Refusal] = ()
+    revealed: bool = False
+    unexplained: object = ""
+
+
+OPENED = ReviewPage()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,6 @@ ID numbers are masked until ``reveal``, which is logged with its reason.
 """
 
 import builtins
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
@@ -15,7 +13,7 @@ from werkzeug.wrappers import Response
 from app.accounts import identity_corrections
 from app.accounts.access import reaches
 from app.applications.attachments import current
-from app.core.errors import AppError, NotAllowed, NotFound, Refusal
+from app.core.errors import AppError, NotAllowed, NotFound
 from app.core.identifiers import IDENTITY, identity_differences, mask_id
 from app.core.vocabulary import IdentityCorrectionState, PaperKind
 from app.db import audit
@@ -25,7 +23,7 @@ from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW, WithinReach, asked_reason
 from app.web.base.fab import route
-from app.web.base.review_queue import QueuePosition, Scan, position_in
+from app.web.base.review_queue import OPENED, QueuePosition, ReviewPage, Scan, position_in
 from app.web.enterprise.identity_requests import LABELS
 from app.web.enterprise.scans import scan_response
 
@@ -35,19 +33,6 @@ REASONS = (
     _("The scan of the ID card cannot be read."),
     _("This is another person than the one who was examined."),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewAnswer:
-    """How a request went: what was refused, whether the full numbers are shown."""
-
-    status: int = 200
-    refusals: Sequence[Refusal] = ()
-    revealed: bool = False
-    unexplained: object = ""
-
-
-OPENED = ReviewAnswer()
 
 
 class CorrectionReviewScreen(ModelScreen):
@@ -105,7 +90,7 @@ class CorrectionReviewScreen(ModelScreen):
             raise
         except AppError as error:
             session.rollback()
-            return self._page(self.get_or_404(pk), ReviewAnswer(error.status, error.refusals))
+            return self._page(self.get_or_404(pk), ReviewPage(error.status, error.refusals))
         flash(gettext("%(name)s: now “%(state)s”.", name=done.new_name, state=done.state.label), "success")
         return redirect(follow)
 
@@ -118,14 +103,14 @@ class CorrectionReviewScreen(ModelScreen):
             session.commit()
         except AppError as error:
             session.rollback()
-            return self._page(self.get_or_404(pk), ReviewAnswer(error.status, unexplained=error.sentence))
-        return self._page(correction, ReviewAnswer(revealed=True))
+            return self._page(self.get_or_404(pk), ReviewPage(error.status, unexplained=error.sentence))
+        return self._page(correction, ReviewPage(revealed=True))
 
     @route(f"/scan/{ROW}pk>")
     def open(self, pk: int) -> Response:
         return scan_response(self.get_or_404(pk))
 
-    def _page(self, correction: IdentityCorrection, page: ReviewAnswer = OPENED) -> Response:
+    def _page(self, correction: IdentityCorrection, page: ReviewPage = OPENED) -> Response:
         place = self._place(correction)
         text = self.render_template(
             "enterprise/identity_review.html",

@@ -4,7 +4,6 @@ Every decision is ``exams.review`` and a commit; a sign-up that another clerk ha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flask import abort, flash, redirect, request, url_for
@@ -15,7 +14,7 @@ from werkzeug.wrappers import Response
 from app import exams
 from app.accounts.access import reaches
 from app.applications import attachments
-from app.core.errors import AppError, Refusal, Unmet
+from app.core.errors import AppError, Unmet
 from app.core.identifiers import mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, SCORED, PaperKind, ReasonStep, SignupState
 from app.db import audit
@@ -28,7 +27,7 @@ from app.web.base.access_filter import ROW, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch, skipped_rows
 from app.web.base.error_pages import flash_refusals, refusals_after
 from app.web.base.fab import route
-from app.web.base.review_queue import QueuePosition, Scan, position_in
+from app.web.base.review_queue import OPENED, QueuePosition, ReviewPage, Scan, position_in
 from app.web.base.stock_reasons import stock_reasons
 from app.web.exams.access import notice_box
 from app.web.exams.labels import score_text
@@ -37,19 +36,6 @@ from app.web.exams.score_corrections import corrections_of
 WAITS = SignupState.SUBMITTED
 DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
 ANSWERS = {"yes": True, "no": False}
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewPage:
-    """How a request went: what was refused, and whether the full ID number is shown."""
-
-    status: int = 200
-    refusals: Sequence[Refusal] = ()
-    revealed: bool = False
-    unexplained: object = ""
-
-
-OPENED = ReviewPage()
 
 
 class SignupReviewScreen(OpenList):
