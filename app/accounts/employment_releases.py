@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
 from app.core.clock import office_day
-from app.core.errors import Refusal, Unmet
+from app.core.errors import Refusal, Unmet, reason_faults
 from app.core.identifiers import BadNumber, fold, name_key, parse_id_number
 from app.core.office import Office
 from app.core.redaction import mask_numbers
@@ -24,8 +24,6 @@ from app.files.storage import Store, keep_scan
 from app.models import Application, Certificate, EmploymentRelease, Enterprise, ExamNotice, ExamSignup, Person
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import FREED_FOR, FREED_FROM, shortened, system_message
-
-LEAST_REASON, LONGEST_REASON = 2, 500  # characters; the most as the column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def free(
     """End the employment on record; both enterprises are told. ``Unmet`` with everything that stands in the way."""
     actor.demand(Role.ADMIN)
     reason = mask_numbers(" ".join(asked.reason.split()))
-    wrong: list[Refusal] = [*_reason_faults(reason)]
+    wrong: list[Refusal] = [*reason_faults(reason)]
     kept = _kept(store, asked, wrong, office)
     person = _locked_person(session, asked, wrong)
     new = _new_enterprise(session, asked.uscc, actor, wrong)
@@ -75,13 +73,6 @@ def free(
 
 
 # --- what stands in the way -----------------------------------------------------------------------------
-
-
-def _reason_faults(reason: str) -> Iterator[Refusal]:
-    if len(reason) < LEAST_REASON:
-        yield Refusal("reason-missing", _("Please give the reason in detail."), "reason")
-    if len(reason) > LONGEST_REASON:
-        yield Refusal("reason-too-long", _("The reason may have at most %(n)s characters.", n=LONGEST_REASON), "reason")
 
 
 def _kept(store: Store, asked: ReleaseRequest, wrong: list[Refusal], office: Office) -> InspectedFile | None:

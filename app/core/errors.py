@@ -1,6 +1,6 @@
 """Expected errors. Views turn them into error pages; any other exception is a defect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,6 +24,17 @@ class Refusal:
     sentence: object  # a lazily translated string
     field: str = ""  # the form field it belongs to, if any
     place: FixPlace | None = None
+
+
+LEAST_REASON, LONGEST_REASON = 2, 500  # characters; the most as the columns hold
+
+
+def reason_faults(reason: str) -> Iterator[Refusal]:
+    """What is wrong with the length of a typed reason."""
+    if len(reason) < LEAST_REASON:
+        yield Refusal("reason-missing", _("Please give the reason in detail."), "reason")
+    if len(reason) > LONGEST_REASON:
+        yield Refusal("reason-too-long", _("The reason may have at most %(n)s characters.", n=LONGEST_REASON), "reason")
 
 
 class AppError(Exception):

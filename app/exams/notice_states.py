@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.core.errors import AppError, Refusal, Stale, Unmet
+from app.core.errors import AppError, Refusal, Stale, Unmet, reason_faults
 from app.core.office import Office
 from app.core.redaction import disclosure_refusals
 from app.core.vocabulary import NoticeEventKind, NoticeState, SignupState
@@ -20,7 +20,6 @@ from app.exams.messages import tell_all_of
 from app.models import ExamNotice, ExamNoticeEvent, ExamSignup
 from app.outbox.sms_texts import EXAM_CANCELLED, EXAM_RECALLED, EXAM_REPUBLISHED, shortened
 
-LEAST_REASON, MOST_REASON = 2, 500  # characters; the most as the column holds
 ENDED_BY_CANCELLATION = (SignupState.SELECTED, SignupState.SUBMITTED, SignupState.ADMITTED)
 
 
@@ -51,8 +50,7 @@ def cancel(session: Session, notice_id: int, reason: str, actor: Actor, *, at: d
     notice, reason = _locked(session, notice_id, actor), _checked(reason)
     if notice.state is NoticeState.CANCELLED:
         raise Stale
-    if notice.scores_submitted_at:
-        raise Stale(_("The scores of this exam have been submitted; they are final."))
+    must_not_be_final(notice)
     tell_all_of(session, notice, EXAM_CANCELLED, at, office, reason=shortened(reason))
     _end_signups(session, notice, actor, at)
     notice.scores_imported_at = None
@@ -63,6 +61,12 @@ def must_hold(notice: Any) -> None:
     """``AppError`` for a cancelled exam."""
     if notice.state is NoticeState.CANCELLED:
         raise AppError(_("This exam has been cancelled; nothing about it can be changed any more."), code="exam-cancelled")
+
+
+def must_not_be_final(notice: Any) -> None:
+    """``Stale`` once the scores are submitted."""
+    if notice.scores_submitted_at:
+        raise Stale(_("The scores of this exam have been submitted; they are final."))
 
 
 def must_be_published(notice: Any) -> None:
@@ -82,14 +86,7 @@ def _locked(session: Session, notice_id: int, actor: Actor) -> ExamNotice:
 def _checked(reason: str) -> str:
     """The reason in one line; ``Unmet`` for none, a long one, and one that names somebody's number: it is public."""
     reason = " ".join(reason.split())
-    faults = []
-    if len(reason) < LEAST_REASON:
-        faults.append(Refusal("reason-missing", _("Please give the reason in detail."), "reason"))
-    if len(reason) > MOST_REASON:
-        too_long = _("The reason may have at most %(n)s characters.", n=MOST_REASON)
-        faults.append(Refusal("reason-too-long", too_long, "reason"))
-    faults += disclosure_refusals({"reason": (_("Reason"), reason)})
-    if faults:
+    if faults := [*reason_faults(reason), *disclosure_refusals({"reason": (_("Reason"), reason)})]:
         raise Unmet(faults)
     return reason
 

@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.access import Actor, reach
+from app.accounts.access import Actor, must_reach, reach
 from app.accounts.identity_binding import lock_people
 from app.core.clock import office_day
-from app.core.errors import NotFound, Refusal, Stale, Unmet
+from app.core.errors import NotFound, Refusal, Stale, Unmet, reason_faults
 from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import SCORED, CertificateStatus, PassSource, Role, ScoreCorrectionState, SignupState
@@ -29,7 +29,6 @@ from app.exams.scores import Mark, parse_mark
 from app.models import Application, Certificate, ExamNotice, ExamPass, ExamSignup, ScoreCorrection
 from app.outbox.sms_texts import SCORE_CORRECTED, in_province_language
 
-LEAST_REASON, MOST_REASON = 2, 500  # characters; the most as the column holds
 PROPOSED = ScoreCorrectionState.PROPOSED
 IN_FORCE = (CertificateStatus.VALID, CertificateStatus.SUSPENDED)
 
@@ -41,7 +40,7 @@ def propose(session: Session, signup_id: int, typed: str, reason: str, actor: Ac
         raise Stale
     new, faults = _parsed(typed.strip(), signup)
     reason = mask_numbers(" ".join(reason.split()))
-    faults += _reason_faults(reason)
+    faults += reason_faults(reason)
     if faults:
         raise Unmet(faults)
     made = ScoreCorrection(
@@ -89,7 +88,7 @@ def refuse(session: Session, correction_id: int, reason: str, actor: Actor, *, a
     """The score stays. Not by whoever asked, who can take it back."""
     reason = mask_numbers(" ".join(reason.split()))
     _notice, _signup, correction = _to_decide(session, correction_id, actor)
-    if faults := list(_reason_faults(reason)):
+    if faults := list(reason_faults(reason)):
         raise Unmet(faults)
     return _close(session, correction, ScoreCorrectionState.REFUSED, reason, actor, at)
 
@@ -113,12 +112,7 @@ def corrections_to_decide(session: Session, actor: Actor) -> int:
 
 def signup_within_reach(session: Session, signup_id: int, actor: Actor) -> ExamSignup:
     """A sign-up that this exam clerk may see; ``NotFound`` otherwise."""
-    clerk = as_exam_clerk(actor)
-    query = select(ExamSignup).where(ExamSignup.id == signup_id, reach(clerk, ExamSignup))
-    found = session.scalars(query).one_or_none() if valid_ids([signup_id]) else None
-    if found is None:
-        raise NotFound
-    return found
+    return must_reach(as_exam_clerk(actor), session.get(ExamSignup, signup_id) if valid_ids([signup_id]) else None)
 
 
 # --- what may be corrected ------------------------------------------------------------------------------
@@ -132,13 +126,6 @@ def _parsed(typed: str, signup: ExamSignup) -> tuple[Mark, list[Refusal]]:
     if new == (SignupState.ABSENT if signup.absent else signup.score):
         return new, [Refusal("nothing-corrected", _("This is the score on record."), "score")]
     return new, []
-
-
-def _reason_faults(reason: str) -> Iterator[Refusal]:
-    if len(reason) < LEAST_REASON:
-        yield Refusal("reason-missing", _("Please give the reason in detail."), "reason")
-    if len(reason) > MOST_REASON:
-        yield Refusal("reason-too-long", _("The reason may have at most %(n)s characters.", n=MOST_REASON), "reason")
 
 
 def _result(correction: ScoreCorrection, pass_mark: int) -> SignupState:

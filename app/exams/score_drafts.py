@@ -7,17 +7,17 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.core.errors import Refusal, Stale, Unmet
+from app.core.errors import Refusal, Unmet
 from app.core.vocabulary import SignupState
 from app.exams.locking import as_exam_clerk, lock_notice, log_signups
+from app.exams.notice_states import must_not_be_final
 from app.models import ExamSignup
 
 
 def discard_scores(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> int:
     """Delete every imported mark of this exam; returns how many. ``Stale`` once the scores are final."""
     notice = lock_notice(session, notice_id, as_exam_clerk(actor))
-    if notice.scores_submitted_at:
-        raise Stale(_("The scores of this exam have been submitted; they are final."))
+    must_not_be_final(notice)
     if notice.scores_imported_at is None:
         raise Unmet.because(Refusal("no-draft", _("No scores have been imported for this exam.")))
     here = (ExamSignup.notice_id == notice_id) & (ExamSignup.state == SignupState.ADMITTED)

@@ -25,7 +25,7 @@ from app.db.session import Choice
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
-from app.exams.notice_states import must_be_published
+from app.exams.notice_states import must_be_published, must_not_be_final
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
@@ -238,8 +238,7 @@ def _write_marks(session: Session, changes: Sequence[ScoreChange]) -> None:
 
 
 def _preview(session: Session, notice: ExamNotice, data: bytes, at: datetime) -> ScorePreview:
-    if notice.scores_submitted_at:
-        raise Stale(_("The scores of this exam have been submitted; they are final."))
+    must_not_be_final(notice)
     reading = read(data, _READ)
     preview = ScorePreview(sha256(data).hexdigest(), list(reading.errors))
     entrants = _entrants(session, notice.id)
@@ -410,8 +409,7 @@ def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetim
     """
     clerk = as_exam_clerk(actor)
     notice = lock_notice(session, notice_id, clerk)
-    if notice.scores_submitted_at:
-        raise Stale(_("The scores of this exam have been submitted; they are final."))
+    must_not_be_final(notice)
     must_be_published(notice)
     if refusals := list(_still_open(session, notice, at)):
         raise Unmet(refusals)

@@ -63,8 +63,9 @@ def review(
     new |= {"score": None, "absent": False}
     done = change_state(session, outcome, fit, sources, new, actor, at)
     if again or not admit:
-        moved = [row for row in fit if row.id in set(done.moved)]
-        _tell(session, notices, moved, SIGNUPS_ADMITTED if admit else SIGNUPS_REJECTED, reason, at, office)
+        moved = set(done.moved)
+        told = [row for row in fit if row.id in moved]
+        _tell(session, notices, told, SIGNUPS_ADMITTED if admit else SIGNUPS_REJECTED, reason, at, office)
     return done
 
 
@@ -125,19 +126,17 @@ def _tell(
     office: Office,
 ) -> None:
     """One message for each exam and enterprise."""
-    ids = [row.id for row in rows]
-    owners = dict(session.execute(select(ExamSignup.id, ExamSignup.enterprise_id).where(ExamSignup.id.in_(ids))).all())
-    for notice_id, notice in notices.items():
-        names: dict[int, list[str]] = defaultdict(list)
-        for row in rows:
-            if row.notice_id == notice_id:
-                names[owners[row.id]].append(row.name)
+    names: dict[int, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        names[row.notice_id][row.enterprise_id].append(row.name)
+    for notice_id, per_enterprise in names.items():
+        notice = notices[notice_id]
         common = {
             "exam": notice.title,
             "reason": shortened(reason),
             "until": f"{office_time(notice.signup_end):%Y-%m-%d %H:%M}",
         }
-        values = {owner: {**common, "n": len(theirs), "names": name_list(theirs)} for owner, theirs in names.items()}
+        values = {owner: {**common, "n": len(theirs), "names": name_list(theirs)} for owner, theirs in per_enterprise.items()}
         tell(session, sentence, values, at, office)
 
 

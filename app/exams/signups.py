@@ -73,6 +73,7 @@ class SignupLine(NamedTuple):
     category: Category
     state: SignupState
     name: str
+    enterprise_id: int
 
 
 @dataclass(slots=True)
@@ -240,7 +241,13 @@ def split_by_state(
     """The rows within reach and in one of these states; the others are refused. Unknown and foreign ids look alike."""
     query = (
         sa.select(
-            ExamSignup.id, ExamSignup.notice_id, ExamSignup.person_id, ExamSignup.category, ExamSignup.state, Person.name
+            ExamSignup.id,
+            ExamSignup.notice_id,
+            ExamSignup.person_id,
+            ExamSignup.category,
+            ExamSignup.state,
+            Person.name,
+            ExamSignup.enterprise_id,
         )
         .join(Person, Person.id == ExamSignup.person_id)
         .where(ExamSignup.id.in_(valid_ids(ids)), within)

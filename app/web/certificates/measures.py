@@ -1,10 +1,9 @@
 """证书措施: the list of measures, one measure, and its decision by a second person; its document and its letter."""
 
 import builtins
-from io import BytesIO
 from typing import Any
 
-from flask import abort, redirect, request, send_file, url_for
+from flask import abort, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -27,7 +26,7 @@ from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch, run_step, skipped_rows
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, permission_name, route
-from app.web.base.file_response import SHOWN, secured
+from app.web.base.file_response import file_answer
 from app.web.base.layout import this_page
 from app.web.base.query import contains
 from app.web.certificates.letter_file import pdf_of_measure
@@ -262,12 +261,7 @@ class MeasurePaperView(BaseView):
             abort(404)
         data = request_context.store().read(measure.document_digest)
         request_context.note_reading(measure, shown="document")
-        as_file = measure.document_mime not in SHOWN
-        return secured(
-            send_file(
-                BytesIO(data), measure.document_mime, as_attachment=as_file, download_name=measure.document_name, etag=False
-            )
-        )
+        return file_answer(data, measure.document_mime, measure.document_name)
 
     @route(f"/{ROW}measure_id>/letter.pdf")
     @permission_name("open")
@@ -278,7 +272,7 @@ class MeasurePaperView(BaseView):
         data = pdf_of_measure(measure.id, lambda: measure_letters.draft_of(measure, request_context.office_then))
         request_context.note_reading(measure, shown="letter")
         name = f"{in_chinese(measure_letters.TITLES[measure.kind])}.pdf"
-        return secured(send_file(BytesIO(data), "application/pdf", download_name=name, etag=False))
+        return file_answer(data, "application/pdf", name)
 
     def _within_reach(self, measure_id: int) -> CertificateMeasure:
         if not may_open_papers():

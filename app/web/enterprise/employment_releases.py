@@ -1,10 +1,9 @@
 """People freed from an enterprise that does not let them go: the administrator's form with the evidence, and the record."""
 
 import builtins
-from io import BytesIO
 from typing import Any
 
-from flask import flash, send_file, url_for
+from flask import flash, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
@@ -17,7 +16,7 @@ from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.fab import route
-from app.web.base.file_response import SHOWN, secured
+from app.web.base.file_response import file_answer
 from app.web.forms import AppForm, CreditCodeField, IdNumberField, LongTextField, NameField, Required, TextLength, UploadField
 
 
@@ -110,7 +109,4 @@ class EmploymentReleaseScreen(ModelScreen):
         release: EmploymentRelease = self.get_or_404(pk)
         data = request_context.store().read(release.digest)
         request_context.note_reading(release, shown="document", person=release.person_id)
-        as_file = release.mime not in SHOWN
-        return secured(
-            send_file(BytesIO(data), release.mime, as_attachment=as_file, download_name=release.filename, etag=False)
-        )
+        return file_answer(data, release.mime, release.filename)

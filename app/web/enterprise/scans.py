@@ -17,7 +17,7 @@ from app.models import IdentityCorrection
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, permission_name, route
-from app.web.base.file_response import SHOWN, secured
+from app.web.base.file_response import file_answer, secured
 
 SMALL = 240  # pixels across
 
@@ -34,8 +34,7 @@ class PaperView(BaseView):
         data = attachments.bytes_of(paper, request_context.store())
         if paper.person_id is not None and not request_context.current_actor().roles.isdisjoint(OFFICERS):
             request_context.note_reading(paper, person=paper.person_id, kind=paper.kind.value)
-        as_file = request.args.get("download") == "1" or paper.mime not in SHOWN
-        return secured(send_file(BytesIO(data), paper.mime, as_attachment=as_file, download_name=paper.filename, etag=False))
+        return file_answer(data, paper.mime, paper.filename, download=request.args.get("download") == "1")
 
     @route(f"/{ROW}paper_id>/small")
     @permission_name("open")
@@ -53,7 +52,4 @@ def scan_response(correction: IdentityCorrection) -> Response:
     data = request_context.store().read(correction.digest)
     if not request_context.current_actor().roles.isdisjoint(OFFICERS):
         request_context.note_reading(correction, person=correction.person_id, kind=PaperKind.ID_CARD.value)
-    as_file = request.args.get("download") == "1" or correction.mime not in SHOWN
-    return secured(
-        send_file(BytesIO(data), correction.mime, as_attachment=as_file, download_name=correction.filename, etag=False)
-    )
+    return file_answer(data, correction.mime, correction.filename, download=request.args.get("download") == "1")

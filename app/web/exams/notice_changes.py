@@ -1,9 +1,8 @@
 """What exam clerks do to a published notice: recall, publish again, cancel, attach and remove files; its attachments."""
 
 from functools import partial
-from io import BytesIO
 
-from flask import flash, redirect, send_file, url_for
+from flask import flash, redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
@@ -18,7 +17,7 @@ from app.web.base import Link
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.batch_result import run_step
 from app.web.base.fab import BaseView, route
-from app.web.base.file_response import SHOWN, secured
+from app.web.base.file_response import file_answer
 from app.web.exams.access import notice_of
 from app.web.forms import AppForm, UploadField
 
@@ -100,9 +99,7 @@ class NoticeFileView(BaseView):
 
 
 def file_response(file: ExamNoticeFile) -> Response:
-    data = request_context.store().read(file.digest)
-    as_file = file.mime not in SHOWN
-    return secured(send_file(BytesIO(data), file.mime, as_attachment=as_file, download_name=file.filename, etag=False))
+    return file_answer(request_context.store().read(file.digest), file.mime, file.filename)
 
 
 def _page_of(notice_id: int) -> str:

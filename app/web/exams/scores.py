@@ -151,7 +151,9 @@ class ScoreView(BaseView):
             standing=ExamSummary(notice),
             listed=LISTED,
             limit=LARGEST // MEGABYTE,
-            rates=exams.pass_rates(db.session(), notice.id, request_context.current_actor()),
+            rates=exams.pass_rates(db.session(), notice.id, request_context.current_actor())
+            if notice.scores_submitted_at
+            else [],
             mark=mark,
         )
         return Response(text, status, mimetype="text/html")
