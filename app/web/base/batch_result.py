@@ -1,6 +1,6 @@
 """The result of an action: a message on the list when everything was done, else a page of all that was not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -62,8 +62,13 @@ def done_names(outcome: BatchOutcome) -> list[str]:
 
 def done_message(outcome: BatchOutcome, verb: object) -> str:
     names = done_names(outcome)
+    return done_sentence(verb, names, len(names))
+
+
+def done_sentence(verb: object, names: Sequence[str], n: int) -> str:
+    """For ``n`` records, of which the first are named."""
     listed = gettext(", ").join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-    return str(gettext("%(verb)s: done for %(n)s (%(names)s).", verb=verb, n=len(names), names=listed))
+    return str(gettext("%(verb)s: done for %(n)s (%(names)s).", verb=verb, n=n, names=listed))
 
 
 def run_batch(
@@ -74,12 +79,10 @@ def run_batch(
     title_verb: object = None,
     more: object = "",
     skipped: Callable[[Outcome, str], list[SkippedRow]] = skipped_rows,
-    afterwards: Callable[[Outcome], str] | None = None,
 ) -> Response:
     """Carry out and commit the action. A page, because a flash message in a cookie cannot hold a hundred sentences.
 
-    ``more`` is added to the message when everything was done. ``afterwards`` runs after the commit while no transaction is
-    open, so that it may write in its own; it returns the address of the background work's progress, or "".
+    ``more`` is added to the message when everything was done.
     """
     back = safe_next(home)
     try:
@@ -88,10 +91,9 @@ def run_batch(
     except AppError as error:
         flash_refusals(error)
         return redirect(back)
-    progress = afterwards(outcome) if afterwards else ""
     if not outcome.refused:
         flash(f"{done_message(outcome, verb)} {more}".strip(), "success")
-        return redirect(progress or back)
+        return redirect(back)
     done = done_names(outcome)
     page = render_template(
         "base/batch_result.html",
@@ -100,7 +102,6 @@ def run_batch(
         done=done,
         left=skipped(outcome, back),
         back=back,
-        goes_on=progress,
     )
     return Response(page, 200 if done else 422, mimetype="text/html")
 

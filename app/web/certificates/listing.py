@@ -1,5 +1,6 @@
 """安管人员证书: the list of certificates within the reader's access scope."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,9 +54,8 @@ class CertificateScreen(OpenList):
         super()._init_properties()
         self.boxes = [replace(box, holds=_standing) if box.name == "status" else box for box in self.boxes]
 
-    def render_template(self, template: str, **context: Any) -> str:
-        g.open_matters = open_on([certificate.id for certificate in context.get("rows", ())])
-        return str(super().render_template(template, **context))
+    def rows_loaded(self, rows: Sequence[Certificate]) -> None:
+        g.open_matters = open_on([certificate.id for certificate in rows])
 
     @route("/pack", "POST")
     def pack(self) -> Response:

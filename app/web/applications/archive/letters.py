@@ -23,6 +23,7 @@ from app.eligibility.facts import Facts
 from app.files.storage import FileMissing
 from app.models import Application, Paper, Step
 from app.web import request_context
+from app.web.applications.review.letter_links import part_of
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person
 from app.web.applications.review.progress import history
@@ -44,7 +45,6 @@ class CaseLetter:
     """A slip, notice or decision: as it was issued, or as it will be."""
 
     part: str  # anchor on the page and part of the URL
-    step_id: int
     page: paper.LetterText
     issued: bool
 
@@ -58,16 +58,12 @@ def letters_of(case: Application) -> list[CaseLetter]:
 def _letter(case: Application, step: Step, issued: Mapping[int, Any]) -> CaseLetter:
     part = part_of(step)
     if letter := issued.get(step.id):
-        return CaseLetter(part, step.id, page_of(letter.face), issued=True)
-    return CaseLetter(part, step.id, _draft(case, step).page, issued=False)
+        return CaseLetter(part, page_of(letter.face), issued=True)
+    return CaseLetter(part, _draft(case, step).page, issued=False)
 
 
 def _draft(case: Application, step: Step) -> Any:
     return case_letters.draft_of(case, step, request_context.office_then)
-
-
-def part_of(step: Step) -> str:
-    return f"letter-{step.id}"
 
 
 def may_see_numbers(case: Application) -> bool:

@@ -1,6 +1,6 @@
 """The enterprise's lists of its own applications, one screen for each matter: 新申报, 延期, 变更, 换证, 注销."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from flask import flash, g, get_template_attribute, redirect, url_for
@@ -77,12 +77,11 @@ class FilingList(CaseList):
         flash(gettext("Deleted."), "success")
         return redirect(safe_next(self.home()))
 
-    def render_template(self, template: str, **context: Any) -> str:
+    def rows_loaded(self, rows: Sequence[Application]) -> None:
         """Plans the submission of the page's drafts once, for their cells (R74, R99, R113)."""
-        ids = [row.id for row in context.get("rows", ()) if row.state in CHANGEABLE and not row.marks]
+        ids = [row.id for row in rows if row.state in CHANGEABLE and not row.marks]
         planned = plan(db.session, ids, Action.SUBMIT, **request_context.acting()) if ids else Plan()
         g.filing_gaps = {key: gaps_of(refusals, this_page()) for key, refusals in planned.refused.items()}
-        return str(super().render_template(template, **context))
 
     def cell(self, column: str, item: Application) -> object | None:
         if column == "state" and item.state in CHANGEABLE:

@@ -23,18 +23,17 @@ from app.outbox import jobs
 from app.web import request_context
 from app.web.applications.review.batch_selection import page_key
 from app.web.applications.review.labels import BATCH_VERBS, VERBS
+from app.web.applications.review.progress import STAGES
 from app.web.base import Link, OpenList, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW
-from app.web.base.batch_result import MOST_NAMED, gaps_of
+from app.web.base.batch_result import MOST_NAMED, done_sentence, gaps_of
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import permission_name, route
 from app.web.base.layout import may_open, this_page
 from app.web.base.workbook import send_workbook
 from app.web.certificates.render_progress import draw_at_once
-from app.workflow import MOVES
 
 LISTED = 100  # rows of a group on the page; the workbook has all
-_STAGES = {move.action: move.stage for move in MOVES if move.stage}
 
 COLUMNS = (
     Column("position", _("No."), width=6, text=False),
@@ -186,7 +185,7 @@ def verb_of(batch: DecisionBatch) -> object:
 
 def queue_url(batch: DecisionBatch) -> str:
     """The queue that the batch was made in."""
-    stage = _STAGES.get(batch.action)
+    stage = STAGES.get(batch.action)
     return url_for(f"{stage.value.capitalize()}Screen.list") if stage else url_for("BatchScreen.list")
 
 
@@ -216,9 +215,7 @@ def _run_now(batch_id: int) -> Sequence[int]:
 
 def _done_message(batch: DecisionBatch) -> str:
     rows = records.rows_of(db.session(), batch, request_context.current_actor(), RowResult.DONE, most=MOST_NAMED + 1)
-    names = gettext(", ").join(row.name for row in rows[:MOST_NAMED]) + (" …" if len(rows) > MOST_NAMED else "")
-    verb = VERBS[batch.action]
-    return str(gettext("%(verb)s: done for %(n)s (%(names)s).", verb=verb, n=batch.done, names=names))
+    return done_sentence(VERBS[batch.action], [row.name for row in rows], batch.done)
 
 
 def sentence_of(batch: DecisionBatch) -> object:

@@ -34,6 +34,11 @@ def _lettered(case: Application) -> list[Step]:
     return [step for step in reversed(case.steps) if has_letter(step)]
 
 
+def part_of(step: Step) -> str:
+    """The part of the archive that is the letter of this step."""
+    return f"letter-{step.id}"
+
+
 def _link(case: Application, step: Step, label: object, icon: str = "") -> Link:
-    address = url_for("ArchiveView.letter", application_id=case.id, part=f"letter-{step.id}")
+    address = url_for("ArchiveView.letter", application_id=case.id, part=part_of(step))
     return Link(label, address, icon=icon, external=True)

@@ -12,7 +12,7 @@ from app.workflow import MOVES, MOVING
 
 Node = tuple[object, str, str]  # label, who, when
 
-_STAGES = {move.action: move.stage for move in MOVES if move.stage}
+STAGES = {move.action: move.stage for move in MOVES if move.stage}
 _AT = {move.source: move.stage for move in MOVES if move.stage}
 _STOPPED = {move.target: move.stage for move in MOVES if move.stage and not move.agreed and move.target in CLOSED}
 _BETWEEN = {State.AWAITING_RELEASE: "released", State.RELEASE_REFUSED: "released"}
@@ -51,7 +51,7 @@ def progress(case: Application) -> CaseProgress:
 
 def _mark_of(step: Step) -> object:
     """The node a step belongs to; None for returns, withdrawals and the like."""
-    return _STAGES.get(step.action) or _OWN_MARKS.get(step.action)
+    return STAGES.get(step.action) or _OWN_MARKS.get(step.action)
 
 
 def _node(label: object, step: Step | None, longer: Step | None) -> Node:
