@@ -8,7 +8,7 @@ longest ago, so that none is older than ``STALE_AFTER``. Plans of batches and de
 from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.certificates.lifecycle import id_of
@@ -62,17 +62,18 @@ def results(session: Session, ids: Collection[int], on: date, office: Office) ->
 
 def due(session: Session, at: datetime, *, most: int = MOST) -> list[int]:
     """Applications that await a decision and were never checked in this state, then those not checked lately."""
-    # State by state: each is one range of the index, which ends in the sort column.
-    queries = [
-        select(Application.id).where(Application.state == state, condition).order_by(Application.checked_at, Application.id)
-        for condition in (Application.checked_at.is_(None), Application.checked_at <= at - STALE_AFTER)
-        for state in FAVOURABLE
-    ]
     found: list[int] = []
-    for query in queries:
+    for ranges in _due_ranges(at):
         if len(found) < most:
+            query = select(Application.id).where(*ranges).order_by(Application.checked_at, Application.id)
             found += session.scalars(query.limit(most - len(found)))
     return found
+
+
+def _due_ranges(at: datetime) -> list[tuple[ColumnElement[bool], ...]]:
+    """State by state: each is one range of the index, which ends in the sort column."""
+    conditions = (Application.checked_at.is_(None), Application.checked_at <= at - STALE_AFTER)
+    return [(Application.state == state, condition) for condition in conditions for state in FAVOURABLE]
 
 
 def refresh(
@@ -107,4 +108,5 @@ def _store(session: Session, found: Iterable[tuple[Facts, CheckResult | None]], 
 
 
 def has_due(session: Session, at: datetime) -> bool:
-    return bool(due(session, at, most=1))
+    """Whether ``due`` has anything; asked every two seconds, so in one query."""
+    return bool(session.scalar(select(or_(*(exists().where(*ranges) for ranges in _due_ranges(at))))))

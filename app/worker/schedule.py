@@ -22,7 +22,7 @@ class Schedule:
 
     period: Callable[[datetime], str]
     is_due: Callable[[Session, datetime], bool] = lambda _session, _at: True
-    by_office_clock: bool = False  # its periods are those of the office's clock, which a demonstration sets ahead
+    by_office_clock: bool = False  # it follows the office's clock, which a demonstration sets ahead
 
 
 def _minute(at: datetime) -> str:
@@ -59,13 +59,11 @@ SCHEDULES: dict[str, Schedule] = {
 
 def due_schedules(session: Session, *, at: datetime, days_ahead: int = 0) -> dict[str, str]:
     """Kind → key of each recurring job that is due and not enqueued yet. Reads only."""
-    office_at = at + timedelta(days=days_ahead)
-    keys = {
-        kind: f"{kind}:{schedule.period(office_at if schedule.by_office_clock else at)}"
-        for kind, schedule in SCHEDULES.items()
-    }
+    ahead = timedelta(days=days_ahead)
+    moments = {kind: at + ahead if schedule.by_office_clock else at for kind, schedule in SCHEDULES.items()}
+    keys = {kind: f"{kind}:{SCHEDULES[kind].period(moment)}" for kind, moment in moments.items()}
     existing = set(session.scalars(select(Job.key).where(Job.key.in_(keys.values()))))
-    return {kind: key for kind, key in keys.items() if key not in existing and SCHEDULES[kind].is_due(session, at)}
+    return {kind: key for kind, key in keys.items() if key not in existing and SCHEDULES[kind].is_due(session, moments[kind])}
 
 
 def enqueue_due(session: Session, *, at: datetime, days_ahead: int = 0) -> int:

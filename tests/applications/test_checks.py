@@ -114,6 +114,14 @@ def test_the_minute_s_job_checks_and_is_not_queued_when_nothing_is_due(session, 
     assert "checks" in schedule.due_schedules(session, at=make.NOON + STALE_AFTER)
 
 
+def test_what_is_due_follows_the_office_s_clock(session, firm, store):
+    firm.application(State.AWAITING_ACCEPTANCE)
+    session.execute(update(Application).values(check_result=PASSES, checked_at=make.NOON + timedelta(days=9)))
+    session.commit()
+    assert "checks" not in schedule.due_schedules(session, at=make.NOON, days_ahead=9)
+    assert "checks" in schedule.due_schedules(session, at=make.NOON + STALE_AFTER, days_ahead=9)
+
+
 def test_checking_reads_no_table_whole_and_needs_as_many_queries_for_more(session, firm, system):
     asked = []
     for more in (3, 17):
