@@ -40,7 +40,7 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
         clock.set_days_ahead(office.days_ahead)
         data, at, which = bytes_of(file), clock.office_moment(clock.now()), LegacyKind(kind)  # type: ignore[call-arg]
         context = legacy_import.ImportContext(
-            sessionmaker(db.engine, expire_on_commit=False), store, lambda _done, _all: None
+            sessionmaker(db.engine, expire_on_commit=False), store, lambda _done, _all: None, office
         )
         with context.sessions.begin() as session:
             session.info.update(actor=BY.name, at=at)

@@ -300,7 +300,7 @@ def legacy_passwords(run: JobRun) -> None:
 def _legacy_context(run: JobRun) -> Iterator[legacy_import.ImportContext]:
     """In the locale of the requesting user, because messages are written into a sheet."""
     with run.context.locale_context(run.payload["locale"]):
-        yield legacy_import.ImportContext(run.context.sessions, run.context.store, run.progress)
+        yield legacy_import.ImportContext(run.context.sessions, run.context.store, run.progress, run.office())
 
 
 HANDLERS: dict[str, Handler] = {

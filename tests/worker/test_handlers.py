@@ -499,7 +499,9 @@ def test_run_twice_legacy_check__a_sheet_is_checked_once(session, context):
 
 def test_run_twice_legacy_import__a_row_is_imported_once(session, context):
     number = old_sheet(session, context, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
-    legacy_import.check(legacy_import.ImportContext(context.sessions, context.store, lambda *_: None), number, at=make.NOON)
+    legacy_import.check(
+        legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office()), number, at=make.NOON
+    )
     digest = read_row(session, models.LegacyImport.sha256)[0]
     legacy_import.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
     for _time in twice(session, context, "legacy_import", {"import": number, "locale": "zh"}):
@@ -509,7 +511,7 @@ def test_run_twice_legacy_import__a_row_is_imported_once(session, context):
 
 def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, context, app):
     number = old_sheet(session, context, LegacyKind.ACCOUNTS, enterprise="湘江公司", uscc=make.uscc())
-    means = legacy_import.ImportContext(context.sessions, context.store, lambda *_: None)
+    means = legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office())
     legacy_import.check(means, number, at=make.NOON)
     legacy_import.confirm(
         session, number, read_row(session, models.LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON

@@ -29,8 +29,8 @@ _TABLE = _FIRM | {"mobile": "contact_mobile"}
 class AccountMerge(RecordMerge):
     kind = LegacyKind.ACCOUNTS
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
-        super().__init__(lines, on, province)
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
+        super().__init__(lines, on, province, least_age)
         self.accounts: dict[str, tuple[int | None, str]] = {}  # user name -> account id, credit code of its enterprise
 
     def key_of(self, line: SheetLine) -> str:

@@ -125,8 +125,8 @@ class LegacySheet:
     lines: list[SheetLine]
     errors: list[CellError]
 
-    def merge(self, on: date, province: str) -> RecordMerge:
-        return MERGES[self.kind](self.lines, on, province)
+    def merge(self, on: date, province: str, least_age: int) -> RecordMerge:
+        return MERGES[self.kind](self.lines, on, province, least_age)
 
 
 def open_sheet(store: Store, kind: LegacyKind, sheet_object: str) -> LegacySheet:

@@ -37,8 +37,8 @@ class LegacyCertificateStatus:
 class CertificateMerge(RecordMerge):
     kind = LegacyKind.CERTIFICATES
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
-        super().__init__(lines, on, province)
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
+        super().__init__(lines, on, province, least_age)
         self.existing: dict[str, LegacyCertificateStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:

@@ -28,8 +28,8 @@ class LegacyPassStatus:
 class PassMerge(RecordMerge):
     kind = LegacyKind.PASSES
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
-        super().__init__(lines, on, province)
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
+        super().__init__(lines, on, province, least_age)
         self.existing: dict[str, LegacyPassStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:

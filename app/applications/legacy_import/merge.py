@@ -16,9 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.columns import title_of
 from app.applications.legacy_import.parties import Firm, Human, Parties, RowRefused
-from app.applications.office_settings import office_of
 from app.core.identifiers import BadNumber, fold, parse_id_number
-from app.core.office import Office
 from app.core.vocabulary import LegacyKind, LegacyOutcome
 from app.files.fonts import parse_printable_name
 from app.files.spreadsheets import SheetLine
@@ -84,11 +82,10 @@ class RecordMerge(ABC):
 
     kind: LegacyKind
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str) -> None:
-        self.on, self.parties = on, Parties(province)
+    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
+        self.on, self.parties, self.least_age = on, Parties(province), least_age
         self.records: dict[str, LastImported] = {}
         self._first: dict[str, int] = {}
-        self._least_age = -1  # not read yet
         for line in lines:
             if line.is_sound:
                 self._first.setdefault(self.key_of(line), line.number)
@@ -98,8 +95,6 @@ class RecordMerge(ABC):
     def check(self, session: Session, lines: Sequence[SheetLine]) -> list[MergeVerdict]:
         """A verdict for each row; rows take earlier ones into account, also those of earlier calls. Writes nothing."""
         sound = [line for line in lines if line.is_sound]
-        if self._least_age < 0:
-            self._least_age = office_of(session, Office()).least_age
         self._load_records(session, [self.key_of(line) for line in sound])
         self.parties.load(session, sound)
         self.load(session, sound)
@@ -122,7 +117,7 @@ class RecordMerge(ABC):
         try:
             verdict = self.judge(line, key)
             if verdict.human is not None and verdict.human.id is None:
-                _check_newcomer(verdict.human, self.on, self._least_age)
+                _check_newcomer(verdict.human, self.on, self.least_age)
         except (RowRefused, BadNumber) as error:
             return MergeVerdict(line, REFUSED, [error.sentence if isinstance(error, BadNumber) else error.args[0]])
         self.parties.adopt(verdict.firm, verdict.human)

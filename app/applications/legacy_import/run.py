@@ -17,6 +17,7 @@ from app.applications.legacy_import.batches import LegacySheet, Outcomes, Report
 from app.applications.legacy_import.merge import ImportRun, MergeVerdict, RecordMerge
 from app.core.clock import office_day
 from app.core.errors import NotFound
+from app.core.office import Office
 from app.core.vocabulary import AuditAction, LegacyOutcome, LegacyPhase
 from app.db import audit, sequences
 from app.db.session import read_only
@@ -36,6 +37,7 @@ class ImportContext:
     sessions: sessionmaker[Session]
     store: Store
     progress: ReportProgress
+    office: Office
 
 
 def check(context: ImportContext, import_id: int, *, at: datetime) -> None:
@@ -52,7 +54,7 @@ def check(context: ImportContext, import_id: int, *, at: datetime) -> None:
         _refuse(context, batch, " ".join(f"{error.title}: {error.sentence}" for error in sheet.errors), at)
         return
     outcomes: Outcomes = {}
-    merge = sheet.merge(office_day(at), _province(context))
+    merge = sheet.merge(office_day(at), _province(context), context.office.least_age)
     for start in range(0, len(sheet.lines), CHUNK):
         with read_only(), context.sessions() as session:
             outcomes |= _outcomes(merge.check(session, sheet.lines[start : start + CHUNK]))
@@ -66,13 +68,13 @@ def take_over(context: ImportContext, import_id: int, *, at: datetime) -> None:
     if batch.phase is not LegacyPhase.IMPORTING or batch.sheet_object is None:
         return
     sheet, province = open_sheet(context.store, batch.kind, batch.sheet_object), _province(context)
-    run = ImportRun(batch.id, batch.by, at)
-    merge, done, tries = sheet.merge(office_day(at), province), batch.done, 0
+    run, facts = ImportRun(batch.id, batch.by, at), (office_day(at), province, context.office.least_age)
+    merge, done, tries = sheet.merge(*facts), batch.done, 0
     while done < len(sheet.lines):
         try:
             done, tries = _write_chunk(context, sheet, merge, run, done), 0
         except IntegrityError:  # inserted by somebody else between check and write: check again
-            merge, tries = sheet.merge(office_day(at), province), tries + 1
+            merge, tries = sheet.merge(*facts), tries + 1
             if tries == MAX_TRIES:
                 raise
         context.progress(done, len(sheet.lines))

@@ -29,7 +29,8 @@ def let_go() -> None:
 def means(system, session, tmp_path) -> legacy_import.ImportContext:
     OPEN.append(session)
     store = Store(tmp_path / "blobs")
-    return legacy_import.ImportContext(sessionmaker(system.engine, expire_on_commit=False), store, lambda _done, _all: None)
+    sessions = sessionmaker(system.engine, expire_on_commit=False)
+    return legacy_import.ImportContext(sessions, store, lambda _done, _all: None, Office())
 
 
 def hand_in(means, kind, data, *, at=make.NOON) -> int:

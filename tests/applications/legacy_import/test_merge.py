@@ -1,9 +1,11 @@
 """The same sheets again, corrected, or after changes made here."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
+from app.core.office import Office
 from app.core.vocabulary import CertificateStatus, LegacyKind
 from app.models import Account, AuditEntry, Certificate, CertificateEvent, Enterprise, ExamPass, LegacyRecord, Person
 from tests import make
@@ -71,6 +73,14 @@ def test_whom_no_form_takes_no_sheet_takes_either(session, means, app, cells, se
         (refused,) = results(means, hand_in(means, kind, sheet(kind, row(kind, **cells))))
         assert (refused[0], sentence in refused[1]) == ("refused", True), refused
     assert count(session, Person) == 0
+
+
+def test_the_least_age_is_that_of_the_office(session, means, app):
+    older = replace(means, office=Office(least_age=21))
+    cells = row(PASSES, id_number=make.id_number(date(2007, 1, 1)))
+    for context, result in ((older, "refused"), (means, "added")):
+        (found,) = results(context, hand_in(context, PASSES, sheet(PASSES, cells)))
+        assert found[0] == result, found
 
 
 def test_what_changed_here_since_is_kept_and_said_so(session, means, app):
