@@ -43,6 +43,8 @@ def office_then(session: Session, office: Office) -> Callable[[datetime], Office
 
 def case_drafts(session: Session, application_ids: Collection[int], office: Office, *, at: datetime) -> Drafts:
     """By step: what the letters say of the steps that these applications took at ``at``. Reads only."""
+    if not application_ids:
+        return {}
     asked = (
         select(Application)
         .where(Application.id.in_(application_ids))
@@ -66,6 +68,8 @@ def case_drafts(session: Session, application_ids: Collection[int], office: Offi
 
 def measure_drafts(session: Session, measure_ids: Collection[int], office: Office) -> Drafts:
     """By measure: what the letters say of those that were taken. Reads only."""
+    if not measure_ids:
+        return {}
     taken = (CertificateMeasure.id.in_(measure_ids), CertificateMeasure.state.in_(TAKEN))
     asked = select(CertificateMeasure).where(*taken).options(joinedload(CertificateMeasure.certificate))
     then = office_then(session, office)
@@ -77,6 +81,8 @@ def measure_drafts(session: Session, measure_ids: Collection[int], office: Offic
 
 def number_steps(session: Session, drafts: Drafts, *, at: datetime) -> None:
     """Store the letters of steps that have none yet, with their numbers. The caller commits."""
+    if not drafts:
+        return
     owners = session.execute(select(Step.id, Step.application_id).where(Step.id.in_(drafts)))
     _number(session, Letter.step_id, drafts, {row.id: {"application_id": row.application_id} for row in owners}, at)
 

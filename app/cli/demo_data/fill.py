@@ -175,11 +175,12 @@ class DemoBuilder:
             self._attach(person, kind, f"{member.name}{_TITLES[kind]}.jpg", lines, clerk)
         return person
 
-    def _attach(self, owner: Any, kind: PaperKind, filename: str, lines: tuple[str, ...], clerk: Actor) -> None:
+    def _attach(self, owner: Any, kind: PaperKind, filename: str, lines: tuple[str, ...], clerk: Actor, **more: Any) -> None:
+        """``more``: the ``holder`` shown on a photo, if that is not the owner, and ``at``, if not sixty days ago."""
         photo = kind is PaperKind.PHOTO
-        data = portrait(owner) if photo else scan(lines)
+        data = portrait(more.get("holder", owner)) if photo else scan(lines)
         kept = keep_scan(self.store, data, filename, photo=photo, office=self.office)
-        attachments.attach(self.session, owner, kind, kept, clerk, at=self._before(60))
+        attachments.attach(self.session, owner, kind, kept, clerk, at=more.get("at", self._before(60)))
 
     # --- exams ------------------------------------------------------------------------------------------
 
@@ -343,10 +344,8 @@ class DemoBuilder:
         for kind in standard_papers(application.matter, application.category, application.reason_code):
             if kind in own:
                 title = _TITLES[kind]
-                photo = kind is PaperKind.PHOTO
-                data = portrait(holder) if photo else scan((title, holder.name))
-                kept = keep_scan(self.store, data, f"{holder.name}{title}.jpg", photo=photo, office=self.office)
-                attachments.attach(self.session, application, kind, kept, clerk, at=at)
+                lines = (title, holder.name)
+                self._attach(application, kind, f"{holder.name}{title}.jpg", lines, clerk, holder=holder, at=at)
 
     def _legacy(self, people: dict[str, Person]) -> None:
         """Somebody who passed in the old system and must show originals, and a paper certificate that runs out soon."""
