@@ -108,6 +108,8 @@ _FILED = (rules.enterprise_is_registered, rules.names_a_handler, rules.no_correc
 _IN_FORCE = (rules.certificate_stands, rules.certificate_has_not_expired)
 _OWN = (rules.works_for_the_filing_enterprise, rules.certificate_is_own)
 
+_PRINTABLE = (particulars.principal_has_a_position, can_be_printed)
+
 _ALL = (
     Matter(
         MatterKind.NEW,
@@ -132,8 +134,7 @@ _ALL = (
             rules.still_has_the_pass,
             rules.holds_no_such_certificate,
             rules.escapes_no_suspension,
-            particulars.principal_has_a_position,
-            can_be_printed,
+            *_PRINTABLE,
         ),
         outcome=lifecycle.issue,
         days=lambda office: office.decide_days,
@@ -148,16 +149,10 @@ _ALL = (
             rules.asks_within_the_renewal_window,
             rules.is_of_age,
             rules.is_the_only_open_application,
-            particulars.principal_has_a_position,
-            can_be_printed,
+            *_PRINTABLE,
         ),
         on_acceptance=(rules.certificate_stands,),
-        on_approval=(
-            rules.certificate_is_own,
-            rules.certificate_stands,
-            particulars.principal_has_a_position,
-            can_be_printed,
-        ),
+        on_approval=(rules.certificate_is_own, rules.certificate_stands, *_PRINTABLE),
         outcome=lifecycle.extend,
         days=lambda office: office.decide_days,
         warnings=(rules.nears_retirement,),
@@ -172,16 +167,10 @@ _ALL = (
             *_IN_FORCE,
             rules.is_the_only_open_application,
             particulars.stated_position_fits_the_category,
-            particulars.principal_has_a_position,
-            can_be_printed,
+            *_PRINTABLE,
         ),
         on_acceptance=(rules.certificate_is_with_another_enterprise, rules.certificate_stands),
-        on_approval=(
-            rules.certificate_is_with_another_enterprise,
-            rules.certificate_stands,
-            particulars.principal_has_a_position,
-            can_be_printed,
-        ),
+        on_approval=(rules.certificate_is_with_another_enterprise, rules.certificate_stands, *_PRINTABLE),
         outcome=lifecycle.move,
         days=lambda office: office.swift_days,
         warnings=(rules.leaves_no_certificate_behind,),
@@ -196,8 +185,7 @@ _ALL = (
             rules.matter_fields_are_given,
             rules.divided_category_is_free,
             rules.is_the_only_open_application,
-            particulars.principal_has_a_position,
-            can_be_printed,
+            *_PRINTABLE,
         ),
         by_reason={
             ReplacementReason.FROM_OTHER_PROVINCE.value: (
@@ -234,8 +222,7 @@ _ALL = (
             rules.new_category_is_free,
             rules.escapes_no_suspension,
             particulars.corrected_id_number_is_free,
-            particulars.principal_has_a_position,
-            can_be_printed,
+            *_PRINTABLE,
         ),
         outcome=lifecycle.replace,
         days=lambda office: office.swift_days,
