@@ -8,7 +8,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from app.core.errors import AppError
-from app.web.base import private_urls
+from app.web.base import private_urls, texts
 from app.web.base.error_pages import on_app_error, on_csrf_error, on_http_error, on_unhandled
 from app.web.base.layout import (
     WHYS,
@@ -28,6 +28,7 @@ from app.web.forms import control
 def init_app(app: Flask) -> None:
     """Globals that are already set are kept."""
     app.jinja_env.finalize = _as_text
+    texts.init_app(app)
     app.add_url_rule("/static/v-<version>/<path:filename>", endpoint="static")
     app.url_value_preprocessor(drop_version)
     app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, whys=WHYS)
