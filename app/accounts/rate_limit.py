@@ -1,13 +1,16 @@
 """Rate limits and lockouts, counted in the database and so shared by all processes.
 
 Each count is one atomic statement in a transaction of its own: a rollback of the request does not undo it, and on SQLite
-(one writer) the request's own transaction must not have written yet. Keys are stored as digests.
+(one writer) the request's own transaction must not have written yet. Its commit does not wait for the disk: a count is kept
+when the process ends, and only a failure of the machine may lose the last of them. Keys are stored as digests.
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
@@ -23,7 +26,7 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
     Windows of ``seconds`` are fixed, not sliding: across a boundary twice the limit is possible.
     """
     window = _window(at, seconds)
-    with side_connection(engine) as connection:
+    with side_connection(engine, durable=False) as connection:
         count = _count_one(connection, _stored(key), window, uses)
     if count > limit:
         raise TooMany(retry_after=window + seconds - int(at.timestamp()))
@@ -31,7 +34,7 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
 
 def refund(engine: Engine, key: str, *, seconds: int, at: datetime) -> None:
     """Take back one use, as of a sign-in with the right password."""
-    with side_connection(engine) as connection:
+    with side_connection(engine, durable=False) as connection:
         here = (
             (RateLimitCounter.key == _stored(key))
             & (RateLimitCounter.window == _window(at, seconds))
@@ -47,7 +50,7 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
     the lock. Counts start anew each UTC day.
     """
     stored, now = _stored(key), int(at.timestamp())
-    with side_connection(engine) as connection:
+    with side_connection(engine, durable=False) as connection:
         count = _count_one(connection, stored, _window(at, DAY))  # first, for its row lock: serialises guesses
         until = _locked_until(connection, stored, now)
         if until is not None:
@@ -67,13 +70,13 @@ def peek(engine: Engine, key: str, *, seconds: int = DAY, at: datetime) -> int:
 
 def clear(engine: Engine, key: str) -> None:
     """Delete every count of ``key`` and its lock."""
-    with side_connection(engine) as connection:
+    with side_connection(engine, durable=False) as connection:
         _forget(connection, _stored(key))
 
 
 def sweep(engine: Engine, older_than: datetime) -> int:
     """Delete counts whose window began, and locks that ended, before ``older_than``; returns how many."""
-    with side_connection(engine) as connection:
+    with side_connection(engine, durable=False) as connection:
         return connection.execute(
             delete(RateLimitCounter).where(RateLimitCounter.window < int(older_than.timestamp()))
         ).rowcount
@@ -112,10 +115,19 @@ def _window(at: datetime, seconds: int) -> int:
 
 
 def _count_one(connection: Connection, stored: str, window: int, uses: int = 1) -> int:
-    row = insert_into(connection, RateLimitCounter).values(key=stored, window=window, count=uses)
-    counted = row.on_conflict_do_update(index_elements=["key", "window"], set_={"count": RateLimitCounter.count + uses})
-    count: int = connection.execute(counted.returning(RateLimitCounter.count)).scalar_one()
+    values = {"key": stored, "window": window, "count": uses, "uses": uses}
+    count: int = connection.execute(_counting(connection.engine), values).scalar_one()
     return count
+
+
+@lru_cache(maxsize=4)
+def _counting(engine: Engine) -> Any:
+    """Built once: that takes longer than the statement."""
+    row = insert_into(engine, RateLimitCounter).values(
+        key=bindparam("key"), window=bindparam("window"), count=bindparam("count")
+    )
+    more = {"count": RateLimitCounter.count + bindparam("uses")}
+    return row.on_conflict_do_update(index_elements=["key", "window"], set_=more).returning(RateLimitCounter.count)
 
 
 def _locked_until(connection: Connection, stored: str, now: int) -> int | None:

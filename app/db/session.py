@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -43,17 +43,35 @@ def read_only() -> Iterator[None]:
 
 
 @contextmanager
-def side_connection(engine: Engine, *, for_reading: bool = False) -> Iterator[Connection]:
+def side_connection(engine: Engine, *, for_reading: bool = False, durable: bool = True) -> Iterator[Connection]:
     """A short separate transaction, committed at the end; the request's own may be read-only.
 
+    Unless ``durable``, the commit does not wait for the disk: should the machine fail, the last seconds may be lost.
     On SQLite, call it before the request's own transaction has begun to write, or both wait for each other.
     """
     token = reading.set(for_reading)
     try:
-        with engine.begin() as connection:
+        with engine.connect() as connection, nullcontext() if durable else _not_waiting(connection), connection.begin():
+            if not durable and engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             yield connection
     finally:
         reading.reset(token)
+
+
+@contextmanager
+def _not_waiting(connection: Connection) -> Iterator[None]:
+    """SQLite's commits do not wait for the disk inside; in WAL mode that damages nothing."""
+    sqlite_connection = connection.connection.driver_connection
+    if not isinstance(sqlite_connection, sqlite3.Connection):
+        yield
+        return
+    (before,) = sqlite_connection.execute("PRAGMA synchronous").fetchone()
+    sqlite_connection.execute(f"PRAGMA synchronous={min(before, 1)}")  # 1: NORMAL
+    try:
+        yield
+    finally:
+        sqlite_connection.execute(f"PRAGMA synchronous={before}")
 
 
 def insert_into(bind: Engine | Connection, model: type[Any]) -> Any:
