@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import Row, Select, and_, func, or_, select, union, update
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from app.certificates.qr import payload
@@ -77,22 +78,28 @@ def certificates_of(session: Session, name: str, number: str, *, on: date) -> tu
     for a wrong name.
     """
     typed = fold_certificate_number(number)
-    known = union(
-        select(Person.id).where(Person.id_number_key == typed),
-        select(Certificate.person_id)
-        .join(CertificateVersion, CertificateVersion.certificate_id == Certificate.id)
-        .where(CertificateVersion.id_number == typed, CertificateVersion.replaced_at.is_(None)),
-        select(Certificate.person_id).where(Certificate.number == typed),
-    )
-    rows = session.execute(
-        _as_it_stands(Person.name)
-        .where(Certificate.person_id.in_(known.subquery().select()))
-        .order_by(Certificate.category, Certificate.issued_on.desc(), Certificate.id)
-    ).all()
+    rows = session.execute(_of_number(), {"known": typed, "printed": typed, "certificate": typed}).all()
     names = {name_key(known_as) for row in rows for known_as in (_printed(row)["name"], row.Certificate.holder, row.name)}
     if name_key(name) not in names:
         return ()
     return tuple(_shown(row, on) for row in rows)
+
+
+@cache
+def _of_number() -> Select[Any]:
+    """Built once: that takes longer than the query. The parameters have the types of their columns."""
+    known = union(
+        select(Person.id).where(Person.id_number_key == bindparam("known")),
+        select(Certificate.person_id)
+        .join(CertificateVersion, CertificateVersion.certificate_id == Certificate.id)
+        .where(CertificateVersion.id_number == bindparam("printed"), CertificateVersion.replaced_at.is_(None)),
+        select(Certificate.person_id).where(Certificate.number == bindparam("certificate")),
+    )
+    return (
+        _as_it_stands(Person.name)
+        .where(Certificate.person_id.in_(known.subquery().select()))
+        .order_by(Certificate.category, Certificate.issued_on.desc(), Certificate.id)
+    )
 
 
 def index_printed_numbers(session: Session) -> int:
@@ -114,12 +121,24 @@ def certificate_scanned(session: Session, text: str, *, on: date) -> ScannedCert
     claims = payload.read(text, ring.public) if payload.is_signed(text) else None
     if claims is None and not TOKEN.fullmatch(text):
         raise payload.Forged if text.isdigit() else NotFound(UNKNOWN_CODE)
-    scanned = aliased(CertificateVersion)
-    is_asked = scanned.token == text
+    asked: dict[str, Any] = {"token": text}
     if claims:
-        is_asked = and_(scanned.certificate_id == claims.certificate_id, scanned.version == claims.version)
+        asked = {"certificate": claims.certificate_id, "version": claims.version}
+    row = session.execute(_of_code(claims is not None), asked).one_or_none()
+    if row is None or (claims and not _matches_record(claims, row.printed)):
+        raise NotFound(NOT_ON_RECORD if claims else UNKNOWN_CODE)
+    return ScannedCertificate(_shown(row, on), row.version, row.newest, row.replaced_at, claims is not None)
+
+
+@cache
+def _of_code(signed: bool) -> Select[Any]:
+    """Built once. By certificate and version for a signed code, else by token."""
+    scanned = aliased(CertificateVersion)
+    is_asked = scanned.token == bindparam("token")
+    if signed:
+        is_asked = and_(scanned.certificate_id == bindparam("certificate"), scanned.version == bindparam("version"))
     later = select(func.max(CertificateVersion.version)).where(CertificateVersion.certificate_id == Certificate.id)
-    row = session.execute(
+    return (
         _as_it_stands(
             scanned.version,
             scanned.replaced_at,
@@ -128,10 +147,7 @@ def certificate_scanned(session: Session, text: str, *, on: date) -> ScannedCert
         )
         .join(scanned, scanned.certificate_id == Certificate.id)
         .where(is_asked, Certificate.is_electronic)
-    ).one_or_none()
-    if row is None or (claims and not _matches_record(claims, row.printed)):
-        raise NotFound(NOT_ON_RECORD if claims else UNKNOWN_CODE)
-    return ScannedCertificate(_shown(row, on), row.version, row.newest, row.replaced_at, claims is not None)
+    )
 
 
 def certificate_sealed(session: Session, digest: str, *, on: date) -> ScannedCertificate | None:
