@@ -29,7 +29,7 @@ def guarded(system):
 # --- headers ------------------------------------------------------------------------------------------------------
 PUBLIC = {  # what anybody may keep for a while
     ("/.well-known/jwks.json", "public, max-age=60"), ("/status-list", "public, max-age=60"),
-    ("/verify-worker.js", "no-cache"), ("/lookup/list/template.xlsx", "no-cache"),
+    ("/verify-worker.js", "no-cache"), ("/lookup/list/template.xlsx", "no-cache"), ("/", "no-cache"),
 }  # fmt: skip
 
 

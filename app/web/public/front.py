@@ -16,6 +16,7 @@ from app.outbox.public_notices import latest
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
 from app.web.public.common import result_label, signup_label
+from app.web.public.kept_pages import kept
 from app.workflow import MOVES
 
 # What each status means for whoever checks the certificate.
@@ -67,6 +68,7 @@ class FrontPage(BaseView):
     default_view = "index"
 
     @expose("/", methods=["GET"])
+    @kept
     def index(self) -> Response:
         if request_context.current_actor() is not NOBODY:
             return redirect(url_for("WorkView.home"))

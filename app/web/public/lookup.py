@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import current_app, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
@@ -12,16 +12,22 @@ from app.certificates.lookup import PublicCertificate, ScannedCertificate, certi
 from app.core.errors import AppError, NotFound, TooMany
 from app.db.session import db
 from app.web import request_context
+from app.web.base import private_urls
 from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose
+from app.web.base.layout import preference
 from app.web.forms import AppForm, Required, TextField, TextLength
 from app.web.public.common import count_a_try, not_indexed
 from app.web.public.front import MEANS, FrontPage
+from app.web.public.kept_pages import kept
 from app.web.public.notices import NoticeView
 from app.web.public.signature_check import SealView
 
 
 class LookupForm(AppForm):
+    class Meta:
+        csrf = False  # see ``OPEN_FORMS``
+
     name = TextField(
         _("Holder's name"), validators=[Required(), TextLength(50)], render_kw={"autocomplete": "name", "maxlength": 50}
     )
@@ -39,6 +45,7 @@ class LookupView(BaseView):
     default_view = "form"
 
     @expose("/lookup", methods=["GET"])
+    @kept
     def form(self) -> Response:
         """The empty form. A query string is ignored and removed from the URL: it might be an ID number."""
         if request.query_string:
@@ -95,6 +102,12 @@ class LookupView(BaseView):
         return not_indexed(page)
 
 
+# They change nothing but the visitor's own cookies, so their forms carry no token: with it no page would be the same twice.
+OPEN_FORMS = (preference, private_urls.ask, LookupView.find)
+
+
 def register_public(appbuilder: Any) -> None:
+    for view in OPEN_FORMS:
+        current_app.extensions["csrf"].exempt(f"{view.__module__}.{view.__name__}")
     for view in (FrontPage, LookupView, SealView, NoticeView):
         appbuilder.add_view_no_menu(view)

@@ -17,6 +17,7 @@ from app.web.base.fab import BaseView, expose
 from app.web.base.private_urls import decode_param, encode_param, redirect_if_personal
 from app.web.exams.notice_changes import file_response, story
 from app.web.public.common import not_indexed, page_number, plain, result_label, signup_label, term
+from app.web.public.kept_pages import kept
 
 MEASURE = "measure"  # beside the matters in the filter
 
@@ -28,6 +29,7 @@ class NoticeView(BaseView):
     default_view = "board"
 
     @expose("/notices", methods=["GET"])
+    @kept
     def board(self) -> Response:
         """Published results. Invalid query parameters are ignored."""
         if (redirection := redirect_if_personal()) is not None:
@@ -61,6 +63,7 @@ class NoticeView(BaseView):
         return file_response(file_of(db.session(), notice_id, file_id))
 
     @expose(f"/exam-notices/{ROW}notice_id>", methods=["GET"])
+    @kept
     def exam(self, notice_id: int) -> Response:
         notice = db.session.get(ExamNotice, notice_id)
         if notice is None:
