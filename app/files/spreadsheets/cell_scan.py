@@ -4,7 +4,6 @@ import re
 from typing import Self
 
 from flask_babel import lazy_gettext as _
-from openpyxl.utils import column_index_from_string
 
 from app.files.spreadsheets.columns import SheetLimits, SheetRefused
 from app.files.spreadsheets.guard import NOT_AS_SAVED, walk
@@ -102,15 +101,22 @@ class CellScan:
         ends = [re.fullmatch(r"([A-Z]{1,3})([1-9]\d{0,6})", end, re.ASCII) for end in (first, last or first)]
         if None in ends or len(self.spans) >= self.limits.spans:
             raise SheetRefused(NOT_AS_SAVED, code="bad-ranges")
-        (left, top), (right, bottom) = ((column_index_from_string(end[1]), int(end[2])) for end in ends if end)
+        (left, top), (right, bottom) = ((_column_index(end[1]), int(end[2])) for end in ends if end)
         self.spans.append((top, left, bottom, right, sentence, once))
+
+
+def _column_index(letters: str) -> int:
+    """``C`` → 3; ``ValueError`` for what is no column."""
+    from openpyxl import utils  # noqa: PLC0415 - brings numpy: 25 MB of every process, most of which read no sheet
+
+    return utils.column_index_from_string(letters)
 
 
 def _column_number(ref: str, row: int) -> int:
     """``C7`` in row 7 → 3. The parser uses the reference, Excel the row: they must agree."""
     letters = ref.rstrip("0123456789")
     try:
-        column = column_index_from_string(letters)
+        column = _column_index(letters)
     except ValueError as error:
         raise SheetRefused(code="bad-xml") from error
     if ref[len(letters) :] != str(row):

@@ -5,23 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
-from typing import Any
-
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
+from typing import TYPE_CHECKING, Any
 
 from app.core.clock import office_time
 from app.files.spreadsheets.columns import Column
+
+if TYPE_CHECKING:
+    from openpyxl.styles import Alignment, Font, PatternFill
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # Excel reads _x0041_ as A, unless the underscore is escaped itself.
 _ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts a 29 February 1900
-_HEAD_FONT = Font(bold=True)
-_HEAD_FILL = PatternFill("solid", fgColor="E6EEF7")
-_HEAD_PLACE = Alignment(horizontal="center", vertical="center", wrap_text=True)
 _FORMATS = {"text": "@", "number": "General", "day": "yyyy-mm-dd", "moment": "yyyy-mm-dd hh:mm:ss"}
 
 
@@ -33,6 +28,11 @@ def write(
     Text stays text, even if it begins like a formula; ``read`` returns the same values, folded and trimmed. Aware
     datetimes are written in the office's time zone. Characters that XML cannot hold are dropped.
     """
+    # Not at the top: it brings numpy, 25 MB of every process, most of which write no sheet.
+    from openpyxl import Workbook  # noqa: PLC0415
+    from openpyxl.styles import Alignment, Font, PatternFill  # noqa: PLC0415
+    from openpyxl.utils import get_column_letter  # noqa: PLC0415
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet(re.sub(r"[\[\]:*?/\\']", " ", _legal(sheet_title))[:31].strip() or "Sheet1")
     header = 2 if str(note) else 1
@@ -45,7 +45,8 @@ def write(
     if header == 2:
         sheet.append(_head_cells(sheet, [note], Font(italic=True), None, Alignment(vertical="center")))
     titles = [column.title for column in columns]
-    sheet.append(_head_cells(sheet, titles, _HEAD_FONT, _HEAD_FILL, _HEAD_PLACE))
+    place = Alignment(horizontal="center", vertical="center", wrap_text=True)
+    sheet.append(_head_cells(sheet, titles, Font(bold=True), PatternFill("solid", fgColor="E6EEF7"), place))
     last = header
     for cells in _body_cells(sheet, columns, rows):
         sheet.append(cells)
@@ -56,7 +57,11 @@ def write(
     return out.getvalue()
 
 
-def _head_cells(sheet: Any, texts: Sequence[object], font: Font, fill: PatternFill | None, place: Alignment) -> list[Any]:
+def _head_cells(
+    sheet: Any, texts: Sequence[object], font: "Font", fill: "PatternFill | None", place: "Alignment"
+) -> list[Any]:
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+
     cells = []
     for text in texts:
         cell = WriteOnlyCell(sheet)
@@ -70,6 +75,8 @@ def _head_cells(sheet: Any, texts: Sequence[object], font: Font, fill: PatternFi
 
 def _body_cells(sheet: Any, columns: Sequence[Column], rows: Iterable[Mapping[str, object]]) -> Iterator[list[Any]]:
     """The cells of each row, reusing the same cell objects: styling a new cell costs more than writing it."""
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+
     stock = [{kind: WriteOnlyCell(sheet) for kind in _FORMATS} for _column in columns]
     for kinds in stock:
         for kind, cell in kinds.items():
