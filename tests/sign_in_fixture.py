@@ -30,8 +30,8 @@ from app.web.auth.permissions import sync_roles
 from app.web.auth.security_manager import SecurityManager
 from app.web.base import init_app
 from app.web.middleware import AppBuilder, guard
-from tests import make
-from tests.conftest import KEYS, System
+from tests.conftest import KEYS
+from tests.database import System
 
 PASSWORD = "Correct-Horse-7"
 QUICK_HASH = "pbkdf2:sha256:1"
@@ -89,7 +89,9 @@ def sign_in_system(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         url = make_url(server).set(database=name).render_as_string(hide_password=False)
     engine = create_engine(url, pool_size=20, max_overflow=30)
     Model.metadata.create_all(engine)
-    yield System(request.param, Settings(home=home, database_url=url, keys=KEYS, office=Office()), engine)
+    system = System(request.param, Settings(home=home, database_url=url, keys=KEYS, office=Office()), engine)
+    system.sweep()
+    yield system
     engine.dispose()
 
 
@@ -102,8 +104,6 @@ def sign_in_app(sign_in_system: System) -> Flask:
 def shop(sign_in_system: System, sign_in_app: Flask) -> Iterator[Session]:
     """A session on the clean database of the sign-in application."""
     with Session(sign_in_system.engine, expire_on_commit=False) as session:
-        session.add_all(make.regions())
-        session.commit()
         yield session
     sign_in_system.sweep()
 

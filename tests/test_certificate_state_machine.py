@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.applications.drafts import discard
@@ -46,12 +46,9 @@ from app.core.vocabulary import (
     Role,
     State,
 )
-from app.db import migrate
-from app.matters import seed_papers
-from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Model, Person
+from app.models import Application, Certificate, CertificateEvent, CertificateVersion, Person
 from app.workflow import carry_out
 from tests import make, measures
-from tests.raw_sql import unguarded
 from tests.workflow_fixture import Firm
 
 OFFICE = Office()
@@ -86,13 +83,12 @@ def code_of(version):
 
 
 class Life(RuleBasedStateMachine):
-    engine = None  # set by the test
+    system = None  # set by the test
     certificates = Bundle("certificates")
 
     @initialize()
     def begin(self):
-        self.session = Session(self.engine, expire_on_commit=False)
-        self.session.add_all(make.regions())
+        self.session = Session(self.system.engine, expire_on_commit=False)
         self.firm = [Firm(self.session, name=name) for name in ("甲建设有限公司", "乙建设有限公司")]
         self.people = [
             firm.person(name=name, position=make.position_for(Category.A)).id
@@ -107,12 +103,7 @@ class Life(RuleBasedStateMachine):
     def teardown(self):
         if hasattr(self, "session"):
             self.session.close()
-            with self.engine.begin() as connection:
-                connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
-                with unguarded(connection):
-                    for table in Model.metadata.sorted_tables[::-1]:
-                        if table.name != "paper_rule":
-                            connection.execute(text(f'DELETE FROM "{table.name}"'))  # noqa: S608
+            self.system.sweep()
 
     # --- what happens ---------------------------------------------------------------------------------
 
@@ -391,12 +382,8 @@ class Life(RuleBasedStateMachine):
         return datetime(self.on.year, self.on.month, self.on.day, 12, tzinfo=OFFICE_ZONE)
 
 
-def test_a_certificate_s_life_in_any_order(tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'life.db'}")
-    migrate.migrate_to(engine)
-    with Session(engine) as session:
-        seed_papers(session)
-        session.commit()
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
+def test_a_certificate_s_life_in_any_order(system):
     bounds = settings(
         max_examples=30,
         stateful_step_count=25,
@@ -405,5 +392,4 @@ def test_a_certificate_s_life_in_any_order(tmp_path):
         phases=[Phase.generate],  # twenty steps can be read; making them fewer takes minutes
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(type("OneLife", (Life,), {"engine": engine}), settings=bounds)
-    engine.dispose()
+    run_state_machine_as_test(type("OneLife", (Life,), {"system": system}), settings=bounds)

@@ -1,0 +1,68 @@
+"""A database of the tests, and how it is emptied after a test."""
+
+import sqlite3
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from app.core.settings import Settings
+from app.models import Model
+from tests import make
+from tests.raw_sql import unguarded
+
+# What ``anguan init`` fills, and no test changes.
+KEPT = {"ab_role", "ab_permission", "ab_view_menu", "ab_permission_view", "ab_permission_view_role"}
+KEPT |= {"paper_rule", "stock_reason"}
+SWEPT = [table.name for table in Model.metadata.sorted_tables[::-1] if table.name not in KEPT]
+SEQUENCES = ", ".join(f"'{name}_id_seq'" for name in SWEPT)
+LISTED = ", ".join(f"('{region.code}', '{region.name}')" for region in make.regions())
+REGIONS = f"INSERT INTO region (code, name) VALUES {LISTED}"  # noqa: S608
+HOLD_ROWS = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in SWEPT)  # noqa: S608
+# Those of empty tables, too: a rolled-back insert has moved them.
+USED_SEQUENCES = f"""FROM pg_sequence
+WHERE seqrelid::regclass::text IN ({SEQUENCES}) AND pg_sequence_last_value(seqrelid) IS NOT NULL"""
+
+
+@dataclass(frozen=True)
+class System:
+    """A migrated database of one kind, its settings and its home folder."""
+
+    kind: str
+    settings: Settings
+    engine: Engine
+
+    def sweep(self) -> None:
+        """Empty every table but ``KEPT``, put the regions of ``make`` there, and let the ids begin again.
+
+        Most tables are empty, and to ask costs less than to delete nothing: a test writes to a dozen of seventy.
+        """
+        (self._sweep_sqlite if self.kind == "sqlite" else self._sweep_postgres)()
+
+    def _sweep_postgres(self) -> None:
+        with self.engine.begin() as connection:
+            cursor = connection.connection.driver_connection.cursor()  # it prepares what it is asked again and again
+            emptied = [f'DELETE FROM "{name}"' for (name,) in cursor.execute(HOLD_ROWS)]  # noqa: S608
+            together = "; ".join(["SET LOCAL session_replication_role = replica", *emptied, REGIONS])
+            cursor.execute(together, prepare=False)  # several statements cannot be prepared
+            cursor.execute(f"SELECT setval(seqrelid::regclass, 1, false) {USED_SEQUENCES}")
+
+    def _sweep_sqlite(self) -> None:
+        emptied = [f'DELETE FROM "{name}"' for (name,) in self._unchecked.execute(HOLD_ROWS)]  # noqa: S608
+        if 'DELETE FROM "checkpoint"' in emptied:  # whose trigger asks for no age
+            with self.engine.begin() as connection, unguarded(connection):
+                connection.exec_driver_sql('DELETE FROM "checkpoint"')
+        with self._unchecked:  # commits, or rolls back
+            for statement in ("BEGIN IMMEDIATE", *emptied, REGIONS, "DELETE FROM sqlite_sequence"):
+                self._unchecked.execute(statement)
+
+    @cached_property
+    def _unchecked(self) -> sqlite3.Connection:
+        """A connection without foreign keys, for which the audit log is old enough to be deleted.
+
+        To drop its triggers would do, too; but whoever changes the schema makes all other connections read it again.
+        """
+        connection = sqlite3.connect(self.engine.url.database, timeout=30, isolation_level=None)
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.create_function("datetime", 2, lambda *_: b"")  # a blob comes after every text
+        return connection
