@@ -67,7 +67,7 @@ from app.models import (
 from tests import make
 from tests.at_once import at_once
 from tests.hostile_files import jpeg
-from tests.web.form_steps import seen
+from tests.web.form_steps import asks_for_json, seen
 
 DAY = timedelta(days=1)
 CLERK, EXAM, ADMIN, VIEWER = Role.ENTERPRISE_CLERK, Role.EXAM_CLERK, Role.ADMIN, Role.VIEWER
@@ -236,15 +236,15 @@ def zhuzhou(session, system) -> Town:
 
 @pytest.fixture
 def everybody(session, signed_in, changsha):
-    """A browser for each role, all of Changsha, which decides every stage itself."""
+    """A client for each role, all of Changsha, which decides every stage itself. They get errors as JSON."""
     levels = ("acceptance_level", "review_level", "approval_level")
     session.add_all(Parameter(name=level, value="prefecture", changed_at=now(), changed_by="x") for level in levels)
     session.commit()
 
     def enter(role: Role):
         if role is CLERK:
-            return signed_in(session.get_one(Account, changsha.account))
-        return signed_in(make.account(session, f"the-{role.value}", role, region_code="430100"))
+            return asks_for_json(signed_in(session.get_one(Account, changsha.account)))
+        return asks_for_json(signed_in(make.account(session, f"the-{role.value}", role, region_code="430100")))
 
     browsers = {role: enter(role) for role in Role}
     session.rollback()

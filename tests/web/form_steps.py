@@ -7,6 +7,15 @@ from typing import Any
 from flask.testing import FlaskClient
 
 
+def asks_for_json(client: FlaskClient) -> FlaskClient:
+    """The client, which gets errors as JSON (other pages as they are): for tests that count thousands of refusals.
+
+    Half of a refused request is its error page, which ``test_attacks`` opens as every role anyway.
+    """
+    client.environ_base["HTTP_ACCEPT"] = "application/json"
+    return client
+
+
 def seen(client: FlaskClient, url: str) -> dict[str, str]:
     """The hidden version that the form shows; none if the page has no such form."""
     found = re.search(r'name="seen" value="([^"]*)"', client.get(url).text)

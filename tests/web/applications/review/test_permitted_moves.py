@@ -8,6 +8,7 @@ from app.core.vocabulary import Action, MatterKind, Role, State
 from app.workflow import MOVES
 from tests import make
 from tests.web.applications.case_fixture import decide, in_batch, traces
+from tests.web.form_steps import asks_for_json
 
 OFFERED = {(move.source, move.action, move.by) for move in MOVES if MatterKind.NEW in move.matters}
 
@@ -21,7 +22,7 @@ def test_a_move_outside_the_table_is_refused_on_the_case_page(firm, session, sta
     application = firm.case(state)
     before = traces(session)
     for action, role in forbidden(state):
-        answer = decide(firm.browser(role), application, action, make.REASON)
+        answer = decide(asks_for_json(firm.browser(role)), application, action, make.REASON)
         assert answer.status_code in (403, 404, 409, 422), (action, role)
     assert firm.state(application) is state
     assert traces(session) == before
@@ -32,10 +33,11 @@ def test_a_move_outside_the_table_is_refused_in_a_batch(firm, session, state):
     application = firm.case(state)
     before = traces(session)
     for action, role in forbidden(state):
+        browser = asks_for_json(firm.browser(role))
         if action is Action.SUBMIT:
-            answer = firm.browser(role).post("/applications/new/submit", data={"rowid": application.id})
+            answer = browser.post("/applications/new/submit", data={"rowid": application.id})
         else:
-            answer = in_batch(firm.browser(role), [application], action, make.REASON)
+            answer = in_batch(browser, [application], action, make.REASON)
         nothing_passes = "Nothing in this batch can be done." in answer.text
         assert answer.status_code in (403, 404, 422) or nothing_passes, (action, role)
     assert firm.state(application) is state
