@@ -1,8 +1,12 @@
-"""A database of the tests, and how it is emptied after a test."""
+"""A database of the tests: how it is emptied after a test, and how a copy of its rows is put back."""
 
+import shutil
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -66,3 +70,38 @@ class System:
         connection.execute("PRAGMA synchronous=OFF")
         connection.create_function("datetime", 2, lambda *_: b"")  # a blob comes after every text
         return connection
+
+    def copy(self) -> None:
+        """Copy every row beside the tables, and every file of the store, for ``restore``. Once for a system."""
+        with self._writing() as run:
+            run(f"ATTACH '{self.settings.home / 'copy.db'}' AS copy" if self.kind == "sqlite" else "CREATE SCHEMA copy")
+            for name in SWEPT:
+                run(f'CREATE TABLE copy."{name}" AS SELECT * FROM "{name}"')  # noqa: S608
+            last = f"SELECT seqrelid::regclass AS name, pg_sequence_last_value(seqrelid) AS last {USED_SEQUENCES}"
+            last = "SELECT * FROM sqlite_sequence" if self.kind == "sqlite" else last
+            run(f"CREATE TABLE copy.ids AS {last}")
+        shutil.copytree(self.settings.blobs, self.settings.home / "copy")
+
+    def restore(self) -> None:
+        """Put what was copied into the swept database, and the files that are no longer there into the store."""
+        with self._writing() as run:
+            run("DELETE FROM region")
+            for name in SWEPT:
+                run(f'INSERT INTO "{name}" SELECT * FROM copy."{name}"')  # noqa: S608
+            lite = self.kind == "sqlite"
+            run("INSERT INTO sqlite_sequence SELECT * FROM copy.ids" if lite else "SELECT setval(name, last) FROM copy.ids")
+        shutil.copytree(self.settings.home / "copy", self.settings.blobs, copy_function=_if_missing, dirs_exist_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Callable[[str], object]]:
+        """Runs statements, without foreign keys and triggers that forbid them."""
+        if self.kind == "sqlite":
+            yield self._unchecked.execute
+            return
+        with self.engine.begin() as connection, unguarded(connection):
+            yield connection.exec_driver_sql
+
+
+def _if_missing(source: str, target: str) -> None:
+    if not Path(target).exists():
+        shutil.copy2(source, target)

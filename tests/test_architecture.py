@@ -13,15 +13,12 @@ import pytest
 from sqlalchemy import CheckConstraint, event, select
 
 from app import models
-from app.cli.demo_data.fill import fill
-from app.cli.setup import fill_regions
-from app.core import clock
 from app.db.session import db
 from app.models import Model
 from app.web.auth.permissions import ANONYMOUS, held_by_nobody
 from tests.source_guards import APP, ROOT, calls, modules, outside, state_writes, transactions_ended
+from tests.web.form_steps import asks_for_json
 
-NOW = clock.now()  # demonstration data is made for the day it is shown on
 TABLES = [mapper.class_ for mapper in Model.registry.mappers if mapper.class_.__module__.startswith("app.db.tables.")]
 ENTRY_POINTS = ("web/", "cli/", "views.py", "__init__.py")  # where a request or a command comes in
 
@@ -258,11 +255,9 @@ GET_MAY_WRITE = re.compile(
 )
 
 
-def test_opening_an_address_changes_nothing_and_breaks_nothing(app, session, system, signed_in):
+def test_opening_an_address_changes_nothing_and_breaks_nothing(app, demo, signed_in):
     """Every page, as everybody, over the demonstration data, where every table has a row number one."""
     with app.app_context():
-        fill_regions(db.session(), system.settings)
-        fill(db.session(), system.settings, NOW)
         engine = db.engine
     written, broken, asked = [], [], [""]
 
@@ -271,10 +266,10 @@ def test_opening_an_address_changes_nothing_and_breaks_nothing(app, session, sys
             written.append(f"{asked[-1]}: {statement[:80]}")
 
     event.listen(engine, "before_cursor_execute", watch)
-    accounts = session.scalars(select(models.Account)).all()
-    session.commit()  # SQLite has one writer, and our own question would be it
+    accounts = demo.scalars(select(models.Account)).all()
+    demo.commit()  # SQLite has one writer, and our own question would be it
     for account in accounts:
-        client = signed_in(account)
+        client = asks_for_json(signed_in(account))
         for endpoint, address in addresses(app, "GET"):
             asked.append(f"{account.username} {address}")
             if "static" not in endpoint and client.get(address).status_code >= 500:

@@ -3,11 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from app.cli.demo_data.fill import fill
-from app.cli.setup import fill_regions
-from app.db.session import db
 from app.models import Account
-from tests.test_architecture import NOW, addresses
+from tests.test_architecture import addresses
 
 pytestmark = pytest.mark.browser
 
@@ -28,12 +25,9 @@ def pages_of(app, signed_in, accounts) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # a page looks the same over either database
-def test_no_page_violates_its_content_policy_or_raises_a_script_error(app, session, system, signed_in, served, page):
-    with app.app_context():
-        fill_regions(db.session(), system.settings)
-        fill(db.session(), system.settings, NOW)
-    accounts = session.scalars(select(Account)).all()
-    session.commit()
+def test_no_page_violates_its_content_policy_or_raises_a_script_error(app, demo, signed_in, served, page):
+    accounts = demo.scalars(select(Account)).all()
+    demo.commit()
     complaints = []
     page.on(
         "console",

@@ -11,12 +11,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.cli.demo_data.fill import fill
-from app.cli.setup import fill_regions
 from app.core import clock
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import CertificateEventKind, JobState, SignupState, State
-from app.db.session import db
 from app.files.storage import Store
 from app.models import (
     Application,
@@ -56,14 +53,9 @@ class Sitting:
 
 
 @pytest.fixture
-def sitting(strict, session, system) -> Sitting:
-    with strict.app_context():
-        fill_regions(db.session(), system.settings)
-        fill(db.session(), system.settings, clock.now())
-        db.session.remove()
-    session.rollback()
-    person_id = session.scalars(select(Person.id).where(Person.name == "方圆")).one()
-    session.rollback()
+def sitting(strict, demo, system) -> Sitting:
+    person_id = demo.scalars(select(Person.id).where(Person.name == "方圆")).one()
+    demo.rollback()
     password = system.settings.demo_password
     visitors = {name: Visitor(strict).sign_in(name, password) for name in ACCOUNTS}
     return Sitting(system.engine, visitors, person_id)
