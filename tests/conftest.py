@@ -190,6 +190,14 @@ def session(system: System) -> Iterator[Session]:
     system.sweep()
 
 
+@pytest.fixture(scope="module")
+def shared_session(system: System) -> Iterator[Session]:
+    """As ``session``, for a module of which no test writes: what they read is made once."""
+    with Session(system.engine, expire_on_commit=False) as session:
+        yield session
+    system.sweep()
+
+
 @pytest.fixture(scope="session")
 def demonstration(built: Flask, system: System) -> System:
     """The system, with a copy of the demonstration data of today, which take five seconds to make. See ``demo``."""

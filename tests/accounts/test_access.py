@@ -42,9 +42,10 @@ MODELS = (
 )
 
 
-@pytest.fixture
-def world(session):
+@pytest.fixture(scope="module")
+def world(shared_session):
     """Two enterprises in two prefectures with rows of every kind and state."""
+    session = shared_session
     notice = make.notice()
     enterprises = [make.enterprise(region_code=region) for region in ("430100", "430200")]
     for enterprise, neighbour in zip(enterprises, reversed(enterprises), strict=True):

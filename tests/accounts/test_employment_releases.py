@@ -12,7 +12,6 @@ from app.applications.scan_retention import referenced_digests
 from app.core.errors import NotAllowed, Unmet
 from app.core.office import Office
 from app.core.vocabulary import CertificateStatus, Registration, Role, SignupState, State
-from app.files.storage import Store
 from app.models import AuditEntry, EmploymentRelease, ExamSignup, Message
 from tests import make
 from tests.hostile_files import jpeg
@@ -24,11 +23,6 @@ OFFICE = Office()
 
 def codes(error):
     return {refusal.code for refusal in error.value.refusals}
-
-
-@pytest.fixture
-def store(system):
-    return Store(system.settings.blobs)
 
 
 @pytest.fixture

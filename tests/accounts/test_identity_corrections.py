@@ -16,7 +16,6 @@ from app.core.crypto.encryption import DECRYPTION_ERRORS
 from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import Category, IdentityCorrectionState, Level, PaperKind, PassSource, Role, SignupState, State
-from app.files.storage import Store
 from app.models import AuditEntry, Certificate, IdentityCorrection, Message, Paper, Person
 from tests import make
 from tests.hostile_files import jpeg
@@ -30,11 +29,6 @@ SCAN = jpeg(900, 600)
 
 def codes(error):
     return [refusal.code for refusal in error.value.refusals]
-
-
-@pytest.fixture
-def store(system):
-    return Store(system.settings.blobs)
 
 
 @pytest.fixture
