@@ -28,7 +28,7 @@ demo: $(VENV)/runtime ## Fill the database with demonstration data (again: adds 
 	@$(BIN)/anguan init
 	@$(BIN)/anguan demo $(if $(TODAY),--today $(TODAY))
 
-test-quick: lint types ## For every save: what needs no PostgreSQL, browser or process of its own
+test-quick: lint types ## For every save: what draws no page and needs no PostgreSQL or process of its own
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q --quick
 
 test: lint types ## Everything that must hold: style, floors, types, tests on SQLite and PostgreSQL

@@ -296,21 +296,22 @@ PROGRAMS = {"browser": (CHROMIUM, "chromium"), "poppler": (shutil.which("pdfsig"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="SQLite only, no browser, and nothing of SLOW")
+    parser.addoption("--quick", action="store_true", help="no page, PostgreSQL or browser, and nothing of SLOW")
 
 
-# They start processes, ask every route as everybody, or search at random.
+PAGES = {"client", "signed_in", "visitor", "strict", "served"}  # who asks the application for a page has one of these
+# They start processes, walk through many pages, or search at random.
 SLOW = tuple(
-    f"tests/{name}.py"
-    for name in (
-        *("cli/test_", "worker/test_process", "test_attacks", "test_permission_matrix", "test_personal_data_leaks"),
-        *("test_architecture", "test_certificate_state_machine", "exams/test_scores", "files/test_fonts"),
+    f"tests/{path}"
+    for path in (
+        *("cli/test_", "worker/test_process", "journeys/"),
+        *("test_certificate_state_machine", "exams/test_scores", "files/test_fonts"),
     )
 )
 
 
 def is_quick(item: pytest.Item) -> bool:
-    asks = {"postgres", "new_postgres"} & set(getattr(item, "fixturenames", ()))
+    asks = (PAGES | {"postgres", "new_postgres"}) & set(getattr(item, "fixturenames", ()))
     slow = item.nodeid.startswith(SLOW) or any(item.get_closest_marker(name) for name in PROGRAMS)
     return not (asks or slow or "postgresql" in item.nodeid)
 
