@@ -438,6 +438,14 @@ def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
     }
 
 
+@pytest.fixture
+def entries(session) -> None:
+    """Three lines of the audit log."""
+    session.add_all([make.enterprise() for _n in range(3)])
+    session.commit()
+
+
+@pytest.mark.usefixtures("entries")
 def test_without_a_due_message_no_message_job_is_enqueued(session):
     enqueue_due(session, at=make.NOON)
     assert set(session.scalars(select(models.Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention"}
@@ -696,6 +704,7 @@ def test_run_twice_retention__removes_once(session, context, clock):
         session.rollback()
 
 
+@pytest.mark.usefixtures("entries")
 def test_run_twice_checkpoint__signs_once_and_publishes_once(session, context, tmp_path):
     outside = replace(context, checkpoints_file=tmp_path / "heads.jsonl")
     for _time in twice(session, outside, "checkpoint"):
@@ -707,6 +716,7 @@ def test_run_twice_checkpoint__signs_once_and_publishes_once(session, context, t
     assert not checkpoints.has_uncovered_entries(session)
 
 
+@pytest.mark.usefixtures("entries")
 def test_run_twice_diary__reports_the_same_of_the_same_chain(session, context, system):
     for _time in twice(session, context, "diary"):
         lines = session.scalar(select(func.count(models.AuditEntry.id)))
