@@ -300,11 +300,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 PAGES = {"client", "signed_in", "visitor", "strict", "served"}  # who asks the application for a page has one of these
-# They start processes, walk through many pages, or search at random.
+# They start processes, migrate, walk through many pages, or search at random.
 SLOW = tuple(
     f"tests/{path}"
     for path in (
-        *("cli/test_", "worker/test_process", "journeys/"),
+        *("cli/", "worker/test_process", "journeys/", "db/test_migrate"),
         *("test_certificate_state_machine", "exams/test_scores", "files/test_fonts"),
     )
 )
