@@ -395,7 +395,7 @@ def test_what_cannot_be_logged_is_not_sent(app, session, world, changsha):  # no
             answer = world.browsers[one.role].open(one.address, method=one.method, data=one.form)
         finally:
             event.remove(engine, "before_cursor_execute", fail)
-        assert (answer.status_code, answer.mimetype) == (500, "text/html"), endpoint
+        assert (answer.status_code, answer.mimetype) == (500, "application/json"), endpoint
         assert "Content-Disposition" not in answer.headers, endpoint
         assert lines(session, last) == [], endpoint
 
