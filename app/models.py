@@ -39,6 +39,7 @@ from app.db.tables.parties import Enterprise as Enterprise
 from app.db.tables.parties import Person as Person
 from app.db.tables.parties import Qualification as Qualification
 from app.db.tables.places import Region as Region
+from app.db.tables.privileged_changes import PrivilegedChange as PrivilegedChange
 from app.db.tables.reasons import StockReason as StockReason
 from app.db.tables.settings import CalendarDay as CalendarDay
 from app.db.tables.settings import NumberSequence as NumberSequence

@@ -16,6 +16,7 @@ from app.web.admin.calendar import CalendarView
 from app.web.admin.enterprises import EnterpriseAdminScreen
 from app.web.admin.jobs import JobScreen
 from app.web.admin.messages import MessageScreen
+from app.web.admin.privileged_changes import PrivilegedChangeScreen
 from app.web.admin.required_papers import PaperRuleScreen
 from app.web.admin.roles import AppointmentScreen, AwaitingScreen
 from app.web.admin.settings import ParameterView
@@ -59,6 +60,7 @@ def register_views(appbuilder: Any) -> None:
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(AwaitingScreen, "Awaiting", label=_("Awaiting a role"), icon="flag", **system)
     add(AppointmentScreen, "Appointments", label=_("Roles and reach"), icon="key", **system)
+    add(PrivilegedChangeScreen, "PrivilegedChanges", label=_("Changes of privileged accounts"), icon="lock", **system)
     add(IdentityScreen, "Identities", label=_("Certificates of accounts"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)
     add(EmploymentReleaseScreen, "EmploymentReleases", label=_("People freed by the authority"), icon="users", **system)

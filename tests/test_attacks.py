@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.accounts.people_import import ROSTER_COLUMNS
 from app.core.clock import now, office_day
-from app.core.sign_in_vocabulary import IdentityKind
+from app.core.sign_in_vocabulary import IdentityKind, PrivilegedChangeKind
 from app.core.vocabulary import (
     AuditAction,
     Category,
@@ -59,6 +59,7 @@ from app.models import (
     NumberSequence,
     Parameter,
     Person,
+    PrivilegedChange,
     PublicNotice,
     RateLimitCounter,
     Step,
@@ -109,6 +110,8 @@ class Town:
     release: int  # somebody freed from the former enterprise
     score: int  # a correction of a score, asked for by another
     file: int  # an attachment of the notice
+    chief: int  # a privileged account
+    change: int  # asked for of it, by another
     paper_rule: int = 1  # one table of required papers serves every town
     stock_reason: int = 1  # and one of stock reasons
 
@@ -212,7 +215,13 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     score = make.score_correction(turned_down, officer, old_score=40, reason=words or "登错", proposed_by=words[:130])
     file = ExamNoticeFile(notice_id=notice.id, filename=f"安排{words}.pdf"[:120], digest=digest, mime="image/jpeg", size=1,
                           uploaded_at=at, uploaded_by=words[:64])  # fmt: skip
-    session.add_all([measure, taken, batch, former, release, score, file])
+    chief = make.account(session, f"chief-{region}", APPROVER, region_code=region, first_name=f"郑{words}"[:64])
+    change = PrivilegedChange(
+        account_id=chief.id, kind=PrivilegedChangeKind.ROLE, role=VIEWER, region_code=region, seen="0" * 40,
+        reason=words[:500] or "换岗", asked_by_id=keyholder.id, asked_by=words[:130], asked_as=SECURITY, asked_at=at,
+        lapses_at=at + DAY,
+    )  # fmt: skip
+    session.add_all([measure, taken, batch, former, release, score, file, change])
     session.commit()
     entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
@@ -220,7 +229,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, colleague.id, message.id, job.id, entry,
         cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id, correction.id, batch.id,
-        release.id, score.id, file.id,
+        release.id, score.id, file.id, chief.id, change.id,
     )  # fmt: skip
 
 
@@ -352,6 +361,12 @@ ROUTES = {
     ("POST", "/appointments/unlock/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/end/{}"): ("officer", {SECURITY: 302}),
     ("POST", "/appointments/reset/{}"): ("officer", {SECURITY: 302}),
+    # both administrators: one asks, the other decides
+    ("GET", "/privileged-changes/ask/{}"): ("chief", {ADMIN: 200, SECURITY: 200}),
+    ("POST", "/privileged-changes/ask/{}"): ("chief", {ADMIN: 422, SECURITY: 422}),  # no reason
+    ("GET", "/privileged-changes/{}"): ("change", {ADMIN: 200, SECURITY: 200}),
+    ("POST", "/privileged-changes/{}/decide"): ("change", {ADMIN: 400, SECURITY: 400}),  # no decision
+    ("POST", "/privileged-changes/{}/retract"): ("change", {ADMIN: 404, SECURITY: 404}),  # asked for by another
     ("POST", "/accounts/reset/{}"): ("account", {ADMIN: 302}),  # ends the clerk's session
     ("POST", "/accounts/unlock/{}"): ("account", {ADMIN: 302}),
     ("POST", "/accounts/end/{}"): ("colleague", {ADMIN: 302}),

@@ -1,7 +1,8 @@
 """任命: roles of the authority, assigned by the security administrator only (三权分立).
 
 An administrator's role, like an enterprise clerk's, excludes any other; a flush hook checks this whoever stores roles. Nobody
-assigns a role to themselves, and the last active security administrator keeps the role.
+assigns a role to themselves, and of each administrator's role the last active holder keeps it. What opens a privileged
+account, or makes one, needs two administrators: see ``privileged_changes``.
 """
 
 from collections.abc import Collection, Iterator
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session, configure_mappers, selectinload
 from app.accounts.access import Actor
 from app.core.errors import AppError, NotAllowed, NotFound, Refusal, Unmet
 from app.core.identifiers import fold_name, fold_user_name
-from app.core.vocabulary import ADMINISTRATORS, AUTHORITY, REGIONAL, Role
+from app.core.vocabulary import ADMINISTRATORS, AUTHORITY, PRIVILEGED, REGIONAL, Role
 from app.models import Account, Enterprise
 
 EXCLUSIVE_ROLES = frozenset({*ADMINISTRATORS, Role.ENTERPRISE_CLERK})
@@ -26,6 +27,11 @@ def roles_of(account: Account) -> frozenset[Role]:
     """The roles of an account."""
     held = {row.name for row in account.roles}
     return frozenset(role for role in Role if role.value in held)
+
+
+def is_privileged(account: Account) -> bool:
+    """Whether what opens the account is changed by two administrators only."""
+    return not roles_of(account).isdisjoint(PRIVILEGED)
 
 
 def actor_of(account: Account) -> Actor:
@@ -91,39 +97,68 @@ def assign_role(
 ) -> Account:
     """Set the one role and region of an account of the authority; None removes its roles. The caller commits.
 
-    Sets the mobile, too, because SMS codes sent there open the account.
+    Sets the mobile, too, because SMS codes sent there open the account. Refuses what ``needs_consent``.
     """
     account = authority_account(session, account_id, actor)
+    if refusal := next(role_faults(account, role, region, actor), None):
+        raise Unmet.because(refusal)
+    if needs_consent(account, role):
+        raise Unmet.because(CONSENT)
+    give_role(session, account, role, region=region, mobile=mobile)
+    return account
+
+
+CONSENT = Refusal(
+    "needs-consent",
+    _(
+        "This account is privileged: its password, mobile, certificate and role are changed by two administrators. Please "
+        "ask for the change; the other administrator confirms it."
+    ),
+)
+
+
+def needs_consent(account: Account, role: Role | None) -> bool:
+    """Whether giving this role needs two administrators: the account is privileged, or becomes so."""
+    return is_privileged(account) or role in PRIVILEGED
+
+
+def role_faults(account: Account, role: Role | None, region: str, actor: Actor) -> Iterator[Refusal]:
+    """Why the actor may not give the account this role, however many administrators agree."""
     if account.id == actor.id:
-        raise Unmet.because(
-            Refusal(
-                "own-role", _("Nobody gives a role or a region to themselves. Please ask another security administrator.")
-            )
+        yield Refusal(
+            "own-role", _("Nobody gives a role or a region to themselves. Please ask another security administrator.")
         )
     if role is not None and role not in AUTHORITY:
-        raise Unmet.because(
-            Refusal("clerk-role", _("Enterprise clerks are kept by the system administrator, with their enterprise."), "role")
+        yield Refusal(
+            "clerk-role", _("Enterprise clerks are kept by the system administrator, with their enterprise."), "role"
         )
     if role in REGIONAL and not region:
-        raise Unmet.because(Refusal("region-missing", _("An officer needs a region."), "region_code"))
-    if role is not Role.SECURITY_ADMIN:
-        _keep_the_last(session, account, "role")
+        yield Refusal("region-missing", _("An officer needs a region."), "region_code")
+
+
+def give_role(session: Session, account: Account, role: Role | None, *, region: str, mobile: str | None) -> None:
+    """Store role, region and mobile of a locked account. ``Unmet`` if the office would lose an administrator."""
+    keep_the_last(session, account, "role", role)
     held = [session.scalars(select(RoleRow).where(RoleRow.name == role.value)).one()] if role is not None else []
     if list(account.roles) != held:
         account.roles = held
     account.region_code = region if role in REGIONAL else None
     account.mobile = mobile or None
     session.flush()
-    return account
 
 
 def may_reset(account: Account | None, actor: Actor) -> Account:
-    """The account, if the actor may reset its password: the security administrator for accounts of the authority."""
+    """The account, if the actor may reset its password: the security administrator for accounts of the authority.
+
+    ``Unmet`` for a privileged account, whoever asks.
+    """
     if account is None:
         raise NotFound
     actor.demand(Role.ADMIN if account.enterprise_id is not None else Role.SECURITY_ADMIN)
     if account.id == actor.id:
         raise NotAllowed
+    if is_privileged(account):
+        raise Unmet.because(CONSENT)
     return account
 
 
@@ -155,7 +190,7 @@ def save_account(
             )
             raise Unmet.because(Refusal("authority-account", sentence, "enterprise" if enterprise is not None else "mobile"))
         if not active:
-            _keep_the_last(session, account, "active")
+            keep_the_last(session, account, "active")
         account.username, account.first_name, account.last_name = name, fold_name(full_name), ""
         account.email = f"{name}@accounts.invalid"  # FAB requires one; unused
         account.active, account.mobile = active, mobile or None
@@ -171,20 +206,15 @@ def save_account(
     return account
 
 
-def _keep_the_last(session: Session, account: Account, field: str) -> None:
-    """Refuse to lose the last active security administrator: nobody could assign roles any more."""
-    if not account.active or Role.SECURITY_ADMIN not in roles_of(account):
+def keep_the_last(session: Session, account: Account, field: str, kept: Role | None = None) -> None:
+    """Refuse to lose the last active holder of an administrator's role: nobody could do that office's work any more."""
+    lost = roles_of(account).intersection(ADMINISTRATORS) - {kept}
+    if not account.active or not lost:
         return
+    [role] = lost  # they exclude each other
     # Lock the role's row: of two who remove it from each other at once, one must fail.
-    row = session.scalars(
-        select(RoleRow).where(RoleRow.name == Role.SECURITY_ADMIN.value).with_for_update(key_share=True)
-    ).one()
+    row = session.scalars(select(RoleRow).where(RoleRow.name == role.value).with_for_update(key_share=True)).one()
     other = exists().where(Account.id != account.id, Account.active.is_(True), Account.roles.any(RoleRow.id == row.id))
     if not session.scalar(select(other)):
-        raise Unmet.because(
-            Refusal(
-                "last-security-admin",
-                _("This is the last security administrator who may sign in. Please appoint another one first."),
-                field,
-            )
-        )
+        sentence = _("This is the last %(role)s who may sign in. Please appoint another one first.", role=role.label)
+        raise Unmet.because(Refusal("last-administrator", sentence, field))

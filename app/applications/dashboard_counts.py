@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.accounts import identity_corrections, registration, role_assignment
+from app.accounts import identity_corrections, privileged_changes, registration, role_assignment
 from app.accounts.access import Actor, decides, reach, region_prefix
 from app.certificates.status_changes import may_decide
-from app.core.clock import OFFICE_ZONE, add_months, office_day
+from app.core.clock import OFFICE_ZONE, add_months, office_day, true_moment
 from app.core.office import Office
 from app.core.vocabulary import OPEN, MatterKind, MeasureState, MessageState, NoticeState, Role, SignupState, State, Urgency
 from app.exams import lacks_papers, signup_papers
@@ -278,6 +278,8 @@ def menu_counts(session: Session, actor: Actor, office: Office, *, at: datetime)
     if Role.EXAM_CLERK in actor.roles:
         counts["SignupReview"] = signups_to_review(session, actor)
         counts["ScoreCorrections"] = corrections_to_decide(session, actor)
+    if changes := privileged_changes.to_decide(session, actor, at=true_moment(at)):
+        counts["PrivilegedChanges"] = changes
     if Role.ADMIN in actor.roles:
         counts["Enterprises"] = registration.pending_count(session)
     if Role.SECURITY_ADMIN in actor.roles:

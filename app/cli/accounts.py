@@ -1,4 +1,4 @@
-"""Commands that create accounts: one at a time, and the three administrators."""
+"""Commands for accounts: create one or the three administrators, and give one a new one-time password."""
 
 import secrets
 import sys
@@ -21,7 +21,7 @@ from app.core.settings import BadSetting
 from app.core.vocabulary import ADMINISTRATORS, REGIONAL, Role
 from app.db.session import db
 from app.models import Account, Enterprise, Region
-from app.web.auth.password_form import find, normal
+from app.web.auth.password_form import find, forget_guesses, normal
 from app.web.auth.security_manager import set_password
 
 FIRST_NAMES = dict(zip(ADMINISTRATORS, ("admin", "secadmin", "auditor"), strict=True))
@@ -85,6 +85,28 @@ def create_admin() -> None:
     for (name, password), role in zip(passwords.items(), missing, strict=True):
         print(f"{name:<12} {password}   {role.value}")
     print("Hand each to another person. The passwords must be changed at the first sign-in.", file=sys.stderr)
+
+
+@click.command()
+@click.argument("name")
+def reset_password(name: str) -> None:
+    """Give an account a new one-time password and print it; its sessions end and its lock is lifted.
+
+    For who cannot be helped in the system: an administrator without a colleague, or without a mobile on file.
+    """
+    settings = settings_in_use()
+    with create_app(settings).app_context():
+        session = db.session()
+        session.info.update(actor="anguan reset-password", at=clock.now())
+        found = find(session, name)
+        if found is None:
+            raise BadSetting(f"There is no account '{normal(name)}'.")
+        password = _one_time_password(found.username, office_of(session, settings.office))
+        set_password(found, password, must_change=True)
+        session.commit()
+        forget_guesses(db.engine, name)
+    print(f"{normal(name)}  {password}")
+    print("Hand it to its holder. The password must be changed at the first sign-in.", file=sys.stderr)
 
 
 def _new_account(session: Session, asked: NewAccount, password: str) -> Account:

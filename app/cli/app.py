@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli.accounts import account, create_admin
+from app.cli.accounts import account, create_admin, reset_password
 from app.cli.audit import audit
 from app.cli.certificates import codes, seal, verify
 from app.cli.check import check
@@ -36,7 +36,7 @@ def anguan() -> None:
 
 
 for command in (
-    *(init, demo, serve, worker, deliver, check, account, create_admin, roles, import_legacy),
+    *(init, demo, serve, worker, deliver, check, account, create_admin, reset_password, roles, import_legacy),
     *(verify, codes, seal, ukey, rekey, retention, audit, disclosure),
 ):
     anguan.add_command(command)

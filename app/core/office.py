@@ -109,6 +109,7 @@ class Office:
     password_profile: PasswordProfile = PasswordProfile.MLPS3
     password_days: int = 90  # after which officers choose a new one; 0: never. Not in the ASVS profile
     one_time_days: int = 30  # lifetime of a one-time password
+    consent_hours: int = 72  # a change of a privileged account awaits the other administrator's consent
     crl_required: bool = True  # no sign-in by certificate without a current CRL
     codes_per_day: int = 5_000  # by text message, for each purpose
 
@@ -289,6 +290,7 @@ ADJUSTABLE = (
     Adjustable("password_profile", Section.SECURITY, _("Passwords are judged by"), _("GB/T 22239-2019; OWASP ASVS 5.0")),
     Adjustable("password_days", Section.SECURITY, _("Officers choose a new password after (0: never)"), _("GB/T 22239-2019"), 0, 365, _("days")),
     Adjustable("one_time_days", Section.SECURITY, _("A one-time password must be used within"), _OWN, 1, 365, _("days")),
+    Adjustable("consent_hours", Section.SECURITY, _("A change of a privileged account awaits the other administrator for"), _OWN, 1, 720, _("hours")),
 )
 # fmt: on
 BY_NAME: Mapping[str, Adjustable] = {entry.name: entry for entry in ADJUSTABLE}

@@ -39,6 +39,25 @@ class SecondFactor(Term):
     ALWAYS = "always", _("everybody")
 
 
+class PrivilegedChangeKind(Term):
+    """What is changed of a privileged account by two administrators."""
+
+    PASSWORD = "password", _("A new one-time password")
+    MOBILE = "mobile", _("Another mobile")
+    ROLE = "role", _("Role, region and mobile")
+    CERTIFICATE = "certificate", _("Another digital certificate")
+
+
+class PrivilegedChangeState(Term):
+    """Where such a change stands."""
+
+    ASKED = "asked", _("Awaits the other administrator")
+    DONE = "done", _("Confirmed and done")
+    REFUSED = "refused", _("Change refused")
+    RETRACTED = "retracted", _("Request taken back")
+    LAPSED = "lapsed", _("Request lapsed")
+
+
 class SessionEndReason(Term):
     """Why a session ended; the sign-in page shows it."""
 

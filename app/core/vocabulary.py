@@ -44,6 +44,8 @@ class Role(Term):
 
 
 ADMINISTRATORS = (Role.ADMIN, Role.SECURITY_ADMIN, Role.AUDITOR)
+# Whose decision is final, or opens the accounts of others: such an account is changed by two administrators.
+PRIVILEGED = (*ADMINISTRATORS, Role.EXAM_CLERK, Role.APPROVER)
 AUTHORITY = tuple(role for role in Role if role is not Role.ENTERPRISE_CLERK)
 REGIONAL = tuple(role for role in AUTHORITY if role not in (Role.SECURITY_ADMIN, Role.AUDITOR))  # these need a region
 OPERATING = tuple(role for role in Role if role not in (Role.ENTERPRISE_CLERK, Role.VIEWER))  # who decides or administers

@@ -111,6 +111,15 @@ MEASURE_IMPOSSIBLE = _(
     "system. Reason: %(reason)s. Please sign in for the details."
 )
 
+ONE_TIME_PASSWORD = _(
+    "The one-time password of the account %(username)s is %(code)s. Sign in with it within %(days)s days and choose your "
+    "own. If you know nothing of this, tell the office at once."
+)
+ACCOUNT_CHANGED = _(
+    "Your account %(username)s was changed at %(moment)s: %(what)s. Asked by %(asked_by)s, confirmed by %(decided_by)s. If "
+    "you know nothing of this, tell the office at once."
+)
+
 SIGNUPS_REJECTED = _(
     "%(enterprise)s: %(n)s of your sign-ups for “%(exam)s” were rejected (%(names)s). Reason: %(reason)s. "
     "You may put them right and submit them again until %(until)s."

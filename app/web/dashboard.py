@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from flask import g
 from flask_babel import format_date, gettext
 
-from app.accounts import identity_corrections, registration
+from app.accounts import identity_corrections, privileged_changes, registration
 from app.accounts.access import Actor
 from app.accounts.business_licence.tickets import name_differs
 from app.accounts.pki import bindings
@@ -120,6 +120,11 @@ def tiles(on: date) -> list[Tile]:
         found.append(Tile(gettext("Closed this month"), closed, optional_url("ClosedScreen.list", closed_at_from=since)))
         late = dashboard_counts.count_by_urgency(dashboard_counts.due_counts(db.session, actor), on, on)[Urgency.OVERDUE]
         found.append(Tile(gettext("Overdue"), late, optional_url("DueBoardView.show"), "bad"))
+    if {Role.ADMIN, Role.SECURITY_ADMIN} & actor.roles:
+        waiting = privileged_changes.to_decide(db.session(), actor, at=request_context.now())
+        hint = gettext("Another administrator has asked; nothing changes until you confirm.")
+        url = optional_url("PrivilegedChangeScreen.list")
+        found.append(Tile(gettext("Changes of privileged accounts to decide"), waiting, url, "todo", hint))
     if Role.ADMIN in actor.roles:
         found += _admin_tiles(on)
     if Role.SECURITY_ADMIN in actor.roles:

@@ -59,3 +59,16 @@ def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home
         by_hand.execute(text(second))
     assert app.main(["check"]) == 1
     assert "both holds roles that exclude each other (admin, auditor)" in capsys.readouterr().out
+
+
+def test_the_operator_gives_a_new_one_time_password_by_command(home, capsys):
+    assert app.main(["create-admin"]) == 0
+    first = rows("SELECT password FROM ab_user WHERE username = 'secadmin'")
+    capsys.readouterr()
+    assert app.main(["reset-password", "SecAdmin"]) == 0
+    name, word = capsys.readouterr().out.split()
+    assert (name, len(word) >= 12) == ("secadmin", True)
+    assert rows("SELECT password FROM ab_user WHERE username = 'secadmin'") != first
+    assert rows("SELECT count(*) FROM entry WHERE actor = 'anguan reset-password' AND \"table\" = 'ab_user'") == [(1,)]
+    assert app.main(["reset-password", "nobody"]) == 1
+    assert "no account 'nobody'" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from app.core.errors import AppError
 from app.core.sign_in_vocabulary import IdentityKind, SessionEndReason
 from app.models import Account, ExternalIdentity
 
+TAKEN = _("This certificate is bound already, to this account or another.")
 EXPIRY_WARNING = timedelta(days=30)  # before a certificate's last day
 
 
@@ -41,11 +43,20 @@ def account_of(session: Session, known: CertIdentity) -> Account:
 def bind(session: Session, account_id: int, known: CertIdentity, *, by: str, at: datetime) -> ExternalIdentity:
     """Bind a certificate to this account. The caller commits and handles a concurrent binding (``IntegrityError``)."""
     if find_binding(session, known) is not None:
-        raise AppError(_("This certificate is bound already, to this account or another."), code="certificate-taken")
-    binding = ExternalIdentity(
-        account_id=account_id, kind=IdentityKind.CERTIFICATE, issuer=known.issuer, subject=known.subject,
-        label=known.label, not_after=office_day(known.not_after), added_at=at, added_by=by[:130],
-    )  # fmt: skip
+        raise AppError(TAKEN, code="certificate-taken")
+    return add(session, account_id, facts_of(known), by=by, at=at)
+
+
+def facts_of(known: CertIdentity) -> dict[str, Any]:
+    """The columns in which a certificate is stored."""
+    label, last = known.label, office_day(known.not_after)
+    return {"issuer": known.issuer, "subject": known.subject, "label": label, "not_after": last}
+
+
+def add(session: Session, account_id: int, facts: dict[str, Any], *, by: str, at: datetime) -> ExternalIdentity:
+    """Store a binding; ``IntegrityError`` if the certificate is bound already."""
+    kind = IdentityKind.CERTIFICATE
+    binding = ExternalIdentity(account_id=account_id, kind=kind, added_at=at, added_by=by[:130], **facts)
     session.add(binding)
     session.flush()
     return binding

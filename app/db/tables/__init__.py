@@ -13,6 +13,7 @@ from app.db.tables import outbox as outbox
 from app.db.tables import papers as papers
 from app.db.tables import parties as parties
 from app.db.tables import places as places
+from app.db.tables import privileged_changes as privileged_changes
 from app.db.tables import reasons as reasons
 from app.db.tables import settings as settings
 from app.db.tables import sign_in as sign_in

@@ -16,7 +16,7 @@ from app.core.vocabulary import AUTHORITY, Role
 from app.db.session import db
 from app.models import Account, Enterprise
 from app.web import request_context
-from app.web.auth.account_actions import action_links, end_sessions, hand_out_password, reset_password, unlock
+from app.web.auth.account_actions import action_links, change_links, end_sessions, hand_out_password, reset_password, unlock
 from app.web.auth.security_manager import set_password
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.fab import permission_name, route
@@ -93,6 +93,7 @@ class AccountScreen(ModelScreen):
 
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
+        links += change_links(item)
         if self.may("reset") and item.enterprise_id is not None:
             links += action_links(item, *(self.url(name, pk=item.id) for name in ("reset", "unlock", "end")))
         return links

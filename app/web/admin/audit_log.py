@@ -55,6 +55,7 @@ TABLES: dict[str, object] = {
     "paper_rule": _("Required papers"),
     "parameter": _("Parameter"),
     "person": _("Person"),
+    "privileged_change": _("Change of a privileged account"),
     "qualification": _("Qualification"),
     "region": _("Region"),
     "stock_reason": _("Stock reason"),

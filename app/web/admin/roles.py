@@ -8,18 +8,29 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from app.accounts import role_assignment
+from app.accounts import privileged_changes, role_assignment
+from app.accounts.privileged_changes import Wanted
 from app.accounts.role_assignment import roles_of
-from app.core.vocabulary import AUTHORITY, Role
+from app.core.sign_in_vocabulary import PrivilegedChangeKind
+from app.core.vocabulary import AUTHORITY, REGIONAL, Role
 from app.db.session import db
 from app.models import Account, Region
 from app.web import request_context
 from app.web.admin.accounts import AccountScreen, role_cell
-from app.web.auth.account_actions import action_links, end_sessions, hand_out_password, reset_password, unlock
+from app.web.auth.account_actions import (
+    action_links,
+    ask_for,
+    asked_message,
+    change_links,
+    end_sessions,
+    hand_out_password,
+    reset_password,
+    unlock,
+)
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseFilter, route
-from app.web.forms import AppForm, ChoiceField, MobileField, WordField
+from app.web.forms import AppForm, ChoiceField, LongTextField, MobileField, WordField
 
 
 class OfTheAuthority(BaseFilter):
@@ -44,6 +55,13 @@ class AppointmentForm(AppForm):
     role = WordField(Role, _("Role"), only=AUTHORITY, description=_("Empty: the account holds no role and cannot sign in."))
     region_code = ChoiceField(_("Region"), choices=[], description=_("How far an officer's hand reaches."))
     mobile = MobileField(_("Mobile"), description=_("Codes by text message are sent there."))
+    reason = LongTextField(
+        _("Reason"),
+        description=_(
+            "Of a change that the system administrator has to confirm: of an administrator, approver or exam clerk."
+        ),
+        render_kw={"maxlength": 500, "rows": 2},
+    )
 
 
 class AppointmentScreen(ModelScreen):
@@ -63,7 +81,7 @@ class AppointmentScreen(ModelScreen):
     base_order = ("username", "asc")
     label_columns = AccountScreen.label_columns | {"region": _("Region")}
     edit_form = AppointmentForm
-    edit_columns = ["role", "region_code", "mobile"]
+    edit_columns = ["role", "region_code", "mobile", "reason"]
 
     def head_links(self) -> list[Link]:
         return []
@@ -79,18 +97,27 @@ class AppointmentScreen(ModelScreen):
 
     def save(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002
         request_context.require_second_factor()
-        awaited = not item.roles
-        given = {"region": form.region_code.data or "", "mobile": form.mobile.data}
-        account = role_assignment.assign_role(db.session(), item.id, form.role.data, request_context.current_actor(), **given)
+        role, region, mobile = form.role.data, form.region_code.data or "", form.mobile.data
+        if role_assignment.needs_consent(item, role):
+            _ask_for(item, role, region, mobile, form.reason.data)
+            return
+        awaited, actor = not item.roles, request_context.current_actor()
+        account = role_assignment.assign_role(db.session(), item.id, role, actor, region=region, mobile=mobile)
         if awaited and account.roles:  # a new password: the account's creator must not be able to use it
             hand_out_password(account)
 
+    def saved_message(self, item: Account, *, new: bool) -> str:
+        change = privileged_changes.pending(db.session(), item.id, at=request_context.now())
+        return asked_message(change) if change is not None else super().saved_message(item, new=new)
+
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
+        reset, *others = action_links(item, *(self.url(name, pk=item.id) for name in ("reset", "unlock", "end")))
         if item.id == request_context.current_actor().id:
-            return [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
+            links = [link for link in links if link.url.partition("?")[0] != url_for("AppointmentScreen.edit", pk=item.id)]
+            return links + change_links(item)
         if item.roles:
-            links += action_links(item, *(self.url(name, pk=item.id) for name in ("reset", "unlock", "end")))
+            links += [*(change_links(item) or [reset]), *others]
         return links
 
     @route(f"/reset/{ROW}pk>", "POST")
@@ -112,6 +139,16 @@ class AppointmentScreen(ModelScreen):
 
     def _back(self) -> Response:
         return redirect(safe_next(url_for("AppointmentScreen.list")))
+
+
+def _ask_for(account: Account, role: Role | None, region: str, mobile: str | None, reason: str) -> None:
+    """Ask the system administrator to confirm the role, or the mobile alone where nothing else differs."""
+    same = {role} - {None} == roles_of(account) and (region if role in REGIONAL else "") == (account.region_code or "")
+    kind = PrivilegedChangeKind.MOBILE if same and (mobile or None) != account.mobile else PrivilegedChangeKind.ROLE
+    wanted = Wanted(kind, mobile=mobile)
+    if kind is PrivilegedChangeKind.ROLE:
+        wanted = Wanted(kind, role, region if role in REGIONAL else "", mobile)
+    ask_for(account.id, wanted, reason)
 
 
 class AwaitingScreen(AppointmentScreen):

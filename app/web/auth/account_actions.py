@@ -1,19 +1,27 @@
-"""Actions on an account: one-time password, unlock, end sessions. Logged and committed; ``may_reset`` decides who may."""
+"""Actions on an account: one-time password, unlock, end sessions. Logged and committed; ``may_reset`` decides who may.
 
-from flask import flash
+For privileged accounts: asking the other administrator for a change.
+"""
+
+from flask import flash, request, url_for
 from flask_babel import gettext
+from flask_babel import lazy_gettext as _
 
-from app.accounts import sessions
+from app.accounts import privileged_changes, sessions
 from app.accounts.passwords import one_time_password
+from app.accounts.privileged_changes import Wanted
+from app.accounts.role_assignment import is_privileged
 from app.core.sign_in_vocabulary import SessionEndReason
 from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db
-from app.models import Account
+from app.models import Account, PrivilegedChange
 from app.web import request_context
 from app.web.auth.password_form import forget_guesses
 from app.web.auth.security_manager import set_password
 from app.web.base import Link
+
+REASON_HINT = _("Read by the other administrator, and kept in the audit log.")
 
 
 def hand_out_password(account: Account) -> None:
@@ -65,3 +73,25 @@ def action_links(account: Account, reset: str, unlock: str, end: str) -> list[Li
         Link(gettext("Unlock"), unlock, post=True),
         Link(gettext("End sessions"), end, post=True, confirm=ended),
     ]
+
+
+def ask_for(account_id: int, wanted: Wanted, reason: str | None) -> PrivilegedChange:
+    """Ask for a change in the name of the signed-in administrator. The caller commits."""
+    return privileged_changes.ask(
+        db.session(), account_id, wanted, reason or "", request_context.current_actor(), at=request_context.now(),
+        office=request_context.current_office(), sends_messages=request_context.settings().sends_codes,
+    )  # fmt: skip
+
+
+def asked_message(change: PrivilegedChange) -> str:
+    """Said after asking."""
+    decider = privileged_changes.OTHER[change.asked_as].label
+    until = privileged_changes.moment(change.lapses_at)
+    return str(gettext("Nothing has changed yet: the %(role)s has to confirm it by %(moment)s.", role=decider, moment=until))
+
+
+def change_links(account: Account) -> list[Link]:
+    """The button for asking, on a row of a privileged account."""
+    here = request.full_path.rstrip("?")
+    url = url_for("PrivilegedChangeScreen.ask", account_id=account.id, next=here)
+    return [Link(gettext("New password or mobile"), url)] if is_privileged(account) else []

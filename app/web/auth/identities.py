@@ -18,20 +18,21 @@ from app.accounts import sessions
 from app.accounts.pki import bindings, verify
 from app.accounts.pki.trust import read_chain
 from app.accounts.pki.verify import CertIdentity
+from app.accounts.privileged_changes import Wanted
+from app.accounts.role_assignment import is_privileged
 from app.core.errors import AppError, NotFound
-from app.core.sign_in_vocabulary import ChallengeKind, IdentityKind, SessionEndReason
+from app.core.sign_in_vocabulary import ChallengeKind, IdentityKind, PrivilegedChangeKind, SessionEndReason
 from app.core.vocabulary import Role
 from app.db.session import db
-from app.models import Account, ExternalIdentity
+from app.models import Account, ExternalIdentity, PrivilegedChange
 from app.web import request_context
 from app.web.auth import password_form
+from app.web.auth.account_actions import REASON_HINT, ask_for, asked_message
 from app.web.auth.certificate import agent_url, issue_challenge, proved, trust
 from app.web.base import ModelScreen, SelInterface
 from app.web.base.datamodel import as_id
 from app.web.base.fab import BaseView, route
-from app.web.forms import AppForm, Required, TextField, UploadField
-
-TAKEN = _("This certificate is bound already, to this account or another.")
+from app.web.forms import AppForm, LongTextField, Required, TextField, UploadField, place_refusals
 
 
 class OwnCertificateView(BaseView):
@@ -58,7 +59,7 @@ class OwnCertificateView(BaseView):
             session.commit()
         except IntegrityError:  # bound concurrently
             session.rollback()
-            return self._page(AppError(TAKEN, code="certificate-taken"))
+            return self._page(AppError(bindings.TAKEN, code="certificate-taken"))
         except AppError as error:
             session.rollback()
             return self._page(error)
@@ -103,6 +104,7 @@ class OwnCertificateView(BaseView):
 class BindForm(AppForm):
     username = TextField(_("User name of the account"), validators=[Required()])
     file = UploadField(_("Certificate file, without the private key"), accept=(".cer", ".crt", ".pem", ".der"), limit_mb=0.1)
+    reason = LongTextField(_("Reason"), description=REASON_HINT, render_kw={"maxlength": 500, "rows": 2})
 
 
 class IdentityScreen(ModelScreen):
@@ -142,26 +144,39 @@ class IdentityScreen(ModelScreen):
         form = BindForm()
         if request.method == "GET":
             return self._add_page(form)
+        step: tuple[Any, ...] = ()
         try:
             account, chain = self._account(form), self._chain(form)
             known = verify.check_chain(chain, trust(), at=request_context.now())
             if bindings.find_binding(db.session(), known) is not None:
-                raise AppError(TAKEN, code="certificate-taken", field="file")
+                raise AppError(bindings.TAKEN, code="certificate-taken", field="file")
+            step = account, known, chain
             if not request.form.get("confirm"):
-                return self._add_page(form, account, known, chain)
-            bindings.bind(db.session(), account.id, known, by=request_context.current_actor().name, at=request_context.now())
+                return self._add_page(form, *step)
+            change = self._bind_or_ask(account, known, form)
             db.session().commit()
         except IntegrityError:
             db.session().rollback()
-            form.file.errors = [str(TAKEN)]
+            form.file.errors = [str(bindings.TAKEN)]
             return self._add_page(form)
         except AppError as error:
             db.session().rollback()
-            field = form.username if error.refusals[0].field == "username" else form.file
-            field.errors = [*field.errors, *(str(refusal.sentence) for refusal in error.refusals)]
-            return self._add_page(form)
+            for refusal in place_refusals(form, error):
+                form.file.errors = [*form.file.errors, str(refusal.sentence)]
+            return self._add_page(form, *(step if form.reason.errors else ()))
+        if change is not None:
+            flash(asked_message(change), "success")
+            return redirect(url_for("PrivilegedChangeScreen.list"))
         flash(gettext("The certificate is bound to %(name)s.", name=account.get_full_name()), "success")
         return redirect(url_for("IdentityScreen.list"))
+
+    @staticmethod
+    def _bind_or_ask(account: Account, known: CertIdentity, form: BindForm) -> PrivilegedChange | None:
+        """Bind it, or ask for it if the account is privileged."""
+        if is_privileged(account):
+            return ask_for(account.id, Wanted(PrivilegedChangeKind.CERTIFICATE, certificate=known), form.reason.data)
+        bindings.bind(db.session(), account.id, known, by=request_context.current_actor().name, at=request_context.now())
+        return None
 
     @staticmethod
     def _account(form: BindForm) -> Account:
@@ -188,5 +203,6 @@ class IdentityScreen(ModelScreen):
         return self.rendered(
             "auth/bind_certificate.html", 422 if form.errors else 200, title=self.add_title, form=form, account=account,
             known=known, chain=[b64encode(one).decode() for one in chain], crumbs=self.crumbs(),
+            privileged=account is not None and is_privileged(account),
             suspicious=known is not None and account is not None and account.get_full_name() not in known.holder,
         )  # fmt: skip

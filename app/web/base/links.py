@@ -34,6 +34,8 @@ class Link:
 # The tone only repeats the word (never colour alone): todo = somebody must act, run = under way.
 TONES = {
     "draft": "off",
+    "asked": "todo",
+    "lapsed": "off",
     "ready": "todo",
     "running": "run",
     "done": "ok",

@@ -41,7 +41,7 @@ def test_account_without_role_is_queued_and_gets_role_and_one_time_password(secu
     session.refresh(newcomer)
     assert (role_assignment.roles_of(newcomer), newcomer.region_code) == ({Role.REVIEWER}, "430100")
     assert newcomer.must_change_password
-    page = save(security, f"/appointments/edit/{number}", form | {"role": "approver"}, follow_redirects=True).text
+    page = save(security, f"/appointments/edit/{number}", form | {"role": "viewer"}, follow_redirects=True).text
     assert "的一次性密码" not in page
 
 

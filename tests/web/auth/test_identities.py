@@ -90,7 +90,7 @@ def upload(browser, name, data, **more):
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_the_administrator_sees_a_certificate_before_it_is_bound(client, session, holder, signed_in, folder, authority):
-    boss, officer = signed_in(holder(Role.SECURITY_ADMIN)), holder(Role.APPROVER)
+    boss, officer = signed_in(holder(Role.SECURITY_ADMIN)), holder(Role.REVIEWER)
     key, name = fresh("欧审批", by=authority), officer.username
     page = upload(boss, name, key.chain[0])
     assert page.status_code == 200
