@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -50,6 +51,9 @@ _accounts = count(1)
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
 KEYS = Keys(session="for tests only, and long enough", index=b"i" * 32, data={1: b"d" * 32})
 keyring.unlock(KEYS.index, KEYS.data)
+
+
+READ_ONLY = "&options=-c%20default_transaction_read_only%3Don"
 
 
 def write_code_keys(home: Path) -> Path:
@@ -150,6 +154,19 @@ def _open_code_keys() -> None:
 def app(built: Flask, session: Session) -> Flask:
     """The application on a clean database, without CSRF checks (see ``strict``)."""
     return built
+
+
+@pytest.fixture
+def read_only_app(app: Flask, system: System) -> Iterator[Flask]:
+    """Another application on the same database, which it can only read."""
+    place = f"file:{system.engine.url.database}?mode=ro&uri=true"
+    url = f"sqlite:///{place}" if system.kind == "sqlite" else f"{system.settings.database_url}{READ_ONLY}"
+    reader = create_app(replace(system.settings, database_url=url))
+    reader.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    yield reader
+    with reader.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.fixture

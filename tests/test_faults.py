@@ -1,19 +1,30 @@
 """Error pages: a request number for the administrator, and no internals."""
 
+import errno
 import re
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app import create_app
+from app.accounts import sessions
+from app.core.clock import now
+from app.core.errors import Obstacle, Unwritable, obstacle_of
+from app.core.office import Office
+from app.core.sign_in_vocabulary import SignInMethod
 from app.core.vocabulary import PaperKind, Role
+from app.db.session import read_only
 from app.files.storage import Store
-from app.models import AuditEntry, Paper, Person
+from app.models import Account, AuditEntry, Paper, Parameter, Person
 from tests import make
-from tests.hostile_files import pdf
+from tests.hostile_files import jpeg, pdf
 
 ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # what breaks is not the database, or all of it
 MACHINERY = re.compile(
@@ -89,3 +100,89 @@ def test_a_file_that_is_gone_from_the_store_is_named_as_such(session, system, si
     answer = signed_in(account).get(f"/papers/{paper.id}")
     assert_error_page(answer, caplog, 404)
     assert paper.digest not in answer.text
+
+
+# --- nothing can be written -----------------------------------------------------------------------------------------
+ONLY_READ, TYPED = "系统暂时只能查询", {"name": "李雷", "education": "bachelor", "position": "safety_officer"}
+
+
+MINE = {"sqlite": "192.0.2.7", "postgresql": "192.0.2.8"}  # counts in memory outlive a test
+
+
+@pytest.fixture
+def enter(read_only_app, session):
+    """A browser with a session that was seen two minutes ago, so that each request would note it."""
+
+    def browser(account):
+        began = {"at": now() - timedelta(minutes=2), "office": Office(), "address": "127.0.0.1", "agent": "tests"}
+        key, _replaced = sessions.begin(session, account, SignInMethod.PASSWORD, **began)
+        session.commit()
+        client = read_only_app.test_client()
+        with client.session_transaction() as cookie:
+            cookie["_user_id"], cookie["_fresh"], cookie["locale"] = key, True, "zh"
+        return client
+
+    return browser
+
+
+def test_while_nothing_can_be_written_lookups_and_pages_go_on_and_writing_says_why(
+    read_only_app, session, system, holder, enter, caplog
+):
+    clerk, officer = holder(Role.ENTERPRISE_CLERK), holder(Role.REVIEWER)
+    person = make.person(clerk.enterprise)
+    session.add(person)
+    session.flush()
+    certificate = make.certificate(person, holder=person.name)
+    paper = make.paper(PaperKind.ID_CARD, person_id=person.id, enterprise_id=clerk.enterprise_id)
+    paper.digest = Store(system.settings.blobs).put(jpeg(300, 200))
+    session.add_all([certificate, paper, Parameter(name="lookups_per_minute", value="1", changed_at=now(), changed_by="x")])
+    session.commit()
+    sought, scan = {"name": person.name, "number": certificate.number}, f"/papers/{paper.id}"
+    browser, reader, stranger = enter(clerk), enter(officer), read_only_app.test_client()
+    answers = [stranger.post("/lookup", data=sought, environ_base={"REMOTE_ADDR": MINE[system.kind]}) for _time in range(3)]
+    assert all(word in answers[0].text for word in (certificate.number, ONLY_READ))
+    assert 429 in {answer.status_code for answer in answers}  # counted in memory, one a minute
+    for page in ("/", "/notices", "/help", "/login/", "/lookup"):
+        assert stranger.get(page).status_code == 200, page
+    for page in ("/work/", "/people/list/", "/sessions/"):
+        assert ONLY_READ in browser.get(page).text, page
+    refused = {
+        "sign-in": stranger.post("/login/", data={"username": "lilei", "password": "Correct-Horse-7"}),
+        "save": browser.post("/people/add", data={**TYPED, "id_number": make.id_number()}),
+        "sign-out": browser.post("/logout/"),
+        "scan": reader.get(scan),
+    }
+    for deed, answer in refused.items():
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60"), deed
+        assert "数据库处于只读状态" in answer.text, deed
+    assert ONLY_READ in refused["save"].text
+    assert 'value="lilei"' in refused["sign-in"].text  # the form stays, without the password
+    assert "Correct-Horse-7" not in refused["sign-in"].text
+    assert "查看须记入日志" in refused["scan"].text
+    assert browser.post("/logout/", headers={"Accept": "application/json"}).json["code"] == "unwritable"
+    assert any("database_read_only" in record.getMessage() for record in caplog.records)
+    assert session.scalar(select(func.count(Person.id))) == 1
+
+
+def test_a_session_that_is_over_stays_over_though_its_end_cannot_be_written(session, holder, enter):
+    account = holder(Role.VIEWER)
+    browser = enter(account)
+    account.active = False
+    session.execute(update(Account).where(Account.id == account.id).values(active=False))
+    session.commit()
+    assert browser.get("/work/").status_code == 302
+
+
+def test_a_full_disk_is_recognised_by_its_code_and_our_own_defect_is_not_taken_for_it(system, session):
+    with pytest.raises(OSError) as error, Path("/dev/full").open("wb", buffering=0) as full:
+        full.write(b"x")
+    assert obstacle_of(error.value) is Obstacle.DISK_FULL
+    assert obstacle_of(PermissionError(errno.EACCES, "of one file")) is None
+    if system.kind == "postgresql":
+        raised = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+        with pytest.raises(Unwritable) as unwritable:
+            session.execute(text(raised))
+        assert unwritable.value.obstacle is Obstacle.DISK_FULL
+        return
+    with read_only(), Session(system.engine) as ours, pytest.raises(OperationalError, match="readonly"):
+        ours.execute(text("DELETE FROM bucket"))

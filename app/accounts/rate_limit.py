@@ -5,19 +5,22 @@ Each count is one atomic statement in a transaction of its own: a rollback of th
 when the process ends, and only a failure of the machine may lose the last of them. Keys are stored as digests.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
-from app.db.session import insert_into, side_connection
+from app.db.session import DatabaseBusy, impatient_connection, insert_into, side_connection
 from app.models import RateLimitCounter
 
 DAY = 24 * 60 * 60
+PROBE_ROOM = 64 * 1024  # bytes
 
 
 def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, uses: int = 1) -> None:
@@ -28,6 +31,25 @@ def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, use
     window = _window(at, seconds)
     with side_connection(engine, durable=False) as connection:
         count = _count_one(connection, _stored(key), window, uses)
+    if count > limit:
+        raise TooMany(retry_after=window + seconds - int(at.timestamp()))
+
+
+_lock = Lock()
+_in_memory: dict[tuple[str, int], int] = {}
+MOST_IN_MEMORY = 10_000  # keys; beyond them everybody waits
+
+
+def hit_in_memory(key: str, *, limit: int, seconds: int, at: datetime, uses: int = 1) -> None:
+    """As ``hit``, counted by this process alone: for what is public anyway, while the database cannot be written."""
+    window = _window(at, seconds)
+    with _lock:
+        for old in [entry for entry in _in_memory if entry[1] < int(at.timestamp()) - DAY]:
+            del _in_memory[old]
+        entry = (_stored(key), window)
+        if entry not in _in_memory and len(_in_memory) >= MOST_IN_MEMORY:
+            raise TooMany(retry_after=seconds)
+        count = _in_memory[entry] = _in_memory.get(entry, 0) + uses
     if count > limit:
         raise TooMany(retry_after=window + seconds - int(at.timestamp()))
 
@@ -72,6 +94,22 @@ def clear(engine: Engine, key: str) -> None:
     """Delete every count of ``key`` and its lock."""
     with side_connection(engine, durable=False) as connection:
         _forget(connection, _stored(key))
+
+
+def probe(engine: Engine, *, at: datetime) -> None:
+    """Write one row, the same all day; raises ``Unwritable``, or another error of the database, if that is impossible.
+
+    On SQLite it also takes room and gives it back, which shows a full file. It waits for no writer: while somebody writes,
+    the database can be written.
+    """
+    with suppress(DatabaseBusy), impatient_connection(engine) as connection:
+        if connection.dialect.name == "sqlite":
+            with connection.begin() as attempted:
+                row = {"key": "0" * PROBE_ROOM, "window": 0, "count": 0}  # SQLite does not hold a column to its length
+                connection.execute(insert(RateLimitCounter).values(row))
+                attempted.rollback()
+        with connection.begin():
+            _count_one(connection, "probe", _window(at, DAY))
 
 
 def sweep(engine: Engine, older_than: datetime) -> int:

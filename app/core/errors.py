@@ -1,7 +1,9 @@
 """Expected errors. Views turn them into error pages; any other exception is a defect."""
 
+import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Self
 
 from flask_babel import lazy_gettext as _
@@ -42,6 +44,7 @@ class AppError(Exception):
 
     status = 422
     code = "refused"
+    title: object = ""  # of its page; "": the usual one of the status
     sentence: object = _("The request was refused.")
 
     def __init__(self, sentence: object | None = None, *, code: str = "", field: str = "") -> None:
@@ -116,3 +119,60 @@ class Unmet(AppError):
 
     def __str__(self) -> str:
         return " ".join(str(refusal.sentence) for refusal in self.refusals)
+
+
+class Obstacle(Enum):
+    """Why nothing can be written. The value is what ``/readyz`` says."""
+
+    DATABASE_READ_ONLY = "database_read_only"
+    FILES_READ_ONLY = "files_read_only"
+    DISK_FULL = "disk_full"
+    DISK_FAULT = "disk_fault"
+
+
+OBSTACLES = {
+    Obstacle.DATABASE_READ_ONLY: _("the database can only be read"),
+    Obstacle.FILES_READ_ONLY: _("no files can be stored"),
+    Obstacle.DISK_FULL: _("the disk is full"),
+    Obstacle.DISK_FAULT: _("the disk refuses what is written to it"),
+}
+
+
+class Unwritable(AppError):
+    """Nothing can be written at present, whatever the deed; reading goes on."""
+
+    status = 503
+    code = "unwritable"
+    title = _("The system can only be read at the moment")
+    retry_after = 60
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(self._sentence(OBSTACLES[obstacle]))
+        self.obstacle = obstacle
+
+    def _sentence(self, why: object) -> object:
+        return _(
+            "Nothing was saved, because %(why)s. Looking things up still works. Please tell the administrator, and try again "
+            "later: what you typed is still in the form.",
+            why=why,
+        )
+
+
+class Unlogged(Unwritable):
+    """What must be logged when it is shown is not shown while it cannot be."""
+
+    code = "unlogged"
+
+    def _sentence(self, why: object) -> object:
+        return _(
+            "This shows personal data, and who sees it has to be logged. That is impossible now, because %(why)s. Please "
+            "tell the administrator, and try again later.",
+            why=why,
+        )
+
+
+def obstacle_of(error: OSError) -> Obstacle | None:
+    """Why a file could not be written, if nobody can write one."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Obstacle.DISK_FULL
+    return Obstacle.FILES_READ_ONLY if error.errno == errno.EROFS else None

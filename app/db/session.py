@@ -12,9 +12,11 @@ from flask_appbuilder import Model
 from flask_appbuilder.models.sqla.base import SQLA
 from sqlalchemy import Connection, DateTime, Dialect, Engine, LargeBinary, String, event
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from app.core.crypto.encryption import Digest, keyring
+from app.core.errors import Obstacle, Unwritable
 from app.core.settings import Keys, Settings
 from app.core.vocabulary import Term
 
@@ -25,6 +27,7 @@ def unlock(settings: Settings) -> None:
     keyring.unlock(*settings.keys.ring, file=file, read=lambda: Keys.load(file.read_text()).ring)
 
 
+BUSY_TIMEOUT = 30_000  # milliseconds that SQLite waits for another writer
 db = SQLA(metadata=Model.metadata)
 
 # SQLite has one writer, and a read transaction that starts to write may fail at once. So each transaction declares at its
@@ -72,6 +75,32 @@ def _not_waiting(connection: Connection) -> Iterator[None]:
         yield
     finally:
         sqlite_connection.execute(f"PRAGMA synchronous={before}")
+
+
+class DatabaseBusy(Exception):
+    """Another connection holds SQLite's write lock."""
+
+
+@contextmanager
+def impatient_connection(engine: Engine) -> Iterator[Connection]:
+    """A connection for short transactions that write; ``DatabaseBusy`` at once where SQLite would wait for another writer."""
+    token = reading.set(False)
+    try:
+        with engine.connect() as connection:
+            driver: Any = connection.connection if connection.dialect.name == "sqlite" else None
+            if driver is not None:
+                driver.execute("PRAGMA busy_timeout=0")
+            try:
+                yield connection
+            except OperationalError as error:
+                if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                raise DatabaseBusy from None
+            finally:
+                if driver is not None:
+                    driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
+    finally:
+        reading.reset(token)
 
 
 def insert_into(bind: Engine | Connection, model: type[Any]) -> Any:
@@ -194,13 +223,41 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None  # ``_begin_sqlite`` begins transactions
-    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Any) -> None:
     if connection.dialect.name == "sqlite":
-        reads = reading.get()
+        reads = connection.info["reads"] = reading.get()
         connection.connection.execute(f"PRAGMA query_only={reads}")  # a forgotten ``begin_writing`` fails always
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+SQLITE_OBSTACLES = {  # by extended code
+    sqlite3.SQLITE_FULL: Obstacle.DISK_FULL,
+    sqlite3.SQLITE_READONLY: Obstacle.DATABASE_READ_ONLY,
+    sqlite3.SQLITE_READONLY_DBMOVED: Obstacle.DATABASE_READ_ONLY,
+    sqlite3.SQLITE_READONLY_DIRECTORY: Obstacle.DATABASE_READ_ONLY,
+    sqlite3.SQLITE_IOERR_WRITE: Obstacle.DISK_FAULT,  # as on a file system that turned read-only under the open file
+    sqlite3.SQLITE_IOERR_FSYNC: Obstacle.DISK_FAULT,
+    sqlite3.SQLITE_IOERR_TRUNCATE: Obstacle.DISK_FAULT,
+    sqlite3.SQLITE_IOERR_SHMSIZE: Obstacle.DISK_FAULT,
+}
+SQLSTATE_OBSTACLES = {"25006": Obstacle.DATABASE_READ_ONLY, "53100": Obstacle.DISK_FULL}
+
+
+@event.listens_for(Engine, "handle_error", retval=True)
+def _say_why_nothing_can_be_written(context: Any) -> Exception | None:
+    """``Unwritable`` in place of the driver's error, so that forms and pages say it in words.
+
+    SQLite's own refusal in a transaction that has declared to read is a defect of ours, and stays an error of the driver.
+    """
+    error = context.original_exception
+    if isinstance(error, sqlite3.Error):
+        declared = context.connection is not None and context.connection.info.get("reads")
+        obstacle = None if declared else SQLITE_OBSTACLES.get(getattr(error, "sqlite_errorcode", 0))
+    else:
+        obstacle = SQLSTATE_OBSTACLES.get(getattr(error, "sqlstate", None) or "")
+    return None if obstacle is None else Unwritable(obstacle)

@@ -17,7 +17,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.atomic_file import flush_folder
 from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
-from app.core.errors import AppError
+from app.core.errors import AppError, Unwritable, obstacle_of
 from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.files.inspect import LIMITS, InspectedFile, inspect, refusal
@@ -82,7 +82,18 @@ class Store:
             raise refusal(filename, "file-infected", what=virus)
 
     def put(self, data: bytes) -> str:
-        """Store the bytes durably and return their digest; ``OSError`` leaves nothing behind."""
+        """Store the bytes durably and return their digest; an error leaves nothing behind.
+
+        ``Unwritable`` where no file can be written at present, else ``OSError``.
+        """
+        try:
+            return self._put(data)
+        except OSError as error:
+            if (obstacle := obstacle_of(error)) is not None:
+                raise Unwritable(obstacle) from error
+            raise
+
+    def _put(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
         place = self.path(digest)
         with self._locked(fcntl.LOCK_SH):

@@ -1,19 +1,27 @@
 """``/healthz`` and ``/readyz`` for monitoring. Public: they name what is missing, never why."""
 
 import os
+import tempfile
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Lock
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, current_app, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
+from app.accounts import rate_limit
+from app.core.errors import Obstacle, Unwritable, obstacle_of
 from app.db import migrate
 from app.db.session import db
 from app.outbox import jobs
 from app.web import request_context
 
 ops = Blueprint("ops", __name__)
+PROBE_EVERY = timedelta(seconds=10)  # of one process, however often it is asked
+BLOCK = 64 * 1024  # bytes written to a file and removed again
+_probing = Lock()
 
 
 @ops.get("/healthz")
@@ -24,8 +32,9 @@ def healthz() -> Response:
 
 @ops.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """503 with the names of what is missing for this process to serve pages."""
+    """503 with the names of what is missing for this process to serve pages and to save what they send."""
     missing = [name for name, sound in CHECKS.items() if not _passes(sound)]
+    missing = missing or obstacles()
     # Not a 503: pages work without a worker, and taking the web process out of rotation would not help.
     warned = {"warnings": ["worker"]} if not missing and not _passes(worker_is_there) else {}
     return jsonify(status="missing" if missing else "ok", missing=missing, **warned), 503 if missing else 200
@@ -55,3 +64,48 @@ CHECKS: dict[str, Callable[[], bool]] = {
     "schema": schema_is_current,
     "blobs": lambda: os.access(request_context.settings().blobs, os.W_OK | os.X_OK),
 }
+
+
+# --- whether anything can be written ---------------------------------------------------------------------
+
+
+def obstacles() -> list[str]:
+    """What keeps this process from writing, found out at most every ``PROBE_EVERY``; others get the last answer meanwhile."""
+    kept: tuple[datetime, list[str]] | None = current_app.extensions.get("anguan.obstacles")
+    at = request_context.now()
+    due = kept is None or not kept[0] <= at < kept[0] + PROBE_EVERY
+    if due and _probing.acquire(blocking=kept is None):
+        try:
+            kept = current_app.extensions["anguan.obstacles"] = (at, _found(at))
+        finally:
+            _probing.release()
+    return kept[1] if kept is not None else []
+
+
+def _found(at: datetime) -> list[str]:
+    settings = request_context.settings()
+    found = [_in_database(at), in_folder("home", settings.home), in_folder("blobs", settings.blobs)]
+    return list(dict.fromkeys(name for name in found if name))
+
+
+def _in_database(at: datetime) -> str:
+    db.session.rollback()  # SQLite has one writer, and this is another connection
+    try:
+        rate_limit.probe(db.engine, at=at)
+    except Unwritable as error:
+        return error.obstacle.value
+    except SQLAlchemyError:
+        return "database"
+    return ""
+
+
+def in_folder(name: str, folder: os.PathLike[str]) -> str:
+    """Write a file and remove it: ``name``, or that the disk is full, if that is impossible; else ""."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return Obstacle.DISK_FULL.value if obstacle_of(error) is Obstacle.DISK_FULL else name
+    return ""

@@ -17,7 +17,7 @@ from app.accounts.role_assignment import actor_of
 from app.applications.office_settings import office_at, office_of, past_values
 from app.core import clock
 from app.core.crypto.seal_provider import SealProvider
-from app.core.errors import SecondFactorRequired
+from app.core.errors import SecondFactorRequired, Unlogged, Unwritable
 from app.core.office import Office
 from app.core.settings import Settings
 from app.core.vocabulary import AuditAction
@@ -131,14 +131,21 @@ def address() -> str:
     return request.remote_addr or ""
 
 
-def count_use(kind: str, limit: int, seconds: int, uses: int = 1) -> None:
+def count_use(kind: str, limit: int, seconds: int, uses: int = 1, *, public: bool = False) -> None:
     """Count an attempt from this address; raises ``TooMany``.
 
-    Rolls the session back first: SQLite admits one writer, and the count uses another connection.
+    Rolls the session back first: SQLite admits one writer, and the count uses another connection. ``public``: what is counted
+    discloses only what is public, so while nothing can be written it is counted in memory; any other use is refused then.
     """
     db.session.rollback()
     key = f"{kind}:{rate_limit.client_network(address())}"
-    rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=now(), uses=uses)
+    try:
+        rate_limit.hit(db.engine, key, limit=limit, seconds=seconds, at=now(), uses=uses)
+    except Unwritable:
+        if not public:
+            raise
+        g.unwritable = True
+        rate_limit.hit_in_memory(key, limit=limit, seconds=seconds, at=now(), uses=uses)
 
 
 def require_second_factor() -> None:
@@ -169,6 +176,12 @@ def note_export(thing: Any, **what: Any) -> None:
 
 
 def note_reading(thing: Any, action: AuditAction = AuditAction.READ, **what: Any) -> None:
-    """Log that the user opened this row in full or downloaded it; in a transaction of its own."""
-    with side_session() as session:
-        audit.log(session, current_actor().name, action, thing, change=what, at=now(), address=address())
+    """Log that the user opened this row in full or downloaded it; in a transaction of its own.
+
+    ``Unlogged`` while nothing can be written: then it may not be shown.
+    """
+    try:
+        with side_session() as session:
+            audit.log(session, current_actor().name, action, thing, change=what, at=now(), address=address())
+    except Unwritable as error:
+        raise Unlogged(error.obstacle) from error

@@ -25,6 +25,7 @@ from werkzeug.security import generate_password_hash
 from app.accounts.passwords import one_time_password
 from app.core import clock
 from app.core.crypto.signing_keys import ring
+from app.core.errors import Unwritable
 from app.core.settings import BadSetting, Settings
 from app.db.session import read_only, unlock
 from app.files.storage import Store
@@ -144,6 +145,8 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
             self._next_poll = time.monotonic() + POLL_SECONDS
             try:
                 self.poll()
+            except Unwritable as error:  # one line, for a full disk must not be filled further
+                _log.error("poll: nothing can be written: %s", error.obstacle.value)
             except Exception:  # noqa: BLE001 - database or queue may be back at the next poll
                 _log.exception("poll")
         return super().loop(health_check_ts)

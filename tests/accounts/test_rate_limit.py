@@ -136,3 +136,22 @@ def test_sweep_deletes_old_counts_and_keeps_a_lock(engine):
     guess(engine, limit=1)
     assert rate_limit.sweep(engine, NOON - timedelta(days=1)) == 1
     assert guess(engine, limit=1)
+
+
+def test_counts_in_memory_end_with_their_window_and_are_bounded():
+    key = "lookup:198.51.100.1"
+    for _time in range(2):
+        rate_limit.hit_in_memory(key, limit=2, seconds=60, at=NOON)
+    with pytest.raises(TooMany) as error:
+        rate_limit.hit_in_memory(key, limit=2, seconds=60, at=NOON)
+    assert error.value.retry_after == 60
+    rate_limit.hit_in_memory("lookup:198.51.100.2", limit=2, seconds=60, at=NOON)
+    rate_limit.hit_in_memory(key, limit=2, seconds=60, at=NOON + timedelta(seconds=60))
+    for n in range(rate_limit.MOST_IN_MEMORY + 1):
+        try:
+            rate_limit.hit_in_memory(f"lookup:{n}", limit=2, seconds=60, at=NOON)
+        except TooMany:
+            break
+    else:
+        pytest.fail("counts in memory grow without bound")
+    rate_limit.hit_in_memory("lookup:next day", limit=2, seconds=60, at=NOON + timedelta(days=2))

@@ -139,6 +139,8 @@ class PrivilegedChangeScreen(ModelScreen):
             else:
                 done = privileged_changes.refuse(session, change_id, reason, actor, at=at)
                 message = gettext("The change is refused; the account stays as it is.")
+            if request_context.settings().pretends_messages:
+                message += " " + gettext("In this demonstration, text messages lie in messages.jsonl under ANGUAN_HOME.")
             renewed = done.account.username if done.kind is PrivilegedChangeKind.PASSWORD and answer == "yes" else ""
             session.commit()
         except (NotAllowed, NotFound, Stale):

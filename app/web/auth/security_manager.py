@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.accounts import passwords, sessions
-from app.core.errors import AppError, NotAllowed, TooMany
+from app.core.errors import AppError, NotAllowed, TooMany, Unwritable
 from app.core.office import Office
 from app.core.sign_in_vocabulary import PasswordProfile, SessionEndReason, SignInMethod
 from app.db.session import db
@@ -89,7 +89,7 @@ class SignInView(AuthDBView):
             if isinstance(form, CaptchaSignInForm):
                 captcha.check_form(form)
             signed_in = self._sign_in(form)
-        except (password_form.WrongPassword, NotAdmitted, captcha.WrongPicture, TooMany) as error:
+        except (password_form.WrongPassword, NotAdmitted, captcha.WrongPicture, TooMany, Unwritable) as error:
             return self._page(form, error, status=error.status)
         wish = landing(request.args.get("next", ""))
         return redirect(wish if signed_in else url_for("SecondView.choose", next=wish))
@@ -124,7 +124,7 @@ class SignInView(AuthDBView):
             signed_in = admit(session, proof, at=at, address=address)
         except AppError as error:
             session.rollback()
-            if not isinstance(error, TooMany):  # a flood of attempts must not flood the audit log
+            if not isinstance(error, TooMany | Unwritable):  # a flood of attempts must not flood the audit log
                 note_failure(session, password_form.find(session, form.username.data), error)
             raise
         session.commit()
@@ -248,10 +248,16 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         if visit.ended_at is None and (why is not None or at - visit.seen_at >= sessions.TOUCH_INTERVAL):
             number = visit.id
             session.rollback()  # SQLite has one writer: in a POST this transaction
-            if why is None:
-                sessions.touch(db.engine, number, at=at)
-            else:
-                sessions.mark_ended(db.engine, number, why, at=at)
+            try:
+                if why is None:
+                    sessions.touch(db.engine, number, at=at)
+                else:
+                    sessions.mark_ended(db.engine, number, why, at=at)
+            except Unwritable:  # the session goes on until it seems idle; one that is over stays over
+                g.unwritable = True
+                if why is not None:
+                    g.ended = why
+                    return None
             visit = session.scalars(wanted).unique().one()  # a concurrent request may have ended it
         if visit.ended_at is not None:
             g.ended = visit.ended_why

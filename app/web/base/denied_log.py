@@ -6,7 +6,7 @@ from flask import current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import rate_limit
-from app.core.errors import TooMany
+from app.core.errors import TooMany, Unwritable
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import AuditAction
 from app.db import audit
@@ -42,7 +42,7 @@ def log_denied(status: int) -> None:
             audit.log(session, actor.name, AuditAction.REFUSED, _table(endpoint), _row(), change, at=at, address=address)
     except TooMany:
         return
-    except SQLAlchemyError:
+    except (SQLAlchemyError, Unwritable):
         log.exception("a denied request could not be logged: %s", endpoint)
 
 

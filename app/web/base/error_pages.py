@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from app.core.errors import AppError, Refusal, TooMany
+from app.core.errors import AppError, Refusal, TooMany, Unwritable, obstacle_of
 from app.db.session import db
 from app.web.base import denied_log, private_urls
 from app.web.base.layout import reader
@@ -95,12 +95,18 @@ def on_csrf_error(_error: CSRFError) -> Response:
 
 
 def on_app_error(error: AppError) -> Response:
+    if isinstance(error, Unwritable):
+        log.error("nothing can be written: %s, %s %r (%s)", error.obstacle.value, *_named_request())
     _undo()
     denied_log.log_denied(error.status)
-    title = ERROR_TEXTS.get(error.status, (_("This cannot be done"), ""))[0]
+    title = error.title or ERROR_TEXTS.get(error.status, (_("This cannot be done"), ""))[0]
     cure = next(filter(None, (url_of(refusal.place, back=_here()) for refusal in error.refusals)), "")
     answer = error_page(error.status, title, [refusal.sentence for refusal in error.refusals], code=error.code, cure=cure)
     return with_retry_after(answer, error)
+
+
+def _named_request() -> tuple[str, str, str]:
+    return request.method, request.path, g.get("request_id", "")
 
 
 def _here() -> str:
@@ -111,7 +117,7 @@ def _here() -> str:
 
 
 def with_retry_after(answer: Response, error: AppError | None) -> Response:
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | Unwritable):
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
@@ -131,14 +137,16 @@ def on_http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def on_unhandled(error: Exception) -> Response:
+    if isinstance(error, OSError) and (obstacle := obstacle_of(error)) is not None:
+        return on_app_error(Unwritable(obstacle))
     if busy(error):
-        log.warning("busy: %s %r (%s)", request.method, request.path, g.get("request_id", ""))
+        log.warning("busy: %s %r (%s)", *_named_request())
         _undo()
         title, sentence = ERROR_TEXTS[503]
         answer = error_page(503, title, [sentence], code="busy")
         answer.headers["Retry-After"] = "5"
         return answer
-    log.error("unhandled: %s %r (%s)", request.method, request.path, g.get("request_id", ""), exc_info=error)
+    log.error("unhandled: %s %r (%s)", *_named_request(), exc_info=error)
     _undo()
     title, sentence = ERROR_TEXTS[500]
     try:

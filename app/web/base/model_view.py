@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.core.errors import AppError, Stale, Unmet
+from app.core.errors import AppError, Stale, Unmet, Unwritable
 from app.core.vocabulary import Term
 from app.web.base.access_filter import WithinReach
 from app.web.base.datamodel import COUNT_CAP, PAGE_SIZES, TALLY_CAP, SelInterface
@@ -395,6 +395,9 @@ class ModelScreen(ModelView):
                     return []
             self.save(item, form, new=version is None)
             session.commit()
+        except Unwritable:
+            session.rollback()
+            raise
         except AppError as error:
             session.rollback()
             rest = [refusal.sentence for refusal in place_refusals(form, error)]

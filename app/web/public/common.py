@@ -26,7 +26,7 @@ RESULTS: dict[tuple[Stage, bool], Action] = {
 
 def count_a_try(kind: str) -> None:
     """Counts an attempt from this address; the rest of the request is read-only. Raises ``TooMany``."""
-    request_context.count_use(kind, request_context.current_office().lookups_per_minute, 60)
+    request_context.count_use(kind, request_context.current_office().lookups_per_minute, 60, public=True)
     reading.set(True)
 
 

@@ -67,11 +67,11 @@ class ListCheckView(BaseView):
         form = ListForm()
         try:
             office = request_context.current_office()
-            request_context.count_use("lookup", office.lookups_per_minute, 60)
+            request_context.count_use("lookup", office.lookups_per_minute, 60, public=True)
             if not form.validate_on_submit():
                 return self._page(form, status=422)
             pairs = _pairs(_read(form))
-            request_context.count_use("pairs", office.checks_per_hour, 60 * 60, len(pairs))
+            request_context.count_use("pairs", office.checks_per_hour, 60 * 60, len(pairs), public=True)
         except TooMany as error:
             return with_retry_after(self._page(form, error.refusals, status=error.status), error)
         except AppError as error:
