@@ -152,9 +152,9 @@ def test_while_nothing_can_be_written_lookups_and_pages_go_on_and_writing_says_w
         "sign-out": browser.post("/logout/"),
         "scan": reader.get(scan),
     }
-    for deed, answer in refused.items():
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60"), deed
-        assert "数据库处于只读状态" in answer.text, deed
+    for action, answer in refused.items():
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60"), action
+        assert "数据库处于只读状态" in answer.text, action
     assert ONLY_READ in refused["save"].text
     assert 'value="lilei"' in refused["sign-in"].text  # the form stays, without the password
     assert "Correct-Horse-7" not in refused["sign-in"].text

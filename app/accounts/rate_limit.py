@@ -20,7 +20,7 @@ from app.db.session import DatabaseBusy, impatient_connection, insert_into, side
 from app.models import RateLimitCounter
 
 DAY = 24 * 60 * 60
-PROBE_ROOM = 64 * 1024  # bytes
+PROBE_BYTES = 64 * 1024  # bytes
 
 
 def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, uses: int = 1) -> None:
@@ -99,13 +99,13 @@ def clear(engine: Engine, key: str) -> None:
 def probe(engine: Engine, *, at: datetime) -> None:
     """Write one row, the same all day; raises ``Unwritable``, or another error of the database, if that is impossible.
 
-    On SQLite it also takes room and gives it back, which shows a full file. It waits for no writer: while somebody writes,
+    On SQLite it also takes space and gives it back, which shows a full file. It waits for no writer: while somebody writes,
     the database can be written.
     """
     with suppress(DatabaseBusy), impatient_connection(engine) as connection:
         if connection.dialect.name == "sqlite":
             with connection.begin() as attempted:
-                row = {"key": "0" * PROBE_ROOM, "window": 0, "count": 0}  # SQLite does not hold a column to its length
+                row = {"key": "0" * PROBE_BYTES, "window": 0, "count": 0}  # SQLite does not hold a column to its length
                 connection.execute(insert(RateLimitCounter).values(row))
                 attempted.rollback()
         with connection.begin():

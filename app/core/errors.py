@@ -139,7 +139,7 @@ OBSTACLES = {
 
 
 class Unwritable(AppError):
-    """Nothing can be written at present, whatever the deed; reading goes on."""
+    """Nothing can be written at present, whatever it is; reading goes on."""
 
     status = 503
     code = "unwritable"

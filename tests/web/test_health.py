@@ -71,7 +71,7 @@ def test_the_database_is_probed_once_in_a_while_and_does_not_grow(asked_anew, cl
     with asked_anew.app_context(), queries(db.engine) as statements:
         for _time in range(5):
             assert client.get("/readyz").status_code == 200
-        assert len([line for line in statements if line.startswith("INSERT INTO bucket")]) in (1, 2)  # one of them for room
+        assert len([line for line in statements if line.startswith("INSERT INTO bucket")]) in (1, 2)  # one of them for space
         for _time in range(5):
             rate_limit.probe(db.engine, at=now())
     assert session.execute(text("SELECT count(*) FROM bucket")).scalar_one() == 1
