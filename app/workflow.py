@@ -107,7 +107,7 @@ def number_acceptance(batch: Batch) -> None:
     Where the limit for acceptance had passed, it runs from the day of receipt (art. 32).
     """
     on = office_day(batch.at)
-    slips = sequences.daily_numbers(batch.session, batch.office.region_code, "SL", on, len(batch.cases))
+    slips = sequences.daily_numbers(batch.session, batch.office.region_code, sequences.ACCEPTANCE, on, len(batch.cases))
     for case, slip in zip(batch.cases, slips, strict=True):
         days = MATTERS[case.matter].days(batch.office)
         late = case.due_from if counts_as_accepted(case.state, case.due_on, on) else None

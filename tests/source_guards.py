@@ -68,6 +68,22 @@ def _in_bulk(tree: ast.AST) -> Iterator[int]:
             yield call.lineno
 
 
+def many_set(tree: ast.AST, sources: dict[str, set[str]]) -> list[int]:
+    """Lines with ``update(T)….values(…)`` of a column of ``sources``, which other columns of the table are computed from."""
+    found = []
+    for call, name in calls(tree):
+        if not name.endswith(".values"):
+            continue
+        updates = (node for node in ast.walk(call.func) if isinstance(node, ast.Call) and node.args)
+        tables = {ast.unparse(node.args[0]) for node in updates if ast.unparse(node.func).endswith("update")}
+        named = {keyword.arg for keyword in call.keywords} | {
+            node.value for arg in call.args for node in ast.walk(arg) if isinstance(node, ast.Constant)
+        }
+        if any(named & sources.get(table.removesuffix(".__table__").rpartition(".")[2], set()) for table in tables):
+            found.append(call.lineno)
+    return found
+
+
 def transactions_ended(tree: ast.AST) -> list[int]:
     """Lines that begin or end a transaction of their own: commit, rollback, begin, a savepoint, or the raw statement."""
     ends = re.compile(r"(^|\.)(commit|rollback|begin|begin_nested|begin_twophase)$")

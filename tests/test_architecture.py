@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import CheckConstraint, event, select
 
 from app import models
+from app.db.derived import derived_columns
 from app.db.session import db
 from app.models import Model
 from app.web.auth.permissions import ANONYMOUS, held_by_nobody
-from tests.source_guards import APP, ROOT, calls, modules, outside, state_writes, transactions_ended
+from tests.source_guards import APP, ROOT, calls, many_set, modules, outside, state_writes, transactions_ended
 from tests.web.form_steps import asks_for_json
 
 TABLES = [mapper.class_ for mapper in Model.registry.mappers if mapper.class_.__module__.startswith("app.db.tables.")]
@@ -53,6 +54,13 @@ MAY_END_TRANSACTIONS = {
     "workflow.py": "a savepoint, so that one member of a batch cannot spoil the others",
     "worker/": "a job has no caller who could commit",
 }
+
+
+def test_no_update_gives_one_value_to_many_rows_that_others_are_computed_from():
+    sources = {model.__name__: {name for _key, kind in derived_columns(model) for name in kind.sources} for model in TABLES}
+    assert sources["Person"] == {"name"}
+    writes = {name: lines for name, tree in modules().items() if (lines := many_set(tree, sources))}
+    assert not writes, "update row by row (a list of dictionaries): db.derived then computes search text and sort key"
 
 
 def test_only_entry_points_end_a_transaction():

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.source_guards import state_writes, transactions_ended
+from tests.source_guards import many_set, state_writes, transactions_ended
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,19 @@ def test_reading_a_state_or_writing_another_column_is_allowed(code):
 )  # fmt: skip
 def test_the_end_of_a_transaction_is_seen(code):
     assert transactions_ended(ast.parse(code)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_found"),
+    [
+        ("s.execute(update(Person).where(Person.id == 1).values(name='x'))", True),
+        ("s.execute(sa.update(models.Person.__table__).values({'name': 'x'}))", True),
+        ("s.execute(update(Person).values(major='x'))", False),
+        ("s.execute(update(Paper).values(name='x'))", False),
+    ],
+)
+def test_a_value_for_many_rows_that_others_are_computed_from_is_seen(code, is_found):
+    assert bool(many_set(ast.parse(code), {"Person": {"name"}})) == is_found
 
 
 def test_what_only_sounds_like_a_transaction_is_allowed():

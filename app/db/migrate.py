@@ -12,6 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from app.core.errors import AppError
+from app.db import search, tables
+from app.db.derived import derived_columns, fill_missing
 
 FOLDER = Path(__file__).parents[2] / "migrations"
 LOCK = 0x616E6775616E  # "anguan"
@@ -34,13 +36,23 @@ def current_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def derived_models() -> list[type[Any]]:
+    """The models with columns that are computed in Python."""
+    models = (mapper.class_ for mapper in tables.parties.Person.registry.mappers)
+    return sorted(filter(derived_columns, models), key=lambda model: str(model.__tablename__))
+
+
 def migrate_to(engine: Engine, revision: str = "head") -> None:
-    """Migrate to ``revision``, up or down, in one transaction. Concurrent callers wait for each other."""
+    """Migrate to ``revision``, up or down, in one transaction, and compute columns that are new. Concurrent callers wait."""
     with engine.connect() as connection, _exclusive(connection):
         config = configuration(connection)
         target = head_revision() if revision == "head" else revision
         back = target == "base" or (current_revision(connection) or "") > target
         (command.downgrade if back else command.upgrade)(config, revision)
+        if not back:
+            fill_missing(connection, derived_models())
+        if connection.dialect.name == "sqlite":
+            search.install(connection, derived_models())
         connection.commit()
 
 

@@ -25,9 +25,17 @@ def lock(session: Session, key: str) -> None:
     session.execute(_INCREMENT, {"key": key, "count": 0})
 
 
+ACCEPTANCE = "SL"  # the kind of the numbers of acceptance slips
+
+
+def with_region(region: str, kind: str, number: str) -> str:
+    """``430000-AG-20260302-0001``, of ``20260302-0001``."""
+    return f"{region}-{kind}-{number}"
+
+
 def daily_numbers(session: Session, region: str, kind: str, on: date, count: int = 1) -> list[str]:
     """``430000-AG-20260302-0001`` …: numbered from 1 each day (domain.md 2.5)."""
-    prefix = f"{region}-{kind}-{on:%Y%m%d}"
+    prefix = with_region(region, kind, f"{on:%Y%m%d}")
     return [f"{prefix}-{n:04d}" for n in next_numbers(session, prefix, count)]
 
 

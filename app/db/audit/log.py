@@ -24,6 +24,7 @@ from app.core.redaction import mask_numbers
 from app.core.vocabulary import AuditAction, Term
 from app.db import tables
 from app.db.audit import hash_chain
+from app.db.derived import Derived
 from app.db.session import BlindIndex, Encrypted, EncryptedRecord
 from app.db.tables.applications import Step
 from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, AuditLink
@@ -153,7 +154,7 @@ def _row(state: InstanceState[Any]) -> str:
 
 
 def _change(thing: Any, action: AuditAction) -> Change:
-    """Changed columns as ``[before, after]``; all columns of a new or deleted row. Secrets masked, blind indexes left out."""
+    """Changed columns as ``[before, after]``; all columns of a new or deleted row. Secrets masked, computed ones left out."""
     state: InstanceState[Any] = inspect(thing)
     changes: Change = {}
     for column in _logged_columns(state.mapper):
@@ -173,7 +174,7 @@ def _change(thing: Any, action: AuditAction) -> Change:
 def _logged_columns(mapper: Mapper[Any]) -> tuple[ColumnProperty[Any], ...]:
     ignored = IGNORED_COLUMNS.get(mapper.class_.__tablename__, ())
     columns = (column for column in mapper.column_attrs if column.key not in ignored)
-    return tuple(column for column in columns if not isinstance(column.columns[0].type, BlindIndex))
+    return tuple(column for column in columns if not isinstance(column.columns[0].type, (BlindIndex, Derived)))
 
 
 def _two_values(state: InstanceState[Any], name: str, action: AuditAction) -> tuple[Any, Any]:

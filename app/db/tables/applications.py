@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import CLOSED, OPEN, UNDER_WAY, Action, Category, CheckResult, MatterKind, ReplacementReason, State
 from app.db.constraints import choice_check, one_of, partial_index, reason_fits_matter, unique_in_states
+from app.db.derived import search_column
+from app.db.search import search_index
 from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 from app.db.tables.certificates import Certificate
 from app.db.tables.parties import Enterprise, Person
@@ -97,6 +99,7 @@ class Application(Model):
         Index("ix_application_due", "state", "due_on", "id"),  # the queues, first what is due first
         Index("ix_application_check_result", "state", "check_result", "due_on", "id"),
         Index("ix_application_checked", "state", "checked_at", "id"),
+        search_index("application"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -153,6 +156,7 @@ class Application(Model):
         Choice(CheckResult), comment="of the automatic checks in this state, at checked_at; for the filter of the queues"
     )
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="NULL: not since it reached this state")
+    search: Mapped[str] = search_column(numbers=("number",))
 
     filing: Mapped[Filing] = relationship(back_populates="applications")
     person: Mapped[Person] = relationship()

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import MEASURES, Category, CertificateEventKind, CertificateStatus, MeasureGround, MeasureState
 from app.db.constraints import choice_check, partial_index
+from app.db.derived import search_column, sort_column
+from app.db.search import search_index
 from app.db.session import BlindIndex, Choice, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Account, Enterprise, Person
 
@@ -25,6 +27,8 @@ class Certificate(Model):
         choice_check("certificate", "status", CertificateStatus),
         CheckConstraint("valid_to >= valid_from", name="ck_certificate_validity_order"),
         Index("ix_certificate_person_category", "person_id", "category"),
+        Index("ix_certificate_holder_sort", "holder_sort", "id"),
+        search_index("certificate"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -44,6 +48,8 @@ class Certificate(Model):
     status_reason: Mapped[str] = mapped_column(String(500), default="")
     suspended_to: Mapped[date | None] = mapped_column(comment="last day of the suspension; valid from the day after")
     is_electronic: Mapped[bool] = mapped_column(default=True, comment="imported paper certificates are not (R133)")
+    holder_sort: Mapped[str] = sort_column("holder")
+    search: Mapped[str] = search_column("holder", numbers=("number",))
 
     person: Mapped[Person] = relationship()
     enterprise: Mapped[Enterprise] = relationship()

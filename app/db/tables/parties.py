@@ -6,12 +6,14 @@ from datetime import date, datetime
 
 from flask_appbuilder import Model
 from flask_appbuilder.security.sqla.models import User as FabUser
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.core.identifiers import birth_date, mask_id, mask_mobile, sex
 from app.core.vocabulary import AccountSource, Education, MeasureGround, Position, Registration, Sex, TechnicalTitle
 from app.db.constraints import choice_check
+from app.db.derived import search_column, sort_column
+from app.db.search import search_index
 from app.db.session import BlindIndex, Choice, Encrypted, UtcDateTime
 from app.db.tables.places import Region
 
@@ -25,6 +27,8 @@ class Enterprise(Model):
         CheckConstraint("length(uscc) = 18", name="ck_enterprise_uscc_length"),
         choice_check("enterprise", "source", AccountSource),
         choice_check("enterprise", "registration", Registration),
+        Index("ix_enterprise_name_sort", "name_sort", "id"),
+        search_index("enterprise"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -44,6 +48,8 @@ class Enterprise(Model):
     licence_name: Mapped[str] = mapped_column(
         String(120), default="", server_default="", comment="on its business licence, as last presented"
     )
+    name_sort: Mapped[str] = sort_column("name")
+    search: Mapped[str] = search_column("name", numbers=("uscc",))
 
     region: Mapped[Region] = relationship()
     qualifications: Mapped[list[Qualification]] = relationship(back_populates="enterprise")
@@ -116,6 +122,8 @@ class Person(Model):
         choice_check("person", "technical_title", TechnicalTitle),
         choice_check("person", "position", Position),
         choice_check("person", "banned_for", MeasureGround),
+        Index("ix_person_name_sort", "name_sort", "id"),
+        search_index("person"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -132,6 +140,8 @@ class Person(Model):
     position: Mapped[Position | None] = mapped_column(Choice(Position))
     banned_until: Mapped[date | None] = mapped_column(comment="no exam and no new application before this day")
     banned_for: Mapped[MeasureGround | None] = mapped_column(Choice(MeasureGround), comment="why; set by a measure")
+    name_sort: Mapped[str] = sort_column("name")
+    search: Mapped[str] = search_column("name")
 
     enterprise: Mapped[Enterprise | None] = relationship()
 
