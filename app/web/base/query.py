@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any, cast
 
 from flask_babel import lazy_gettext as _
@@ -12,7 +13,8 @@ from werkzeug.datastructures import MultiDict
 
 from app.core.clock import OFFICE_ZONE
 from app.core.identifiers import INVISIBLE
-from app.db.session import Choice, Choices, UtcDateTime
+from app.db import search
+from app.db.session import Choice, Choices, UtcDateTime, db
 from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
 from app.web.base.private_urls import decode_param, encode_param
 
@@ -111,12 +113,16 @@ def boxes_for(
         if name in own:
             found.append(Box(name, label, "text", own[name]))
         elif (reached := _reach(datamodel, name)) is not None:
-            found.append(_box(name, label, *reached))
+            column, steps = reached
+            if search.is_searched(column):
+                found.append(Box(name, label, "text", partial(_found, column, steps)))
+            else:
+                found.append(_box(name, label, column, partial(_lift, steps)))
     return found
 
 
-def _reach(datamodel: SelInterface, name: str) -> tuple[Any, Callable[[Any], ColumnElement[bool]]] | None:
-    """The column of a dotted name, and a function that lifts a condition on it to the row."""
+def _reach(datamodel: SelInterface, name: str) -> tuple[Any, list[Any]] | None:
+    """The column of a dotted name, and the relations that lead to it."""
     steps, model = [], datamodel.obj
     for part in datamodel.relations_on(name):
         steps.append(getattr(model, part))
@@ -124,13 +130,21 @@ def _reach(datamodel: SelInterface, name: str) -> tuple[Any, Callable[[Any], Col
     leaf = name.rsplit(".", maxsplit=1)[-1]
     if len(steps) == name.count(".") + 1 or leaf not in model.__mapper__.columns:
         return None
+    return getattr(model, leaf), steps
 
-    def wrap(condition: Any) -> ColumnElement[bool]:
-        for step in reversed(steps):
-            condition = step.any(condition) if step.property.uselist else step.has(condition)
-        return cast("ColumnElement[bool]", condition)
 
-    return getattr(model, leaf), wrap
+def _lift(steps: Sequence[Any], condition: Any) -> ColumnElement[bool]:
+    """A condition on what the relations lead to, as a condition on the row."""
+    for step in reversed(steps):
+        condition = step.any(condition) if step.property.uselist else step.has(condition)
+    return cast("ColumnElement[bool]", condition)
+
+
+def _found(column: Any, steps: Sequence[Any], text: str) -> ColumnElement[bool] | None:
+    """By the index of the table whose name or number it is; through a relation by the column that refers to it."""
+    key = next(iter(steps[-1].property.local_columns)) if steps else None
+    condition = search.found(db.session(), column, text, key)
+    return None if condition is None else _lift(steps[:-1], condition)
 
 
 def _box(name: str, label: object, column: Any, wrap: Callable[[Any], ColumnElement[bool]]) -> Box:

@@ -12,14 +12,12 @@ from sqlalchemy import ColumnElement, and_, or_
 from werkzeug.wrappers import Response
 
 from app.core.crypto.seal_provider import Suite
-from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import CertificateStatus
 from app.models import Certificate, CertificateVersion
 from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, tone
 from app.web.base.access_filter import asked_ids
 from app.web.base.fab import route
-from app.web.base.query import contains
 from app.web.certificates import bulk_download
 from app.web.certificates.filing_links import certificate_links, open_on
 
@@ -38,7 +36,6 @@ class CertificateScreen(OpenList):
     order_columns = ["holder", "valid_to"]
     base_order = ("id", "desc")
     search_columns = ["holder", "number", "enterprise.name", "category", "status", "valid_to"]
-    search_by = {"number": lambda text: contains(Certificate.number, fold_certificate_number(text))}
     label_columns = {
         "holder": _("Full name"),
         "person.masked_id_number": _("ID number"),

@@ -1,12 +1,11 @@
 """证书措施: the list of measures, one measure, and its decision by a second person; its document and its letter."""
 
 import builtins
-from typing import Any
 
 from flask import abort, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select
+from sqlalchemy import ColumnElement
 from werkzeug.wrappers import Response
 
 from app.accounts.access import CASE_OFFICERS, must_reach
@@ -16,8 +15,8 @@ from app.certificates import status_changes
 from app.certificates.confirmation_plan import plan_confirmation
 from app.certificates.grounds import banned_until
 from app.core.errors import AppError, NotAllowed, NotFound
-from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import PUNISHING, TAKEN, MeasureState, Role
+from app.db import search
 from app.db.session import db
 from app.models import Certificate, CertificateMeasure
 from app.web import request_context
@@ -28,7 +27,6 @@ from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.file_response import file_answer
 from app.web.base.layout import this_page
-from app.web.base.query import contains
 from app.web.certificates.letter_file import pdf_of_measure
 
 CONFIRM, REFUSE = "confirm", "refuse"
@@ -39,9 +37,8 @@ REASONS = (
 )
 
 
-def _by_certificate_number(text: str) -> Any:
-    held = select(Certificate.id).where(contains(Certificate.number, fold_certificate_number(text)))
-    return CertificateMeasure.certificate_id.in_(held)
+def _by_certificate_number(text: str) -> ColumnElement[bool] | None:
+    return search.found(db.session(), Certificate.number, text, CertificateMeasure.certificate_id)
 
 
 class MeasureScreen(ModelScreen):

@@ -7,16 +7,14 @@ from flask import url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
-from app.core.identifiers import fold_certificate_number
 from app.core.vocabulary import LegacyKind, PassSource
-from app.models import Certificate, ExamPass, LegacyRecord, Person
+from app.models import Certificate, ExamPass, LegacyRecord
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, tone
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import BaseFilter
-from app.web.base.query import contains
 
 
 class FromOldSystem(BaseFilter):
@@ -30,10 +28,6 @@ class FromOldSystem(BaseFilter):
             return query.filter(ExamPass.source == PassSource.LEGACY)
         taken = select(LegacyRecord.row_id).where(LegacyRecord.kind == LegacyKind.CERTIFICATES)
         return query.filter(Certificate.id.in_(taken))
-
-
-def by_name(text: str) -> ColumnElement[bool]:
-    return ExamPass.person_id.in_(select(Person.id).where(contains(Person.name, text)))
 
 
 class LegacyPassScreen(ModelScreen):
@@ -50,7 +44,6 @@ class LegacyPassScreen(ModelScreen):
     sub_columns = {"person.name": "person.masked_id_number"}
     head_column = "person.name"
     search_columns = ["person.name", "category", "passed_on"]  # no ID number: it would be in the URL
-    search_by = {"person.name": by_name}
     order_columns = ["passed_on"]
     base_order = ("passed_on", "desc")
     label_columns = {
@@ -98,7 +91,6 @@ class LegacyCertificateScreen(ModelScreen):
     head_column = "holder"
     tag_columns = ("status",)
     search_columns = ["holder", "number", "enterprise.name", "category", "valid_to", "is_electronic"]
-    search_by = {"number": lambda text: contains(Certificate.number, fold_certificate_number(text))}
     order_columns = ["holder", "valid_to"]
     base_order = ("id", "desc")
     label_columns = {

@@ -11,7 +11,7 @@ from flask import abort, current_app, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 from werkzeug.wrappers import Response
 
 from app.accounts.access import BETWEEN_ENTERPRISES, CASE_OFFICERS, decides, level_of, reach
@@ -21,8 +21,9 @@ from app.applications.decision_batches import records
 from app.applications.decision_batches.records import BatchRequest
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound
-from app.core.identifiers import fold_certificate_number
+from app.core.identifiers import fold
 from app.core.vocabulary import CLOSED, Action, MatterKind, Stage, State
+from app.db import search, sequences
 from app.db.session import db
 from app.eligibility.acceptance_limit import counts_as_accepted
 from app.models import Application, Certificate
@@ -38,20 +39,20 @@ from app.web.base.fab import route
 from app.web.base.layout import safe_next, this_page
 from app.web.base.links import NOTHING, tone
 from app.web.base.private_urls import safe_local_url
-from app.web.base.query import Box, contains
+from app.web.base.query import Box
 from app.web.base.review_queue import QueuePosition, position_in
 from app.web.base.stock_reasons import stock_reasons
 from app.workflow import Plan, carry_out
 
 
 def by_number(text: str) -> ColumnElement[bool]:
-    """Matches part of the application, acceptance or certificate number."""
-    number = fold_certificate_number(text)
-    return or_(
-        contains(Application.number, number),
-        contains(Application.acceptance_number, number),
-        Application.certificate.has(contains(Certificate.number, number)),
-    )
+    """By the application's or the certificate's number, from the beginning of any of its parts on, or by the whole number of
+    the acceptance slip, also without region and kind.
+    """
+    number = fold(text)
+    slips = (number, sequences.with_region(request_context.current_office().region_code, sequences.ACCEPTANCE, number))
+    places = {Application.number: None, Certificate.number: Application.certificate_id}
+    return search.found_in_any(db.session(), Application, text, places, Application.acceptance_number.in_(slips))
 
 
 def skipped_cases(planned: Plan, back: str) -> list[SkippedRow]:

@@ -129,7 +129,10 @@ def test_closed_cases_are_found_by_name_number_result_and_day(firm):
     viewer = firm.browser(Role.VIEWER)
     refused, approved = firm.case(State.REVIEW_REFUSED, name="甲一"), firm.case(State.APPROVED, name="乙二")
     number = approved.certificate.number.replace("(", "（").replace(")", "）")
-    for query in (f"person.name={approved.person.name}", f"number={number}", "state=approved"):
+    approved.acceptance_number = "430000-SL-20260302-0007"
+    firm.session.commit()
+    slips = [f"number={typed}" for typed in ("430000-SL-20260302-0007", "20260302－0007")]
+    for query in (f"person.name={approved.person.name}", f"number={number}", *slips, "state=approved"):
         page = viewer.get(f"/closed/?{query}").text
         assert approved.number in page, query
         assert refused.number not in page, query
