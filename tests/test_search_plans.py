@@ -93,7 +93,9 @@ def plans(engine: Engine, statements: list[tuple[str, Any]]) -> Iterator[tuple[s
 
 def is_search(statement: str) -> bool:
     """Whether it asks a search index, or for the ids that one gave."""
-    return statement.startswith("SELECT") and bool(re.search(r"_search|\.search|id IN \((?!SELECT)", statement))
+    return statement.startswith("SELECT") and bool(
+        re.search(r"_search|\.search|json_each|ANY \(|id IN \((?!SELECT)", statement)
+    )
 
 
 def read_whole(planned: str) -> set[str]:
@@ -112,7 +114,7 @@ def searched_boxes(app) -> Iterator[tuple[ModelScreen, str]]:
 
 
 def test_no_search_reads_a_big_table_whole(app, session, province, signed_in, system):
-    """For a rare word nothing is read whole; for a common one SQLite sorts nothing that it read whole."""
+    """For a rare word. For a common one SQLite reads a page in the list's order, and counts by the index."""
     del province
     firm, browsers = session.get(Enterprise, 1), {}
     for role in Role:
@@ -130,8 +132,12 @@ def test_no_search_reads_a_big_table_whole(app, session, province, signed_in, sy
             assert answer.status_code == 200, (address, name, role)
             asked.add((screen.endpoint, name))
             for statement, planned in plans(system.engine, statements):
-                is_rare = word in (RARE, _NUMBERS[0])
-                if (is_rare or "TEMP B-TREE" in planned) and (whole := read_whole(planned)):
-                    wrong.append(f"{screen.endpoint} {name}={word} {role}: {whole}\n{statement}\n{planned}")
+                is_whole, by_index = read_whole(planned), "_search VIRTUAL TABLE" in planned
+                if word == COMMON and system.kind == "sqlite":
+                    is_wrong = by_index if "ORDER BY" in statement else is_whole
+                else:
+                    is_wrong = is_whole and word in (RARE, _NUMBERS[0])
+                if is_wrong:
+                    wrong.append(f"{screen.endpoint} {name}={word} {role}\n{statement}\n{planned}")
     assert len(asked) > 20, asked
     assert not wrong, "\n\n".join(wrong)

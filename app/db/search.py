@@ -4,7 +4,8 @@ A rare word is looked up in the index and its rows are sorted; for a common one 
 Neither planner can tell them apart for the beginning of a token, so the rows are counted first, as far as ``COMMON``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +14,21 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Index,
+    Integer,
     Select,
+    any_,
     cast,
     exists,
     func,
     inspect,
+    literal,
     or_,
     select,
     table,
     union_all,
 )
 from sqlalchemy import column as plain_column
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -34,6 +38,7 @@ from app.core.search_text import numbered, search_fold, spelt
 from app.db.derived import SearchText, derived_columns
 
 COMMON = 3_000  # rows: about as quickly read and sorted as a page of a list of a million is filled in the order of the list
+MOST_LISTED = 500  # rows found in several places, named one by one in a statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,8 @@ def found_in_any(
     asked = [(column.class_, _wanted(column, text), key) for column, key in places.items()]
     forms = [_forms(session, *one) for one in asked if one[1]]
     branches = [select(model.id).where(condition) for condition in (*(by_index for by_index, _by_row in forms), *others)]
-    ids = session.scalars(union_all(*branches).limit(COMMON + 1)).all()
-    if len(ids) <= COMMON:
+    ids = session.scalars(union_all(*branches).limit(MOST_LISTED + 1)).all()
+    if len(ids) <= MOST_LISTED:
         return model.id.in_(set(ids))  # type: ignore[no-any-return]
     return or_(*(by_row for _by_index, by_row in forms), *others)
 
@@ -110,28 +115,32 @@ def _forms(session: Session, model: Any, wanted: Wanted, key: Any) -> tuple[Colu
     if session.get_bind().dialect.name == "postgresql":
         holds: ColumnElement[bool] = model.search.op("@@", is_comparison=True)(cast(wanted.tsquery(), TSQUERY))
         hits = select(model.id).where(holds)
-        ids = _first_ids(session, hits)
-        condition = own.in_(ids) if len(ids) <= COMMON else holds if key is None else key.in_(hits)
+        ids = _first_of_postgres(session, hits)
+        few: ColumnElement[bool] = own == any_(literal(ids, ARRAY(Integer)))
+        condition = few if len(ids) <= COMMON else holds if key is None else key.in_(hits)
         return condition, condition
-    name = index_name(model)
-    index = table(name, plain_column("rowid"), plain_column(name))
+    index = table(name := index_name(model), plain_column("rowid"), plain_column(name))
     hits = select(index.c.rowid).where(index.c[name].op("MATCH")(wanted.fts5()))
-    by_index, by_row = own.in_(hits), wanted.within(model.search)
-    rows = hits if key is None else select(key).where(by_index)
-    number = session.scalar(select(func.count()).select_from(rows.limit(COMMON + 1).subquery())) or 0
-    if number <= COMMON:
-        return by_index, by_index
-    return by_index, by_row if key is None else exists().where(model.id == key, by_row)
+    ids = list(session.scalars(hits.limit(COMMON + 1)))
+    few = own.in_(select(func.json_each(json.dumps(ids)).table_valued("value").c.value))
+    if len(ids) <= COMMON and (key is None or _are_few(session, select(key).where(few))):
+        return few, few
+    by_row = wanted.within(model.search)
+    return own.in_(hits), by_row if key is None else exists().where(model.id == key, by_row)
 
 
-def _first_ids(session: Session, hits: Select[tuple[int]]) -> Sequence[int]:
-    """Of the hits as many as tell whether a word is common, by PostgreSQL's search index.
+def _are_few(session: Session, rows: Select[Any]) -> bool:
+    return (session.scalar(select(func.count()).select_from(rows.limit(COMMON + 1).subquery())) or 0) <= COMMON
 
-    It must be made to: it takes the beginning of a token for one in fifty of all, and then hopes to meet some soon.
+
+def _first_of_postgres(session: Session, hits: Select[Any]) -> list[int]:
+    """Of the hits as many as tell whether a word is common, by the search index.
+
+    PostgreSQL must be made to use it: it takes the beginning of a token for one in fifty of all, and hopes to meet some soon.
     """
     others = ("enable_seqscan", "enable_indexscan", "enable_indexonlyscan")
     session.execute(select(*(func.set_config(name, "off", True) for name in others)))
-    ids = session.scalars(hits.limit(COMMON + 1)).all()
+    ids = list(session.scalars(hits.limit(COMMON + 1)))
     session.execute(select(*(func.set_config(name, "on", True) for name in others)))
     return ids
 
@@ -149,12 +158,16 @@ class CommonWord(FunctionElement[bool]):
     def __init__(self, by_index: ColumnElement[bool], by_row: ColumnElement[bool]) -> None:
         super().__init__(by_index, by_row)
 
+    def self_group(self, against: Any = None) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """Not compared with 1, as SQLAlchemy would have it: SQLite would use no index then."""
+        return self
+
 
 @compiles(CommonWord)
 def _form_for_the_statement(element: CommonWord, compiler: SQLCompiler, **options: Any) -> str:
     by_index, by_row = element.clauses
     is_ordered = bool(compiler.stack[-1]["selectable"]._order_by_clauses)  # type: ignore[attr-defined] # nothing public tells
-    return compiler.process(by_row if is_ordered else by_index, **options)
+    return f"({compiler.process(by_row if is_ordered else by_index, **options)})"
 
 
 def _search_type(model: Any) -> SearchText | None:
@@ -191,7 +204,8 @@ def install(connection: Connection, models: Iterable[Any]) -> None:
         for statement in _fts5(name, of):
             connection.exec_driver_sql(statement)
         if is_new:
-            connection.exec_driver_sql(f"INSERT INTO {name} ({name}) VALUES ('rebuild')")  # noqa: S608 - our own names
+            for command in ("rebuild", "optimize"):
+                connection.exec_driver_sql(f"INSERT INTO {name} ({name}) VALUES ('{command}')")  # noqa: S608 - our own names
 
 
 def _fts5(name: str, of: str) -> tuple[str, ...]:

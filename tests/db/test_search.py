@@ -106,7 +106,8 @@ def test_a_search_through_relations_reaches_the_rows_that_refer_to_a_hit(session
     assert session.scalars(select(Application.id).where(by_name)).all() == [cases[0].id]
     places = {Application.number: None, Certificate.number: Application.certificate_id}
     for common in (search.COMMON, 0):  # by ids, and asked of each row
-        monkeypatch.setattr(search, "COMMON", common)
+        for limit in ("COMMON", "MOST_LISTED"):
+            monkeypatch.setattr(search, limit, common)
         slip = Application.acceptance_number == "20260302-0002"
         by_number = search.found_in_any(session, Application, "20260302-0002", places, slip)
         assert session.scalars(select(Application.id).where(by_number).order_by(Application.id)).all() == [cases[1].id]
