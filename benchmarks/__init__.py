@@ -1,0 +1,1 @@
+"""Measures the system at the size of a province, beside a peer on the same work: ``make bench``; docs/performance.md."""
