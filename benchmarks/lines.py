@@ -13,7 +13,8 @@ from app.core.vocabulary import CertificateStatus, State
 from app.models import Application, Certificate, Person
 from benchmarks.cases import token_of
 from benchmarks.client import Client, signed_in
-from benchmarks.data import CLERK, Built
+from benchmarks.data import Built
+from benchmarks.filling import CLERK
 from benchmarks.load import Request, Throughput, send
 from benchmarks.server import serving
 
