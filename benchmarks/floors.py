@@ -13,7 +13,8 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from app.models import Person
-from benchmarks.data import ROOT, Built
+from benchmarks import ROOT
+from benchmarks.data import Built
 from benchmarks.lines import PEOPLE_LOOKED_UP, SECONDS, Result
 from benchmarks.load import Request, send
 from benchmarks.server import started

@@ -16,7 +16,7 @@ from benchmarks.client import Client, signed_in
 from benchmarks.data import Built
 from benchmarks.filling import CLERK
 from benchmarks.load import Request, Throughput, send
-from benchmarks.server import serving
+from benchmarks.server import Serve, serving
 
 TURNS = 30  # requests of one line
 SECONDS = 5.0  # of one load
@@ -62,20 +62,25 @@ class Known:
 
 
 def known(province: Built) -> Known:
-    """What is searched for: the middle of the table, so that no index's end is asked."""
+    """What is searched for on a built province."""
     keyring.unlock(*province.settings().keys.ring)
-    engine, middle = create_engine(province.url), province.size.people // 2
+    engine = create_engine(province.url)
     with Session(engine) as session:
-        person = session.get_one(Person, middle)
-        certificate, application = session.get_one(Certificate, middle), session.get_one(Application, middle)
-        step = max(province.size.people // PEOPLE_LOOKED_UP, 1)
-        asked = select(Person.name, Person.id_number).where(Person.id % step == 0).limit(PEOPLE_LOOKED_UP)
-        pairs = tuple((row.name, row.id_number) for row in session.execute(asked))
-        issued = select(Certificate.id).where(Certificate.is_electronic, Certificate.id % step == 0).limit(PEOPLE_LOOKED_UP)
-        tokens = tuple(token_of(province.size.seed, key) for key in session.scalars(issued))
-        found = Known(person.name, person.id_number, certificate.number, application.number, pairs, tokens)
+        found = known_in(session, province.size.people, province.size.seed)
     engine.dispose()
     return found
+
+
+def known_in(session: Session, people: int, seed: int) -> Known:
+    """What is searched for: the middle of the table, so that no index's end is asked."""
+    middle, step = people // 2, max(people // PEOPLE_LOOKED_UP, 1)
+    person = session.get_one(Person, middle)
+    certificate, application = session.get_one(Certificate, middle), session.get_one(Application, middle)
+    asked = select(Person.name, Person.id_number).where(Person.id % step == 0).limit(PEOPLE_LOOKED_UP)
+    pairs = tuple((row.name, row.id_number) for row in session.execute(asked))
+    issued = select(Certificate.id).where(Certificate.is_electronic, Certificate.id % step == 0).limit(PEOPLE_LOOKED_UP)
+    tokens = tuple(token_of(seed, key) for key in session.scalars(issued))
+    return Known(person.name, person.id_number, certificate.number, application.number, pairs, tokens)
 
 
 def lists(facts: Known) -> Iterator[Line]:
@@ -119,12 +124,12 @@ def lists(facts: Known) -> Iterator[Line]:
     yield line("text messages: first page", "admin", "/messages/list/", "", "")
 
 
-def measure_lists(province: Built, turns: int = TURNS) -> Iterator[Result]:
+def measure_lists(province: Built, turns: int = TURNS, serve: Serve = serving) -> Iterator[Result]:
     """The median of each, and what one page costs the server in CPU time."""
     facts = known(province)
     asked = list(lists(facts))
     cookies = signed_in(province, *{line.username for line in asked})
-    with serving(province) as server:
+    with serve(province) as server:
         clients = {username: Client(server.port, dict(given)) for username, given in cookies.items()}
         for line in asked:
             timing = clients[line.username].timed(server, line.path, turns)
@@ -132,14 +137,14 @@ def measure_lists(province: Built, turns: int = TURNS) -> Iterator[Result]:
             yield Result("lists", line.name, round(timing.p50, 1), "ms", timing.status, more)
 
 
-def measure_public(province: Built, seconds: float = SECONDS, connections: int = 16) -> Iterator[Result]:
+def measure_public(province: Built, seconds: float = SECONDS, serve: Serve = serving) -> Iterator[Result]:
     """Requests a second and the slowest hundredth; every request comes from another address, so that nobody is refused."""
     facts = known(province)
-    with serving(province, proxy=True) as server:
+    with serve(province, proxy=True) as server:
         for name, requests in _public(server.port, facts).items():
-            send(server.port, requests, connections=connections, seconds=min(seconds, 1))
+            send(server.port, requests, seconds=min(seconds, 1))
             before = server.cpu()
-            found: Throughput = send(server.port, requests, connections=connections, seconds=seconds)
+            found: Throughput = send(server.port, requests, seconds=seconds)
             spent = (server.cpu() - before) * 1000 / found.answers
             more = {"p50_ms": round(found.p50, 1), "p99_ms": round(found.p99, 1), "cpu_ms": round(spent, 2)}
             status = found.status if not found.others else max(found.status, 500)

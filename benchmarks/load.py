@@ -13,7 +13,7 @@ from itertools import cycle
 from statistics import quantiles
 from typing import Any
 
-from benchmarks.data import ROOT
+from benchmarks import ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ PROGRAMS: dict[
 ] = {  # by our name of the work: the program and its arguments after the database
     "lists": (("b1_lists.py", "tuned", "20", "1"),),
     "batches": (("b2_approve.py", "tuned", "1"),),
-    "imports": (("b3_import.py", "tuned", "1"),),
+    "imports": (("b3_import.py", "expert", "1"),),  # INSERT … ON CONFLICT, its quickest
     "exports": (("b4_export.py", "tuned", "1"),),
     "public": (("b5_lookup.py", "5", "1", "peer"),),
     "starts": (("b6_cold.py", "3"),),

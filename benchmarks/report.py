@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import ROOT
+from benchmarks import ROOT
 from benchmarks.filling import Size
 from benchmarks.lines import HALF, SAME, Known, Result, lists
 from benchmarks.peer import medians

@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.data import ROOT, Built
+from benchmarks import ROOT
+from benchmarks.data import Built
 
 LONGEST_START = 120.0  # seconds
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -22,27 +23,30 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """A running server: its first process, its port, and the first process of its database server, if it has one."""
 
-    process: subprocess.Popen[bytes]
+    pid: int
     port: int
     seconds: float  # from its start to its first answer
     database: int | None = None
 
     def cpu(self) -> float:
         """CPU seconds of all its processes so far, the database server's included."""
-        return sum(_cpu_of_tree(pid) for pid in (self.process.pid, self.database) if pid)
+        return sum(_cpu_of_tree(pid) for pid in (self.pid, self.database) if pid)
 
     def forget_peaks(self) -> None:
-        for pid in _tree(self.process.pid):
+        for pid in _tree(self.pid):
             with suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def peak(self) -> float:
         """The most memory that one of its processes has held, in MB."""
-        return max(_memory(pid, "VmHWM") for pid in _tree(self.process.pid))
+        return max(_memory(pid, "VmHWM") for pid in _tree(self.pid))
 
     def at_rest(self) -> float:
         """The memory of its largest process beside the first one, in MB: a web worker's, where it serves the web only."""
-        return max(_memory(pid, "VmRSS") for pid in _tree(self.process.pid)[1:])
+        return max(_memory(pid, "VmRSS") for pid in _tree(self.pid)[1:])
+
+
+Serve = Callable[..., AbstractContextManager[Server]]  # as ``serving``
 
 
 @contextmanager
@@ -84,7 +88,7 @@ def started(
             if time.monotonic() - began > LONGEST_START:
                 raise TimeoutError(f"no answer from {' '.join(command)}")
             time.sleep(0.005)
-        yield Server(process, port, time.monotonic() - began, database)
+        yield Server(process.pid, port, time.monotonic() - began, database)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -19,7 +19,7 @@ from app.models import Application, ExamNotice, ExamSignup, Person
 from benchmarks.client import Answer, Client, signed_in
 from benchmarks.data import Built
 from benchmarks.lines import Result
-from benchmarks.server import Server, serving
+from benchmarks.server import Serve, Server, serving
 
 # Each stage: its queue, who decides there, what it is called in the addresses, what waits there.
 STAGES = (
@@ -32,13 +32,13 @@ LONGEST_BATCH = 900.0  # seconds
 _TICKET = re.compile(rb'name="ticket" value="([^"]+)"')
 
 
-def measure_batches(province: Built, sizes: tuple[int, ...] = BATCHES) -> Iterator[Result]:
+def measure_batches(province: Built, sizes: tuple[int, ...] = BATCHES, serve: Serve = serving) -> Iterator[Result]:
     """Accept, endorse and approve: seconds from the plan to the end of the batch, and the memory of the largest process.
 
     One warm-up batch of each is dropped. A batch that is too large to be decided at once is carried out by the job process.
     """
     cookies = signed_in(province, *(username for _action, username, _queue, _state in STAGES))
-    with serving(province, background=1) as server:
+    with serve(province, background=1) as server:
         for action, username, queue, state in STAGES:
             client = Client(server.port, dict(cookies[username]))
             _decided(client, province, action, queue, state, 10)
@@ -81,13 +81,13 @@ def _decided(
     return plan, seconds, left or 0
 
 
-def measure_imports(province: Built) -> Iterator[Result]:
+def measure_imports(province: Built, serve: Serve = serving) -> Iterator[Result]:
     """Check and commit of a score sheet for each of the three large notices, the smallest first."""
     keyring.unlock(*province.settings().keys.ring)
     cookies = signed_in(province, "exam_clerk")
     for notice in (3, 2, 1):
         data, count = score_sheet(province, notice)
-        with serving(province) as server:
+        with serve(province) as server:
             client = Client(server.port, dict(cookies["exam_clerk"]))
             client.get(f"/exam/notices/{notice}/scores")
             server.forget_peaks()
@@ -130,11 +130,11 @@ def score_sheet(province: Built, notice: int) -> tuple[bytes, int]:
     return out.getvalue(), count
 
 
-def measure_exports(province: Built) -> Iterator[Result]:
+def measure_exports(province: Built, serve: Serve = serving) -> Iterator[Result]:
     """The sign-up details of the two largest notices, from the click to the last byte; the workbook is read again."""
     cookies = signed_in(province, "exam_clerk")
     for notice in (2, 1):
-        with serving(province) as server:
+        with serve(province) as server:
             client = Client(server.port, dict(cookies["exam_clerk"]))
             client.get("/exam/notices/")
             server.forget_peaks()
