@@ -109,19 +109,21 @@ def _audit_lines(size: Size, day: date, chain: hash_chain.ChainHead, last: int) 
     rng = Random(size.seed + 3)  # noqa: S311 - not secret
     began = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=730)
     between = timedelta(days=729) / max(size.lines, 1)
-    deeds = (AuditAction.CHANGE,) * 6 + (AuditAction.SIGN_IN,) * 2 + (AuditAction.READ, AuditAction.EXPORT)
+    actions = (AuditAction.CHANGE,) * 6 + (AuditAction.SIGN_IN,) * 2 + (AuditAction.READ, AuditAction.EXPORT)
     tables = {AuditAction.SIGN_IN: "ab_user", AuditAction.EXPORT: "exam_notice"}
     seq, previous = chain
     for n in range(1, size.lines + 1):
-        deed = deeds[rng.randrange(len(deeds))]
+        action = actions[rng.randrange(len(actions))]
         at = (began + between * n).replace(tzinfo=None)
         facts = {
-            "actor": f"clerk{rng.randrange(max(size.people // 50, 2))}", "table": tables.get(deed, "person"),
+            "actor": f"clerk{rng.randrange(max(size.people // 50, 2))}", "table": tables.get(action, "person"),
             "row": str(rng.randrange(size.people) + 1), "change": {"mobile": ["140****0001", "140****0002"]},
             "address": f"203.0.113.{n % 250}",
         }  # fmt: skip
         seq += 1
-        line = hash_chain.ChainLine(id=last + n, at=at.isoformat(" ", "microseconds"), deed=deed.value, **facts)
+        line = hash_chain.ChainLine(
+            last + n, at.isoformat(" ", "microseconds"), facts["actor"], action.value, *list(facts.values())[1:]
+        )
         previous = hash_chain.link_hash(previous, seq, line)
-        yield AuditEntry, {"id": last + n, "at": at.replace(tzinfo=UTC), "deed": deed, **facts}
+        yield AuditEntry, {"id": last + n, "at": at.replace(tzinfo=UTC), "deed": action, **facts}
         yield AuditLink, {"seq": seq, "entry_id": last + n, "hash": previous}

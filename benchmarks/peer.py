@@ -4,6 +4,7 @@ The peer is a folder with its generator, its application and its programs (its R
 is in this repository; without it only ours is measured.
 """
 
+import csv
 import json
 import os
 import subprocess
@@ -12,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import urlencode
 
-from benchmarks.lines import Result
+from benchmarks.lines import PEOPLE_LOOKED_UP, SECONDS, Result
+from benchmarks.load import Request, send
+from benchmarks.server import started
 
 PROGRAMS: dict[
     str, tuple[tuple[str, ...], ...]
@@ -22,9 +26,7 @@ PROGRAMS: dict[
     "batches": (("b2_approve.py", "tuned", "1"),),
     "imports": (("b3_import.py", "expert", "1"),),  # INSERT … ON CONFLICT, its quickest
     "exports": (("b4_export.py", "tuned", "1"),),
-    "public": (("b5_lookup.py", "5", "1", "peer"),),
     "starts": (("b6_cold.py", "3"),),
-    "floors": (("b5_lookup.py", "5", "1", "bare"),),
 }
 LONGEST = 3_600  # seconds of one program
 _DATABASE = {"sqlite": "sqlite", "postgresql": "pg"}
@@ -56,6 +58,8 @@ class Peer:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"PEER_WORK": str(self.work), "PEER_RESULTS": str(written), "PEER_QUIET_WAIT": "0"}
         environment |= {"PEER_OK_SHARE": "9", "PEER_SQLITE": str(self.work / "peer.sqlite3")}
+        if work == "public":
+            yield from self._lookup(environment | {"PEER_DB": _DATABASE[database], "PEER_PROFILE": "tuned"})
         for program, *arguments in PROGRAMS.get(work, ()):
             written.unlink(missing_ok=True)
             subprocess.run(  # noqa: S603 - the program that the caller named
@@ -64,6 +68,22 @@ class Peer:
             )  # fmt: skip
             for line in written.read_text().splitlines():
                 yield from _figures(work, json.loads(line))
+
+    def _lookup(self, environment: dict[str, str]) -> Iterator[Result]:
+        """Its public lookup under the load that ours is under: its program for this needs a tool of its own."""
+        command = [str(self.python), "-m", "gunicorn", "peer.wsgi:application", "--workers", "2", "--worker-class", "gthread"]
+        command += ["--threads", "4", "--keep-alive", "10", "--bind", "127.0.0.1:{port}", "--log-level", "error"]
+        with (self.work / "data" / "lookup.csv").open(encoding="utf-8") as rows:
+            pairs = [{"name": row["name"], "id_number": row["id_number"]} for row in csv.DictReader(rows)]
+        requests = [Request(f"/lookup?{urlencode(pair)}") for pair in pairs[:PEOPLE_LOOKED_UP]]
+        with started(command, environment, requests[0].path, self.folder / "djpeer") as server:
+            send(server.port, requests, seconds=1)
+            before = server.cpu()
+            found = send(server.port, requests, seconds=SECONDS)
+            spent = (server.cpu() - before) * 1000 / found.answers
+            more = {"p99_ms": round(found.p99, 1), "cpu_ms": round(spent, 2)}
+            yield Result("public", "lookup", round(found.rate, 1), "requests/s", found.status, more)
+            yield Result("starts", "worker", round(server.at_rest()), "MB")
 
 
 def _figures(work: str, line: dict[str, Any]) -> Iterator[Result]:
@@ -79,10 +99,6 @@ def _figures(work: str, line: dict[str, Any]) -> Iterator[Result]:
     elif work == "exports":
         more = {"peak_mb": line["worker_peak_mb"], "columns": line["cols"]}
         yield Result(work, f"export {line['n']:,}", line["median_s"], "s", more=more)
-    elif work in ("public", "floors") and line.get("conns") == 16:
-        yield Result(work, f"{line['server']} {line['case']}", line["rps"], "requests/s", more={"p99_ms": line["p99_ms"]})
-    elif work == "public" and "worker_mb" in line:
-        yield Result("starts", "worker", line["worker_mb"], "MB")
     elif work == "starts":
         yield Result(work, line["case"], line["median_s"], "s")
 
