@@ -59,7 +59,9 @@ def send(port: int, requests: list[Request], *, connections: int = 16, seconds: 
 
 async def _sender(port: int, messages: Any, until: float, taken: list[tuple[float, int]], most: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < until and len(taken) < most:
+    sent = 0
+    while not sent or (time.perf_counter() < until and len(taken) < most):  # one at least, however slow the start was
+        sent += 1
         began = time.perf_counter()
         writer.write(next(messages))
         try:
