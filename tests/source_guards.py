@@ -102,3 +102,10 @@ def transactions_ended(tree: ast.AST) -> list[int]:
 def _is_a_transaction(call: ast.Call) -> bool:
     """``challenges.begin(session, …)`` begins something else: a transaction takes no positional arguments."""
     return not call.args
+
+
+def markup_lost(tree: ast.AST) -> list[int]:
+    """Lines on which the value of ``shown``, which may be markup for a page, becomes part of a plain text."""
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    texts += [call for call, name in calls(tree) if name.rpartition(".")[2] in {"str", "join", "gettext", "ngettext", "_"}]
+    return sorted({call.lineno for text in texts for call, name in calls(text) if name == "shown"})

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.source_guards import many_set, state_writes, transactions_ended
+from tests.source_guards import many_set, markup_lost, modules, state_writes, transactions_ended
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,18 @@ def test_a_value_for_many_rows_that_others_are_computed_from_is_seen(code, is_fo
 
 def test_what_only_sounds_like_a_transaction_is_allowed():
     assert transactions_ended(ast.parse("challenges.begin(session, kind)\nsession.flush()")) == []
+
+
+@pytest.mark.parametrize(
+    "code", ['f"{shown(day)} →"', "str(shown(day))", '" ".join(map(shown(x), y))', '_("At %(at)s", at=shown(at))']
+)
+def test_markup_that_becomes_plain_text_is_seen(code):
+    assert markup_lost(ast.parse(code)) == [1]
+
+
+def test_markup_that_stays_markup_is_allowed():
+    assert markup_lost(ast.parse('Markup("{}").format(shown(day))\nrows = [(label, shown(day))]\nstr(text_of(day))')) == []
+
+
+def test_no_plain_text_of_the_application_takes_markup_in():
+    assert {name: lines for name, tree in modules().items() if (lines := markup_lost(tree))} == {}

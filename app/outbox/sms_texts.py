@@ -1,7 +1,7 @@
 """Texts of text messages, in the language of the province."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +15,7 @@ from app.core.i18n import FOLDER
 from app.core.identifiers import fold, mask_id_publicly
 from app.core.letter_titles import letter_title
 from app.core.office import Office
+from app.core.plain_text import plain
 from app.core.sign_in_vocabulary import ChallengeKind
 from app.core.vocabulary import LETTER_OF, Action, Category, CertificateEventKind, MatterKind
 
@@ -220,7 +221,7 @@ def decision_message(
     """
     translations = translations or province_translations()
     cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
-    text = _translated(CANCELLED if cancelled else TEXTS[action], translations) % {
+    values = {
         "person": person,
         "matter": _translated(matter.label, translations),
         "category": category.value,
@@ -230,8 +231,9 @@ def decision_message(
         "due_on": due_on,
         "reason": shortened(reason),
     }
+    text = _filled(CANCELLED if cancelled else TEXTS[action], translations, values)
     if action in LETTER_OF:
-        text += _translated(LETTER, translations) % {"letter": _translated(letter_title(action, matter), translations)}
+        text += _filled(LETTER, translations, {"letter": _translated(letter_title(action, matter), translations)})
     return _signed(office, mobile, text, application_id)
 
 
@@ -248,23 +250,25 @@ def release_message(
     translations: NullTranslations | None = None,
 ) -> OutgoingMessage:
     """The message to the old enterprise of a transfer: it is asked to release, or the authority released in its place."""
-    text = _translated(OLD_ENTERPRISE_TEXTS[action], translations or province_translations()) % {
+    values = {
         "enterprise": enterprise,
         "old_enterprise": old_enterprise,
         "person": person,
         "certificate_number": certificate_number,
     }
+    text = _filled(OLD_ENTERPRISE_TEXTS[action], translations or province_translations(), values)
     return _signed(office, mobile, text, application_id)
 
 
 def system_message(sentence: object, mobile: str, office: Office, **values: object) -> OutgoingMessage:
     """A code, reminder or notification: one of the sentences above with its values."""
-    return _signed(office, mobile, in_province_language(sentence) % values)
+    return _signed(office, mobile, in_province_language(sentence, **values))
 
 
-def in_province_language(sentence: object) -> str:
-    """A lazy sentence in the province's language, whatever the current locale."""
-    return _translated(sentence, province_translations())
+def in_province_language(sentence: object, **values: object) -> str:
+    """A lazy sentence in the province's language, whatever the current locale; filled in if there are values."""
+    translations = province_translations()
+    return _filled(sentence, translations, values) if values else _translated(sentence, translations)
 
 
 def name_list(names: Sequence[str], most: int = 3) -> str:
@@ -281,6 +285,10 @@ def province_translations() -> NullTranslations:
 def _translated(sentence: object, translations: NullTranslations) -> str:
     """A lazy sentence in the given language. In an empty context, outside any request, ``str`` returns its msgid."""
     return translations.gettext(Context().run(str, sentence))
+
+
+def _filled(sentence: object, translations: NullTranslations, values: Mapping[str, object]) -> str:
+    return _translated(sentence, translations) % {name: plain(value) for name, value in values.items()}
 
 
 def _signed(office: Office, mobile: str, text: str, application_id: int | None = None) -> OutgoingMessage:

@@ -57,7 +57,7 @@ def page_of(face: Mapping[str, Any]) -> LetterText:
 
 def in_chinese(sentence: object, **values: object) -> str:
     """A lazy sentence, its values filled in, whatever the current locale."""
-    return in_province_language(sentence) % values
+    return in_province_language(sentence, **values)
 
 
 def long_day(day: date) -> str:

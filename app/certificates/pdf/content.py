@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlsplit
 
+from app.core.plain_text import plain
+
 
 @dataclass(frozen=True, slots=True)
 class Face:
@@ -34,7 +36,7 @@ class Face:
     def words(self) -> str:
         """All text that comes from data, joined; of the address only the printed part."""
         texts = (getattr(self, name) for name in self.__slots__ if name != "address")
-        return "".join(text for text in texts if isinstance(text, str)) + self.host()
+        return "".join(plain(text) for text in texts if isinstance(text, str)) + self.host()
 
     def host(self) -> str:
         """Scheme and host of the address, as printed."""

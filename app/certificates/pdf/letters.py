@@ -23,6 +23,7 @@ from app.certificates.pdf import background, reportlab_page
 from app.certificates.pdf.render import Unprintable
 from app.certificates.pdf.reportlab_page import MM
 from app.certificates.pdf.shapes import POINT
+from app.core.plain_text import plain
 from app.files import fonts
 
 LEFT, TOP, BREADTH, HEIGHT = 28.0, 37.0, 156.0, 225.0  # mm
@@ -106,10 +107,10 @@ def _built(page: Page, story: Callable[[], list[Flowable]]) -> bytes:
 
 
 def _words(page: Page) -> str:
-    """All text of a page, joined without line ends."""
+    """All text of a page, joined without line ends. ``TypeError`` for text that was made for a screen."""
 
     def flat(value: Any) -> str:
-        return value if isinstance(value, str) else "".join(map(flat, value))
+        return plain(value) if isinstance(value, str) else "".join(map(flat, value))
 
     return "".join(flat(getattr(page, name)) for name in page.__slots__ if name != "photo").replace("\n", "")
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from app.core.clock import office_time
+from app.core.plain_text import plain
 from app.files.spreadsheets.columns import Column
 
 if TYPE_CHECKING:
@@ -109,4 +110,4 @@ def _put(cell: Any, kind: str, value: object) -> None:
 
 
 def _legal(value: object) -> str:
-    return _ESCAPE.sub("_x005F_", _ILLEGAL.sub("", str(value).replace("\r\n", "\n").replace("\r", "\n")))
+    return _ESCAPE.sub("_x005F_", _ILLEGAL.sub("", plain(value).replace("\r\n", "\n").replace("\r", "\n")))

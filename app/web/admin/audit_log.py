@@ -22,7 +22,7 @@ from app.models import AuditLink as ChainLink
 from app.outbox.jobs import enqueue
 from app.web import request_context
 from app.web.admin.audit_log_fields import FIELDS
-from app.web.base import Link, ModelScreen, SelInterface, shown
+from app.web.base import Link, ModelScreen, SelInterface, shown, text_of
 from app.web.base.fab import route
 from app.web.base.query import Box
 from app.web.base.workbook import send_workbook
@@ -136,7 +136,7 @@ class AuditLogScreen(ModelScreen):
         changes = "\n".join(f"{label}: {before} → {after}" for label, before, after in self.changes(entry))
         return {
             **{name: getattr(entry, name) for name in ("actor", "row", "address")},
-            "at": str(shown(entry.at)),
+            "at": text_of(entry.at),
             "deed": str(entry.deed),
             "table": str(TABLES.get(entry.table, entry.table)),
             "change": changes,
@@ -178,12 +178,12 @@ class AuditLogScreen(ModelScreen):
         if last is None:
             return "warning", gettext("The chain has not been verified yet.")
         if last.fault is None:
-            return "success", gettext("Verified at %(at)s: %(n)s lines, unbroken.", at=shown(last.at), n=last.lines)
+            return "success", gettext("Verified at %(at)s: %(n)s lines, unbroken.", at=text_of(last.at), n=last.lines)
         where = last.seq if last.seq is not None else gettext("none")
         return "danger", gettext(
             "Verified at %(at)s: the chain is broken. %(fault)s (line %(line)s, record %(entry)s). Leave everything as it "
             "is, keep a copy of the database, and run 'anguan audit verify'.",
-            at=shown(last.at), fault=last.fault, line=where, entry=last.entry_id or "—",
+            at=text_of(last.at), fault=last.fault, line=where, entry=last.entry_id or "—",
         )  # fmt: skip
 
     def signed(self) -> str:
@@ -191,7 +191,7 @@ class AuditLogScreen(ModelScreen):
         last = checkpoints.newest(db.session())
         if last is None:
             return ""
-        return str(gettext("Signed up to line %(seq)s at %(at)s.", seq=last.seq, at=shown(last.at)))
+        return str(gettext("Signed up to line %(seq)s at %(at)s.", seq=last.seq, at=text_of(last.at)))
 
     def changes(self, item: AuditEntry) -> builtins.list[tuple[object, object, object]]:
         """``(field, before, after)`` for display; a detail that is no change has no before."""

@@ -7,7 +7,7 @@ from app.web.base.charts import bars, stacked_columns
 from app.web.base.datamodel import SelInterface
 from app.web.base.deadline_badge import due
 from app.web.base.layout import safe_next
-from app.web.base.links import TONES, Link, shown, tone
+from app.web.base.links import TONES, Link, shown, text_of, tone
 from app.web.base.model_view import ModelScreen, OpenList
 from app.web.base.setup import init_app
 
@@ -23,5 +23,6 @@ __all__ = [
     "safe_next",
     "shown",
     "stacked_columns",
+    "text_of",
     "tone",
 ]

@@ -10,6 +10,7 @@ from flask_babel.speaklater import LazyString
 from markupsafe import Markup
 
 from app.core.clock import office_time
+from app.core.plain_text import plain
 from app.core.vocabulary import Term
 
 NOTHING = Markup('<span class="muted">—</span>')
@@ -110,17 +111,22 @@ def long_day(day: date) -> str:
 
 
 def shown(value: object) -> object:
-    """A value for display: office time, labels instead of codes, a dash for nothing."""
+    """A value on a page: its text, a dash for nothing; markup as it is."""
+    return value if isinstance(value, Markup) else text_of(value) or NOTHING
+
+
+def text_of(value: object) -> str:
+    """A value as text, for papers, sheets and sentences, too: office time, labels instead of codes, "" for nothing."""
     if value is None or value == "":
-        return NOTHING
+        return ""
     if isinstance(value, bool):
-        return gettext("Yes") if value else gettext("No")
+        return str(gettext("Yes") if value else gettext("No"))
     if isinstance(value, datetime):
         return f"{office_time(value) if value.tzinfo else value:%Y-%m-%d %H:%M}"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return f"{value:f}"
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Markup, LazyString)):
-        return gettext(", ").join(str(shown(part)) for part in value if part is not None) or NOTHING
-    return value if isinstance(value, Markup) else str(value)
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, LazyString)):
+        return str(gettext(", ")).join(filter(None, map(text_of, value)))
+    return plain(value)

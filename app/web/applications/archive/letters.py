@@ -27,7 +27,7 @@ from app.web.applications.review.letter_links import part_of
 from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person
 from app.web.applications.review.progress import history
-from app.web.base import shown
+from app.web.base import text_of
 from app.web.certificates.letter_file import pdf_of_step
 
 FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
@@ -102,7 +102,7 @@ def _form(case: Application, facts: Facts) -> paper.Form:
     claim = details_of(facts, in_full=in_full, today=False)
     asked: Pairs = [
         *(pair[:2] for pair in claim.reason),
-        *((change.label, f"{shown(change.before)} → {shown(change.after)}") for change in claim.changes),
+        *((change.label, f"{text_of(change.before) or '—'} → {text_of(change.after) or '—'}") for change in claim.changes),
     ]
     opinions: Pairs = [(step["label"], _in_lines(step["text"], step["who"], step["at"])) for step in reversed(history(case))]
     tables = (
@@ -134,7 +134,7 @@ def _photo(facts: Facts) -> bytes | None:
 
 def _steps(case: Application) -> paper.Form:
     lines: Pairs = [
-        (shown(step["at"]), _in_lines(f"{step['label']} → {step['result']}", step["text"], step["who"]))
+        (text_of(step["at"]), _in_lines(f"{step['label']} → {step['result']}", step["text"], step["who"]))
         for step in reversed(history(case))
     ]
     return paper.Form(
@@ -145,8 +145,8 @@ def _steps(case: Application) -> paper.Form:
 
 
 def _in_lines(*parts: object) -> str:
-    return "\n".join(str(shown(part)) for part in parts if part)
+    return "\n".join(text_of(part) for part in parts if part)
 
 
 def _as_text(pairs: Pairs) -> tuple[tuple[str, str], ...]:
-    return tuple((str(label), str(shown(value))) for label, value in pairs)
+    return tuple((str(label), text_of(value)) for label, value in pairs)

@@ -36,7 +36,7 @@ from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person, brief, item_by_item, scans_of
 from app.web.applications.review.progress import history, last_step, progress
 from app.web.applications.review.queues import queue_position_of
-from app.web.base import due, shown
+from app.web.base import due, text_of
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
@@ -224,7 +224,7 @@ def _stale_message(case: Application) -> object:
         "%(name)s was moved by %(who)s at %(when)s (%(action)s) and is now “%(state)s”. Your decision was not recorded.",
         name=case.person.name,
         who=step.actor,
-        when=shown(step.at),
+        when=text_of(step.at),
         action=step.action.label,
         state=case.state.label,
     )

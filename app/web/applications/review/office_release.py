@@ -17,7 +17,7 @@ from app.db.session import db
 from app.models import Application
 from app.web import request_context
 from app.web.applications.review.labels import VERBS
-from app.web.base import Link, OpenList, SelInterface, safe_next, shown
+from app.web.base import Link, OpenList, SelInterface, safe_next, text_of
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
@@ -70,7 +70,7 @@ class OfficeReleaseScreen(OpenList):
         if column != "submitted_at" or item.submitted_at is None:
             return None
         on = office_day(item.submitted_at)
-        return str(gettext("%(day)s (%(n)s days ago)", day=shown(on), n=(request_context.today() - on).days))
+        return str(gettext("%(day)s (%(n)s days ago)", day=text_of(on), n=(request_context.today() - on).days))
 
     def row_links(self, item: Application) -> list[Link]:
         if not self.may("release"):

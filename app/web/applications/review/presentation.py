@@ -16,7 +16,7 @@ from app.eligibility import corrections
 from app.eligibility.facts import Facts
 from app.models import Application, Paper
 from app.web import request_context
-from app.web.base import shown
+from app.web.base import text_of
 from app.web.base.review_queue import Scan
 
 Pairs = list[tuple[object, ...]]  # label, value and, if it can be marked for correction, the item
@@ -64,7 +64,7 @@ def about_case(application: Application, case: Facts) -> Pairs:
         (gettext("Handler's mobile"), mask_mobile(handler["mobile"])),
         (gettext("Application number"), application.number),
         (gettext("Filing"), application.filing.number),
-        (gettext("Submitted at"), shown(application.submitted_at)),
+        (gettext("Submitted at"), text_of(application.submitted_at)),
         (gettext("Acceptance number"), application.acceptance_number),
     ]
 
@@ -105,7 +105,7 @@ def about_filing(application: Application, case: Facts) -> Pairs:
         (gettext("Enterprise"), enterprise["name"]),
         (gettext("Unified social credit code"), enterprise["uscc"]),
         (gettext("Handler"), _joined(handler["name"], mask_mobile(handler["mobile"]))),
-        (gettext("Submitted at"), shown(application.submitted_at)),
+        (gettext("Submitted at"), text_of(application.submitted_at)),
         (gettext("Acceptance number"), application.acceptance_number),
     ]
 

@@ -146,3 +146,15 @@ def test_the_application_form_holds_photo_and_all_fields_on_one_page(firm, clerk
     text = "".join(reader.pages[0].extract_text().split())
     for label in ("姓名", "身份证号码", "职务", "统一社会信用代码", "办理意见"):
         assert label in text
+
+
+def test_no_paper_of_a_case_holds_tags_of_a_page(firm, clerk, acceptance):
+    """Neither a case without acceptance number, without mobile and without reason, nor one that was returned."""
+    waiting, returned = firm.case(), firm.case()
+    decide(acceptance, returned, Action.RETURN, make.REASON)
+    for case in (waiting, returned):
+        for part in ("form", "steps"):
+            text = text_of(clerk.get(f"/archive/{case.id}/{part}.pdf").data)
+            assert "<span" not in text, part
+            assert "muted" not in text, part
+    assert "受理编号—" in text_of(clerk.get(f"/archive/{waiting.id}/form.pdf").data)
