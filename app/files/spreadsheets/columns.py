@@ -95,6 +95,7 @@ class SheetLimits:
     other_part: int = 8 * MIB  # such as styles: 500,000 cell styles are too many
     unpacked: int = 64 * MIB
     columns: int = 64
+    rows: int = 200_000  # that hold something, or do not say their number
     faults: int = 100_000
     spans: int = 5_000
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from app.files.spreadsheets import read
+from app.files.spreadsheets import SheetLimits, SheetRefused, read
+from app.files.spreadsheets.cell_scan import CellScan
 from tests.files.spreadsheets.conftest import TABLE, cell_below, complaints, values
-from tests.hostile_sheets import HEADER, ROW, text_cell, workbook
+from tests.hostile_sheets import HEADER, ROW, sheet, text_cell, workbook
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,37 @@ def test_a_merged_title_above_the_table_is_accepted() -> None:
     rows = title + head + f'<row r="3">{text_cell("A3", "张三")}<c r="B3"><v>90</v></c></row>'
     reading = read(workbook(rows, tail='<mergeCells><mergeCell ref="A1:F1"/></mergeCells>'), TABLE)
     assert values(reading) == [{"name": "张三", "score": 90}]
+
+
+FLOODS = {
+    "empty rows": "".join(f'<row r="{n}"/>' for n in range(3, 100_000)),
+    "rows with a height": "".join(f'<row r="{n}" spans="1:2" ht="15" customHeight="1"></row>' for n in range(3, 100_000)),
+    "cells with a format": "".join(f'<row r="{n}"><c r="A{n}" s="1"/><c r="B{n}" s="12"/></row>' for n in range(3, 100_000)),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_rows_that_hold_nothing_are_not_walked_through(flood: str) -> None:
+    rows = HEADER + ROW + FLOODS[flood]
+    scan = CellScan(20_000, 10, SheetLimits()).of(sheet(rows).encode())
+    assert (scan.rows, scan.reach) == (2, 2)
+    assert len(read(workbook(rows), TABLE).rows) == 1
+
+
+def test_a_value_far_below_is_still_found() -> None:
+    far = FLOODS["empty rows"] + '<row r="100001"><c r="A100001"><v>1</v></c></row>'
+    with pytest.raises(SheetRefused) as caught:
+        read(workbook(HEADER + ROW + far), TABLE)
+    assert caught.value.code == "too-many-rows"
+
+
+def test_rows_without_a_number_keep_their_place_and_have_a_limit() -> None:
+    assert [
+        (row.number, row.values["name"])
+        for row in read(
+            workbook(HEADER + "<row/>" * 3 + '<row><c t="inlineStr"><is><t>张三</t></is></c><c><v>90</v></c></row>'), TABLE
+        ).rows
+    ] == [(5, "张三")]
+    with pytest.raises(SheetRefused) as caught:
+        read(workbook(HEADER + "<row/>" * 200_001), TABLE)
+    assert caught.value.code == "too-many-rows"
