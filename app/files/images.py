@@ -7,7 +7,7 @@ import re
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,19 @@ class ImageLimits:
     bytes: int = 10 * 1024**2  # as uploaded; 住建云 allows PDF ≤ 10 MB
     photo_bytes: int = 50_000  # as stored; national e-certificate C0317-2022: photo ≤ 50 KB (read as the smaller KB)
     side: int = 8000  # our judgement: A4 at 600 dpi is 7016
-    pixels: int = 25_000_000  # 75 MB once unpacked; A4 at 400 dpi is 15 million, a phone takes 12
+    pixels: int = 25_000_000  # of a JPEG; A4 at 400 dpi is 15 million, a phone takes 12
+    # Of a PNG, which is unpacked as a whole: 4 bytes a pixel, up to 12 with transparency. 100 MB and 0.5 s at most.
+    png_pixels: int = 15_500_000  # A4 at 400 dpi
+    deep_png_pixels: int = 8_700_000  # A4 at 300 dpi
+    passes: int = 250_000_000  # pixels by scans of a progressive JPEG; a usual one has 10 scans
     least_width: int = 197  # 一寸 is 25 x 35 mm; C0317-2022 asks for 200 to 300 dpi: this is 200 …
     least_height: int = 276
     photo_width: int = 590  # … and this twice 300 dpi, all that a certificate can print
     photo_height: int = 826
     longest: float = 2.0  # a photo's longer side by its shorter one; 一寸 and 二寸 have 1.4
     pdf_pages: int = 50  # our judgement: the papers asked for have a few
+    pdf_side: int = 14_400  # points; the largest page that readers must show (ISO 32000-1 annex C)
+    pdf_pixels: int = 150_000_000  # of a picture in a PDF; A4 at 1200 dpi is 139 million
 
 
 class FileFault(Exception):
@@ -45,15 +51,15 @@ SECOND_FILE = re.compile(
 )
 
 
-def refuse_embedded_file(*parts: bytes) -> None:
+def refuse_embedded_file(*parts: bytes | memoryview) -> None:
     if any(SECOND_FILE.search(part) for part in parts):
         raise FileFault("file-two-in-one")
 
 
-def _check_area(width: int, height: int, limits: ImageLimits) -> None:
+def _check_area(width: int, height: int, limits: ImageLimits, pixels: int) -> None:
     if not width or not height:
         raise FileFault("image-broken")
-    if max(width, height) > limits.side or width * height > limits.pixels:
+    if max(width, height) > limits.side or width * height > pixels:
         raise FileFault("image-too-large", width=width, height=height)
 
 
@@ -72,17 +78,18 @@ def _jpeg_without_metadata(data: bytes, limits: ImageLimits) -> bytes:
 
     Phones append depth maps, second pictures, films. These are dropped; but no phone appends a web page.
     """
-    parts, scans = [b"\xff\xd8"], 0
+    parts, scans, area = [b"\xff\xd8"], 0, 0
     for count, (marker, segment) in enumerate(_jpeg_segments(data)):
         if marker in FRAMES:
             height, width = struct.unpack(">HH", segment[5:9].ljust(4, b"\0"))
-            _check_area(width, height, limits)
+            _check_area(width, height, limits, limits.pixels)
+            area = width * height
         if marker not in DRAWING:
             refuse_embedded_file(segment)
         if marker in DRAWING or marker in (0xE0, 0xEE) or segment[4:10] == b"Exif\0\0":
             parts.append(segment)
         scans += marker == SCAN
-        if count > MOST_SEGMENTS or scans > MOST_SCANS:
+        if count > MOST_SEGMENTS or scans > MOST_SCANS or scans * area > limits.passes:
             raise FileFault("image-broken")
     return b"".join([*parts, b"\xff\xd9"])
 
@@ -107,23 +114,27 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by PNG colour type
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 MOST_CHUNKS = 50_000  # 10 MB in the usual 8 KB chunks are 1,280
+PORTION = 64 * 1024
 MOST_TEXT = 4 * 1024**2  # all text of a PNG together, unpacked
 
 
 def _png_without_metadata(data: bytes, limits: ImageLimits) -> bytes:
     """Only what draws the picture and its orientation; all rows must be there."""
-    parts, packed, expected, text = [data[:8]], list[bytes](), 0, 0
+    parts, packed, expected, text, header = [memoryview(data)[:8]], list[memoryview](), 0, 0, b""
     for count, (kind, body, whole) in enumerate(_png_chunks(data)):
         if (kind == b"IHDR") != (count == 0) or count > MOST_CHUNKS:
             raise FileFault("image-broken")
         if kind == b"IHDR":
-            expected = _png_size(body, limits)
+            header = bytes(body)
+            expected = _png_size(header, limits)
         elif kind == b"IDAT":
             packed.append(body)
         elif kind == b"acTL":
             raise FileFault("image-moving")
-        elif kind not in (b"PLTE", b"tRNS", b"eXIf", b"IEND"):
-            text += _unpacked_text(kind, body, MOST_TEXT - text)
+        elif kind == b"tRNS":
+            _png_size(header, limits, transparent=True)
+        elif kind not in (b"PLTE", b"eXIf", b"IEND"):
+            text += _unpacked_text(kind, bytes(body), MOST_TEXT - text)
             if text > MOST_TEXT:
                 raise FileFault("image-overloaded")
             refuse_embedded_file(body)
@@ -135,28 +146,29 @@ def _png_without_metadata(data: bytes, limits: ImageLimits) -> bytes:
     return b"".join(parts)
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Kind, body and all bytes of each chunk up to the end chunk; what follows it may not be another file."""
-    at, kind = 8, b""
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
+    """Kind, body and all bytes of each chunk up to the end chunk, not copied; what follows it may not be another file."""
+    view, at, kind = memoryview(data), 8, b""
     while kind != b"IEND":
-        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        length, kind = int.from_bytes(view[at : at + 4], "big"), data[at + 4 : at + 8]
         after = at + 12 + length
         if after > len(data):
             raise FileFault("file-truncated")
-        body = data[at + 8 : after - 4]
-        if zlib.crc32(kind + body) != int.from_bytes(data[after - 4 : after], "big"):
+        body = view[at + 8 : after - 4]
+        if zlib.crc32(body, zlib.crc32(kind)) != int.from_bytes(view[after - 4 : after], "big"):
             raise FileFault("image-broken")
-        yield kind, body, data[at:after]
+        yield kind, body, view[at:after]
         at = after
     refuse_embedded_file(data[at:])
 
 
-def _png_size(header: bytes, limits: ImageLimits) -> int:
+def _png_size(header: bytes, limits: ImageLimits, *, transparent: bool = False) -> int:
     """Size in bytes of all rows, unpacked."""
     if len(header) != 13 or header[9] not in CHANNELS or header[8] not in (1, 2, 4, 8, 16):
         raise FileFault("image-broken")
     width, height, depth, colour, _method, _filter, interlaced = struct.unpack(">IIBBBBB", header)
-    _check_area(width, height, limits)
+    deep = transparent or depth == 16 or colour in (4, 6)
+    _check_area(width, height, limits, limits.deep_png_pixels if deep else limits.png_pixels)
     bits = depth * CHANNELS[colour]
     grids = ADAM7 if interlaced else ((0, 0, 1, 1),)
     sides = ((-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in grids)
@@ -178,15 +190,16 @@ def _unpacked_text(kind: bytes, body: bytes, limit: int) -> int:
         return 0
 
 
-def _inflated(pieces: list[bytes], limit: int) -> int:
+def _inflated(pieces: Iterable[bytes | memoryview], limit: int) -> int:
     """The unpacked size of a zlib stream, in constant memory; counting stops soon after ``limit``."""
     engine, size = zlib.decompressobj(), 0
     try:
         for piece in pieces:
-            rest = piece
-            while rest and not engine.eof and size <= limit:
-                size += len(engine.decompress(rest, 1024**2))
-                rest = engine.unconsumed_tail
+            for start in range(0, len(piece), PORTION):  # what is left over of a portion is copied with each turn
+                rest = piece[start : start + PORTION]
+                while rest and not engine.eof and size <= limit:
+                    size += len(engine.decompress(rest, 1024**2))
+                    rest = engine.unconsumed_tail
         return size if size > limit else size + len(engine.flush())
     except zlib.error:
         raise FileFault("image-broken") from None
@@ -196,7 +209,8 @@ def _inflated(pieces: list[bytes], limit: int) -> int:
 
 # One picture or PDF may take 300 MB, and a web process has eight threads.
 DECODER_SLOTS = threading.BoundedSemaphore(2)
-QUALITIES = (88, 75, 60, 45)
+QUALITIES = (88, 60, 45)
+MOST_SHRINKING = 3  # of the first to the last, measured with noise
 PHOTO_QUALITIES = (92, 86, 80, 74)
 LAST_QUALITIES = (60, 45, 30)  # only at the smallest allowed size
 TURNS = {
@@ -244,9 +258,9 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits of grey: Pillow's own conversion makes all but the darkest white
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
         image = Image.new("RGB", image.size, "white")
-        image.paste(layer, mask=layer.getchannel("A"))
+        image.paste(layer, mask=layer)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -255,6 +269,8 @@ def _scan(image: Image.Image, limits: ImageLimits) -> tuple[bytes, int, int]:
         drawn = _jpeg(image, quality)
         if len(drawn) <= limits.bytes:
             return drawn, *image.size
+        if len(drawn) > MOST_SHRINKING * limits.bytes:  # the least quality would not do either
+            break
     raise FileFault("image-too-large", width=image.width, height=image.height)
 
 

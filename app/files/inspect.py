@@ -84,8 +84,11 @@ SENTENCES: dict[str, Callable[..., object]] = {
     "pdf-too-heavy": lambda **f: _(
         "%(name)s: the PDF is too complicated to be checked. Please scan the paper.", **f),
     "pdf-encrypted": lambda **f: _(
-        "%(name)s: the PDF is protected by a password or against copying. Please print it to a new PDF or "
-        "scan the paper.", **f),
+        "%(name)s: the PDF opens only with a password. Please print it to a new PDF or scan the paper.", **f),
+    "pdf-page-size": lambda **f: _(
+        "%(name)s: a page of the PDF is larger than %(side)s points (five metres). Please scan the paper.", **f),
+    "pdf-image-size": lambda **f: _(
+        "%(name)s: the PDF holds a picture of more than %(pixels)s million points. Please scan at 300 dpi.", **f),
     "pdf-too-many-pages": lambda **f: _(
         "%(name)s: the PDF has more than %(most)s pages. Please hand in only those that are asked for.", **f),
     "pdf-script": lambda **f: _(
@@ -106,7 +109,7 @@ def inspect(data: bytes, filename: str, *, photo: bool, limits: ImageLimits = LI
     """The file as it may be stored. Raises ``FileRefused`` with the first fault.
 
     Pictures are returned as upright RGB JPEG without metadata (EXIF, place, comments), photos within
-    ``limits.photo_bytes``. A PDF is returned unchanged.
+    ``limits.photo_bytes``. A PDF is returned unchanged, but for what stands around it and for restrictions.
     """
     try:
         return _inspected(data, filename, photo, limits)
@@ -126,7 +129,7 @@ def _inspected(data: bytes, filename: str, photo: bool, limits: ImageLimits) -> 
         raise FileFault("photo-pdf")
     _check_extension(filename, kind)
     if kind == "PDF":
-        pages = _pdf_pages(data, limits)
+        data, pages = _checked_pdf(_without_surroundings(data), limits)
         digest, name = hashlib.sha256(data).hexdigest(), display_name(filename, "pdf")
         return InspectedFile(data, "application/pdf", "pdf", None, None, pages, digest, name)
     drawn, width, height = reencode(data, kind, photo, limits)
@@ -170,7 +173,7 @@ KINDS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in SIGNAT
 def _kind(data: bytes) -> str:
     """JPEG, PNG or PDF, by the first bytes alone."""
     head = data[:1024]
-    kind = next((kind for pattern, kind in KINDS if pattern.match(head)), None)
+    kind = next((kind for pattern, kind in KINDS if pattern.match(head)), "PDF" if b"%PDF-" in head else None)
     if kind is None:
         raise FileFault("file-unknown")
     if kind not in ACCEPTED:
@@ -191,27 +194,36 @@ PDF_READER = Path(__file__).with_name("pdf_check.py")
 PDF_SECONDS = 20
 
 
-def _pdf_pages(data: bytes, limits: ImageLimits) -> int:
-    """The number of pages of a PDF without active content."""
-    start, end = data.find(b"obj"), data.rfind(b"%%EOF")
-    if end < 0 or start < 0:
+def _without_surroundings(data: bytes) -> bytes:
+    """The PDF without what downloads and mail programs put before its head and behind its end. No other file may be there."""
+    start, body, end = data.find(b"%PDF-"), data.find(b"obj"), data.rfind(b"%%EOF")
+    if end < 0 or body < 0:
         raise FileFault("file-truncated")
-    refuse_embedded_file(data[5:start], data[end:])
-    command = [sys.executable, "-I", str(PDF_READER), str(limits.pdf_pages)]
+    refuse_embedded_file(data[:start], data[start + 5 : body], data[end:])
+    stop = end + len(b"%%EOF")
+    return data[start:] if not data[stop:].strip() else data[start:stop] + b"\n"
+
+
+def _checked_pdf(data: bytes, limits: ImageLimits) -> tuple[bytes, int]:
+    """A PDF without active content and restrictions, and the number of its pages."""
+    most = limits.pdf_pages, limits.pdf_side, limits.pdf_pixels
+    command = [sys.executable, "-I", str(PDF_READER), *map(str, most)]
     try:
         with DECODER_SLOTS:
-            answer = subprocess.run(  # noqa: S603 — our own file, and a number
+            answer = subprocess.run(  # noqa: S603 — our own file, and numbers
                 command, input=data, capture_output=True, timeout=PDF_SECONDS, check=False
             )
     except subprocess.TimeoutExpired:
         raise FileFault("pdf-too-heavy") from None
-    code, _space, pages = answer.stdout.decode().partition(" ")
+    said, _end, free = answer.stdout.partition(b"\n")
+    code, _space, pages = said.decode().partition(" ")
     if code == "clean":
-        return int(pages)
+        return free or data, int(pages)
     # Killed for its memory or time, it prints nothing. A failed start is a defect, not a bad file.
     if not code and b"ModuleNotFoundError" in answer.stderr:
         raise RuntimeError(answer.stderr.decode())
-    raise FileFault(code or "pdf-too-heavy", most=limits.pdf_pages)
+    figures = {"most": limits.pdf_pages, "side": limits.pdf_side, "pixels": limits.pdf_pixels // 10**6}
+    raise FileFault(code or "pdf-too-heavy", **figures)
 
 
 # --- names --------------------------------------------------------------------------------------------------

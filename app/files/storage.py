@@ -229,6 +229,8 @@ def keep_scan(store: Store, data: bytes, filename: str, *, photo: bool = False, 
     limits = replace(LIMITS, bytes=office.scan_bytes, photo_bytes=office.photo_bytes)
     # File names often hold names and ID numbers; "*" is not allowed in file names.
     scan = inspect(data, mask_numbers(filename).replace("*", "_"), photo=photo, limits=limits)
+    if scan.mime == "application/pdf" and scan.data != data:  # what restrictions hid from the scanner
+        store.screen(scan.data, filename)
     store.put(scan.data)
     return scan
 

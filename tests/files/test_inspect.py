@@ -2,7 +2,10 @@
 
 import hashlib
 import io
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -180,7 +183,7 @@ def test_other_formats_are_refused_whatever_their_name(kind: str, name: str) -> 
     assert f"a {kind} file" in message(caught.value)
 
 
-@pytest.mark.parametrize("data", [b"hello", b"\0" * 999, b"\xff\xd8", b"\x89PNG", b" %PDF-1.4", b"<x>"])
+@pytest.mark.parametrize("data", [b"hello", b"\0" * 999, b"\xff\xd8", b"\x89PNG", b"%PDX-1.4", b"<x>"])
 def test_unknown_content_is_refused(data: bytes) -> None:
     assert refusal(data) == "file-unknown"
 
@@ -297,7 +300,9 @@ def message(error: FileRefused) -> str:
 
 
 def test_every_sentence_names_the_file() -> None:
-    figures = dict.fromkeys(("size", "most", "kind", "width", "height", "least_width", "least_height", "what"), 7)
+    figures = dict.fromkeys(
+        ("size", "most", "kind", "width", "height", "least_width", "least_height", "what", "side", "pixels"), 7
+    )
     for sentence in SENTENCES.values():
         assert str(sentence(name="身份证.jpg", **figures)).startswith("身份证.jpg: ")
 
@@ -342,3 +347,74 @@ def test_every_cleaned_name_can_be_offered_for_download() -> None:
     for name in NAMES:
         display_name(name, "pdf").encode("utf-8")
         assert display_name(display_name(name, "jpg"), "jpg") == display_name(name, "jpg")
+
+
+def heaviest_pngs() -> dict[str, bytes]:
+    """The largest that are taken, each costly in its own way: filters, interlacing, transparency, 16 bits."""
+
+    def rows(width: int, height: int, size: int) -> bytes:
+        return (b"\4" + (bytes(range(256)) * (width * size // 256 + 1))[: width * size]) * height
+
+    side = 2949  # 8.7 million pixels
+    key = make.chunk(b"tRNS", b"\0\1\0\2\0\3")
+    return {
+        "colour": make.png_by_hand(4960, 3125, rows(4960, 3125, 3)),
+        "interlaced": make.interlaced_png(4960, 3125, 8, 2)[0],
+        "16 bits": make.png_by_hand(side, side, rows(side, side, 8), depth=16, colour=6),
+        "transparent": make.png_by_hand(side, side, rows(side, side, 3), key),
+        "grey and transparent": make.png_by_hand(side, side, rows(side, side, 2), colour=4),
+    }
+
+
+COST = """
+import sys, time
+from app.files.images import ImageLimits, reencode
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
+data = open(sys.argv[1], "rb").read()
+before, start = peak(), time.process_time()
+reencode(data, "PNG", False, ImageLimits(bytes=5 * 1024**2))
+print(time.process_time() - start, peak() - before)
+"""
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux")
+def test_the_heaviest_png_costs_half_a_second_and_a_hundred_megabytes(tmp_path: Path, root: Path) -> None:
+    """Time of the processor in a process of its own, the best of three; twice of it, for machines slower than ours."""
+    for name, data in heaviest_pngs().items():
+        (tmp_path / "x.png").write_bytes(data)
+        command = [sys.executable, "-c", COST, str(tmp_path / "x.png")]
+        figures = [subprocess.check_output(command, cwd=root, text=True).split() for _turn in range(3)]
+        seconds, megabytes = (min(float(one[place]) for one in figures) for place in (0, 1))
+        print(f"{name}: {seconds:.2f} s, {megabytes:.0f} MB")  # noqa: T201 - seen with -s
+        assert seconds <= 1.0, name
+        assert megabytes <= 105, name
+
+
+def test_a_png_is_measured_before_it_is_unpacked() -> None:
+    limits = ImageLimits()
+    for depth, colour, most in ((8, 2, limits.png_pixels), (8, 6, limits.deep_png_pixels), (16, 0, limits.deep_png_pixels)):
+        width, height = 5000, most // 5000 + 1
+        assert refusal(make.png_by_hand(width, height, b"", depth=depth, colour=colour), "x.png") == "image-too-large"
+        assert refusal(make.png_by_hand(width, height - 1, b"", depth=depth, colour=colour), "x.png") == "file-truncated"
+    transparent = make.png_by_hand(5000, 1750, b"", make.chunk(b"tRNS", b"\0" * 6))
+    assert refusal(transparent, "x.png") == "image-too-large"
+
+
+@pytest.mark.parametrize("side", [30_000, 65_500])
+def test_nine_hundred_megapixels_are_refused_with_their_figures(side: int) -> None:
+    large = bytearray(make.jpeg(64, 64))
+    at = large.index(b"\xff\xc0") + 5
+    large[at : at + 4] = side.to_bytes(2, "big") * 2
+    for data, name in ((bytes(large), "x.jpg"), (make.png_with_declared_size(side, side), "x.png")):
+        for photo in (False, True):
+            with pytest.raises(FileRefused) as caught:
+                accepted(data, name, photo=photo)
+            assert f"{side} × {side}" in message(caught.value)
+
+
+def test_passes_over_a_large_progressive_jpeg_are_limited() -> None:
+    limits = ImageLimits(passes=600 * 800 * 20)
+    assert refusal(make.progressive_of_many_scans(15), limits=limits) == "image-broken"
+    assert accepted(make.progressive_of_many_scans(5)).width == 600
