@@ -556,7 +556,7 @@ def test_attempts_are_limited_by_network(visitor, shop):
 
 
 def test_distributed_brute_force_gets_five_passwords_checked(sign_in_system, sign_in_app, shop, monkeypatch):
-    """T10 with 300 concurrent guesses from 60 addresses in 20 networks; `make proof` has ten thousand."""
+    """T10 with 300 concurrent guesses from 60 addresses in 20 networks; ``test_password_guessing`` has ten thousand."""
     stored = account(shop).password
     looked, look = [], password_form.check_password_hash
     monkeypatch.setattr(password_form, "check_password_hash", lambda kept, word: looked.append(kept) or look(kept, word))
