@@ -21,7 +21,7 @@ from app.certificates.pdf import letter_jobs, render_jobs
 from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
-from app.core.redaction import mask_numbers
+from app.core.redaction import without_numbers
 from app.core.vocabulary import LETTER_OF, Action, MatterKind, ReasonStep, Role, Side, Stage, State
 from app.db import sequences
 from app.eligibility import corrections, reasons
@@ -334,9 +334,9 @@ def carry_out(
     ``brought_up``: the officer states that the enterprise's own correction brought up what is marked on a further return.
     Raises as ``plan`` does, and ``Stale`` if a row changed in spite of the lock.
     """
-    marks = tuple(replace(mark, why=mask_numbers(mark.why)) for mark in marks)
+    marks = tuple(marks)
+    without_numbers("\n".join([reason, *(mark.why for mark in marks)]))  # stored, printed and sent as plain text
     reason = reasons.spaced(corrections.checked_notice(action, marks, reason))
-    reason = mask_numbers(reason)  # stored, printed and sent as plain text
     ids = check_request(session, ids, action, actor, reason, office, marks=marks)
     locked = of_applications(session, ids, lock=True)
 

@@ -24,6 +24,7 @@ from sqlalchemy.orm import sessionmaker
 from app.accounts.people_import import ROSTER_COLUMNS
 from app.cli.common import LOG_LINE
 from app.core.clock import now, office_day
+from app.core.errors import Unmet
 from app.core.office import Office
 from app.core.redaction import MaskingFormatter
 from app.core.vocabulary import Action, MessageState, PaperKind, Position, Role, State
@@ -34,6 +35,7 @@ from app.worker.providers import gateway_of
 from app.workflow import carry_out
 from tests import make
 from tests.hostile_files import jpeg
+from tests.web.form_steps import save
 from tests.workflow_fixture import Firm
 
 MANY, TYPED = 30, 6  # people; of them entered by the form, the others by sheet
@@ -113,7 +115,7 @@ class Crowd:
         self.app, self.session, self.system, self.holder = app, session, system, holder
         self.ids = [make.id_number() for _ in range(MANY)]
         self.mobiles = [f"1597283{n:04}" for n in range(MANY)]
-        self.spare = iter([(make.id_number(), f"1597284{n:04}") for n in range(10)])
+        self.spare = iter([(make.id_number(), f"1597284{n:04}") for n in range(20)])
         self.used: list[str] = [*self.ids, *self.mobiles]
         self.firm = Firm(session)
         self.firm.enterprise.contact_mobile = self.fresh()[1]
@@ -141,7 +143,8 @@ class Crowd:
             scan = {"paper_photo": (io.BytesIO(jpeg()), f"{number} 照片.jpg")}
             answer = self.clerk.post("/people/add", data=self.typed(number, mobile, **scan))
             assert answer.status_code == 302
-        for bad in ({"name": ""}, {"position": "king"}):
+        typed_elsewhere = ({"major": f"土木工程{self.ids[0]}"}, {"major": self.mobiles[0]})
+        for bad in ({"name": ""}, {"position": "king"}, *typed_elsewhere):
             assert self.clerk.post("/people/add", data=self.typed(*self.fresh(), **bad)).status_code == 422
         assert self.clerk.post("/people/add", data=self.typed(self.ids[0], self.mobiles[0])).status_code == 422  # twice
         given = zip(self.ids[TYPED:], self.mobiles[TYPED:], strict=True)
@@ -154,8 +157,23 @@ class Crowd:
         assert self.sheet([self.fresh()]).status_code == 200  # checked, never confirmed
         assert self.sheet([self.fresh(), (self.ids[0][:-1] + "?", "1")]).status_code == 422
 
-    def sheet(self, people: list[tuple[str, str]]):
-        fixed = {"name": "韩梅", "education": "Bachelor", "technical_title": "工程师"}
+    def are_typed_into_free_text(self) -> None:
+        """Refused everywhere: what is typed about an enterprise, as reason of a request, and in cells of a sheet."""
+        number, mobile = self.ids[0], self.mobiles[0]
+        for name in ("address", "legal_representative", "contact"):
+            answer = save(self.clerk, "/enterprise/", {"address": "长沙", name: f"转{number} {mobile}"})
+            assert answer.status_code == 422
+        for name in ("number", "kind_and_grade"):
+            given = {"number": "D1", "kind_and_grade": "贰级", "valid_to": "2099-01-01", name: f"见{number}"}
+            assert self.clerk.post("/qualifications/add", data=given).status_code == 422
+        asked = {"name": "李蕾", "reason": f"原号{number}写错", "paper_id_card": (io.BytesIO(jpeg()), f"{number}.jpg")}
+        assert self.clerk.post(f"/identity-requests/ask/{self.first()}", data=asked).status_code == 422
+        notice = {"title": "考核", "body": f"联系{mobile}", "place": number, "categories": "C1", "pass_mark": "60"}
+        assert self.exam.post("/exam/notices/add", data=notice).status_code == 422
+        assert self.sheet([self.fresh()], major=f"土木{mobile}").status_code == 422
+
+    def sheet(self, people: list[tuple[str, str]], **more: str):
+        fixed = more | {"name": "韩梅", "education": "Bachelor", "technical_title": "工程师"}
         with self.app.test_request_context(), force_locale("en"):
             fixed["position"] = Position.SAFETY_OFFICER.value
             cells = [fixed | {"id_number": number, "mobile": mobile} for number, mobile in people]
@@ -194,7 +212,10 @@ class Crowd:
         self.session.flush()
         for ids, action, who in ((filed, Action.SUBMIT, clerk), (filed[:1], Action.ACCEPT, officer),
                                  (filed[1:], Action.RETURN, officer)):  # fmt: skip
-            moved = carry_out(self.session, ids, action, who, reason=f"请核对{self.ids[1]}", at=now(), office=Office())
+            about = {"at": now(), "office": Office()}
+            with pytest.raises(Unmet):
+                carry_out(self.session, ids, action, who, reason=f"请核对{self.ids[1]}", **about)
+            moved = carry_out(self.session, ids, action, who, reason=make.REASON, **about)
             assert moved.passes, moved.refused
         self.session.commit()
         deliver(sessionmaker(self.system.engine), gateway_of(self.system.settings), at=now())
@@ -244,6 +265,20 @@ def crowd(app, session, system, signed_in, holder) -> Crowd:
     return Crowd(app, session, system, signed_in, holder)
 
 
+def backed_up(system, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """A copy of the database as an operator makes it; of PostgreSQL its rows as they are dumped."""
+    if system.kind == "sqlite":
+        copy = folder / "backup.db"
+        with system.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"VACUUM INTO '{copy}'")
+        yield "backup", copy.read_bytes()
+        return
+    with system.engine.connect() as connection, connection.connection.cursor() as cursor:
+        for table in inspect(system.engine).get_table_names():
+            with cursor.copy(f'COPY "{table}" TO STDOUT') as dump:
+                yield "backup", b"".join(map(bytes, dump))
+
+
 def leave_marks(session, system, temporary: Path) -> None:
     """Write the mark into each place that is searched."""
     session.add(RateLimitCounter(key=MARK, window=1, count=1))
@@ -263,6 +298,7 @@ def test_no_number_is_stored_or_logged_unencrypted(crowd, session, system, caplo
     caplog.set_level(logging.INFO, logger="app")
 
     crowd.are_entered()
+    crowd.are_typed_into_free_text()
     crowd.sign_up()
     crowd.apply()
     crowd.are_looked_for()
@@ -272,8 +308,9 @@ def test_no_number_is_stored_or_logged_unencrypted(crowd, session, system, caplo
     planted = {value: list(spellings(value)) for value in [*crowd.used, MARK]}
     places = [*files(system.settings.home), *rows(system.engine), *logged(caplog.records)]
     places += [("temporary", data) for _name, data in files(temporary)]
+    places += backed_up(system, tmp_path)
     found = {(place, value) for place, data in places for value in found_in(data, planted)}
-    expected = {"blobs", "messages.jsonl", "bucket.key", "log", "temporary"} | (
+    expected = {"blobs", "messages.jsonl", "bucket.key", "log", "temporary", "backup"} | (
         {"database"} if system.kind == "sqlite" else set()
     )
     assert sorted({f"{place} {value}" for place, value in found if value != MARK}) == []

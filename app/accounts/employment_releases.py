@@ -16,7 +16,7 @@ from app.core.clock import office_day
 from app.core.errors import Refusal, Unmet, reason_faults
 from app.core.identifiers import BadNumber, fold, name_key, parse_id_number
 from app.core.office import Office
-from app.core.redaction import mask_numbers
+from app.core.redaction import REASON, number_refusals
 from app.core.vocabulary import UNDER_WAY, AuditAction, CertificateStatus, Registration, Role, SignupState
 from app.db import audit
 from app.files.inspect import FileRefused, InspectedFile
@@ -43,8 +43,8 @@ def free(
 ) -> EmploymentRelease:
     """End the employment on record; both enterprises are told. ``Unmet`` with everything that stands in the way."""
     actor.demand(Role.ADMIN)
-    reason = mask_numbers(" ".join(asked.reason.split()))
-    wrong: list[Refusal] = [*reason_faults(reason)]
+    reason = " ".join(asked.reason.split())
+    wrong: list[Refusal] = [*reason_faults(reason), *number_refusals({"reason": (REASON, reason)})]
     kept = _kept(store, asked, wrong, office)
     person = _locked_person(session, asked, wrong)
     new = _new_enterprise(session, asked.uscc, actor, wrong)

@@ -21,7 +21,7 @@ from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import BadNumber, identity_differences, mask_id, parse_id_number
 from app.core.office import Office
-from app.core.redaction import mask_numbers
+from app.core.redaction import REASON, number_refusals, without_numbers
 from app.core.vocabulary import IdentityCorrectionState, PaperKind, Role, SignupState
 from app.files.fonts import parse_printable_name
 from app.files.inspect import FileRefused, InspectedFile
@@ -61,7 +61,8 @@ def ask(
     person = _own_person(session, person_id, actor)
     new, bad = _parsed(asked, person, office_day(at), office.least_age)
     wrong += bad
-    reason = " ".join(mask_numbers(asked.reason).split())
+    reason = " ".join(asked.reason.split())
+    wrong += number_refusals({"reason": (REASON, reason)})
     if not 2 <= len(reason) <= LONGEST_REASON:
         wrong.append(Refusal("reason-missing", _("Please give the reason in detail."), "reason"))
     wrong += _stands_in_the_way(session, person, new, office_day(at))
@@ -153,7 +154,7 @@ def reject(
 ) -> IdentityCorrection:
     """Leave everything as it is; the enterprise is told why."""
     correction = _to_decide(session, correction_id, actor, office)
-    reason = " ".join(mask_numbers(reason).split())
+    reason = " ".join(without_numbers(reason).split())
     if not reason:
         raise Unmet.because(Refusal("reason-missing", _("Please give the reason in detail."), "reason"))
     if len(reason) > LONGEST_REASON:

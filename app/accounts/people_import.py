@@ -86,8 +86,8 @@ _POSITIONS = {
 
 ROSTER_COLUMNS = (
     Column("name", _("Full name"), parse=parse_printable_name, width=14),
-    Column("id_number", _("ID number"), parse=parse_id_number, width=24, also=SHORT_ID_TITLES),
-    Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, width=16),
+    Column("id_number", _("ID number"), parse=parse_id_number, numbers=True, width=24, also=SHORT_ID_TITLES),
+    Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, numbers=True, width=16),
     Column("education", _("Education"), parse=term_parser(Education, _EDUCATION), width=14),
     Column("major", _("Major"), parse=parse_major, required=False, width=20),
     Column("technical_title", _("Technical title"), parse=term_parser(TechnicalTitle, _TITLES), required=False, width=14),

@@ -19,6 +19,7 @@ from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import BadNumber, fold_enterprise_name, fold_user_name, parse_credit_code, parse_name
 from app.core.office import Office
+from app.core.redaction import without_numbers
 from app.core.vocabulary import AccountSource, Registration, Role
 from app.files.inspect import InspectedFile
 from app.models import Account, Certificate, Enterprise
@@ -156,7 +157,7 @@ def decide(
     if not agree and not reason.strip():
         raise AppError(_("Please give the reason; the enterprise is told it."), code="reason-missing", field="reason")
     enterprise.registration = Registration.APPROVED if agree else Registration.REJECTED
-    enterprise.registration_note = "" if agree else reason.strip()[:200]
+    enterprise.registration_note = "" if agree else without_numbers(reason.strip())[:200]
     if enterprise.contact_mobile:
         values = {"enterprise": enterprise.name, "reason": enterprise.registration_note}
         sentence: object = APPROVED if agree else REJECTED

@@ -19,6 +19,7 @@ from app.accounts.access import Actor
 from app.core.clock import Calendar
 from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.office import ADJUSTABLE, BY_NAME, Adjustable, Office, Positions, Section, Value, numbers_letters, stored_text
+from app.core.redaction import number_refusals
 from app.core.vocabulary import AuditAction, Position, Role, Term
 from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
@@ -244,6 +245,8 @@ def _refusals_of(line: SettingLine, value: Value, seen: Value | None) -> Iterato
         yield Refusal("out-of-bounds", _("Please choose a value within %(bounds)s.", bounds=bounds(one)), one.name)
     elif seen != line.value:
         yield _set_meanwhile(line)
+    elif isinstance(value, str) and one.name != "support":
+        yield from number_refusals({one.name: (one.label, value)})
 
 
 def _set_meanwhile(line: SettingLine) -> Refusal:

@@ -24,7 +24,7 @@ from app.core.clock import add_months, office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number
 from app.core.office import Office
-from app.core.redaction import mask_numbers
+from app.core.redaction import without_numbers
 from app.core.vocabulary import (
     PUNISHING,
     AuditAction,
@@ -253,7 +253,7 @@ def _row(proposal: Proposal, certificate: Certificate, actor: Actor, at: datetim
         "certificate_id": certificate.id,
         "kind": proposal.kind,
         "ground": proposal.ground,
-        "facts": mask_numbers(_facts(proposal))[:MOST_FACTS],
+        "facts": without_numbers(_facts(proposal), _("Facts"), "facts")[:MOST_FACTS],
         "document_number": proposal.document_number.strip(),
         "document_digest": document.digest if document else "",
         "document_mime": document.mime if document else "",
@@ -550,7 +550,7 @@ def _not_possible(certificate: Certificate, on: date) -> Refusal:
 
 
 def _checked(reason: str, *, required: bool) -> str:
-    reason = mask_numbers(reason.strip())
+    reason = without_numbers(reason.strip())
     if required and not reason:
         raise Unmet.because(Refusal("reason-missing", _("Please give the reason in detail."), field="reason"))
     if len(reason) > MOST_REASON:

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.identifiers import fold, fold_certificate_number, parse_id_number
+from app.core.redaction import number_refusals
 from app.core.vocabulary import (
     CancellationReason,
     Category,
@@ -127,11 +128,13 @@ def parse_matter_fields(
     matter: MatterKind, reason_code: str, category: Category, typed: Mapping[str, str]
 ) -> dict[str, str] | None:
     """The parsed values; blank and unknown fields are left out; None for no values. Raises ``Unmet`` with every fault."""
-    values, wrong = {}, []
+    values, wrong = {}, list[Refusal]()
     for field in fields_of(matter, reason_code, category):
         text = (typed.get(field.name) or "").strip()
         if not text:
             continue
+        if field.name != "id_number":
+            wrong += number_refusals({field.name: (field.label, text)})
         try:
             values[field.name] = fold_certificate_number(text) if field.name == "old_number" else field.read(text)
         except AppError as error:

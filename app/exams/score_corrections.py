@@ -19,7 +19,7 @@ from app.accounts.identity_binding import lock_people
 from app.core.clock import office_day
 from app.core.errors import NotFound, Refusal, Stale, Unmet, reason_faults
 from app.core.office import Office
-from app.core.redaction import mask_numbers
+from app.core.redaction import REASON, number_refusals, without_numbers
 from app.core.vocabulary import SCORED, CertificateStatus, PassSource, Role, ScoreCorrectionState, SignupState
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
@@ -39,8 +39,8 @@ def propose(session: Session, signup_id: int, typed: str, reason: str, actor: Ac
     if signup.state not in SCORED:
         raise Stale
     new, faults = _parsed(typed.strip(), signup)
-    reason = mask_numbers(" ".join(reason.split()))
-    faults += reason_faults(reason)
+    reason = " ".join(reason.split())
+    faults += [*reason_faults(reason), *number_refusals({"reason": (REASON, reason)})]
     if faults:
         raise Unmet(faults)
     made = ScoreCorrection(
@@ -86,7 +86,7 @@ def confirm(session: Session, correction_id: int, actor: Actor, *, at: datetime,
 
 def refuse(session: Session, correction_id: int, reason: str, actor: Actor, *, at: datetime) -> ScoreCorrection:
     """The score stays. Not by whoever asked, who can take it back."""
-    reason = mask_numbers(" ".join(reason.split()))
+    reason = without_numbers(" ".join(reason.split()))
     _notice, _signup, correction = _to_decide(session, correction_id, actor)
     if faults := list(reason_faults(reason)):
         raise Unmet(faults)

@@ -13,7 +13,7 @@ from app.accounts.access import Actor, reach
 from app.core.clock import office_day, office_time
 from app.core.errors import FixPlace, Refusal, Unmet
 from app.core.office import Office
-from app.core.redaction import mask_numbers
+from app.core.redaction import without_numbers
 from app.core.vocabulary import Category, MeasureGround, NoticeState, ReasonStep, SignupState
 from app.eligibility.reasons import check_reason
 from app.eligibility.rules import ban_sentence
@@ -51,7 +51,7 @@ def review(
     ``again`` reverses an earlier decision, until the scores are submitted; an imported score is deleted. It is explicit,
     so that the second of two clerks cannot reverse the first one's decision unnoticed.
     """
-    reason = "" if admit else mask_numbers(reason.strip())
+    reason = "" if admit else without_numbers(reason.strip())
     if not admit:
         _check_reason(session, reason, office)
     sources = ((SignupState.REJECTED if admit else SignupState.ADMITTED),) if again else (SignupState.SUBMITTED,)
@@ -74,7 +74,7 @@ def plan_review(
 ) -> SignupPlan:
     """What ``review`` would do with sign-ups that wait, and does not. The caller rolls back: a plan keeps no locks."""
     if not admit:
-        _check_reason(session, mask_numbers(reason.strip()), office)
+        _check_reason(session, without_numbers(reason.strip()), office)
     outcome, _notices, fit = _judged(session, ids, admit, actor, (SignupState.SUBMITTED,), office_day(at))
     outcome.moved = [row.id for row in fit]
     counted = Counter(row.category for row in fit)

@@ -14,7 +14,7 @@ import re
 import resource
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 import pikepdf
@@ -144,7 +144,7 @@ def is_empty(value: object, depth: int = 3) -> bool:
     return value is None
 
 
-def of_actions(entries: dict[str, object]) -> Iterator[str]:
+def of_actions(entries: Mapping[str, object]) -> Iterator[str]:
     """What links, bookmarks and other actions do; and what is loaded from elsewhere."""
     kind = entries.get("/S")
     if kind == pikepdf.Name.Thread and "/F" in entries:
@@ -171,7 +171,7 @@ def of_address(text: str) -> Iterator[str]:
         yield "pdf-launch"
 
 
-def of_sizes(item: pikepdf.Object, entries: dict[str, object], limits: Limits) -> Iterator[str]:
+def of_sizes(item: pikepdf.Object, entries: Mapping[str, object], limits: Limits) -> Iterator[str]:
     """Pages and pictures too large to be shown; what a stream says inside counts as well as what is said of it."""
     unit = max(Decimal(1), number(entries.get("/UserUnit", 1)))
     for box in (entries[key] for key in BOXES if key in entries):
@@ -182,7 +182,8 @@ def of_sizes(item: pikepdf.Object, entries: dict[str, object], limits: Limits) -
     if "/F" in entries:  # its data are another file's
         yield "pdf-launch"
     if entries.get("/Subtype") == pikepdf.Name.Image:
-        areas = [number(entries.get("/Width", 0)) * number(entries.get("/Height", 0)), *areas_inside(item, entries)]
+        declared = number(entries.get("/Width", 0)) * number(entries.get("/Height", 0))
+        areas: Iterable[Decimal] = [declared, *areas_inside(item, entries)]
     else:
         areas = areas_inline(item, entries)
     if any(area > limits.pixels for area in areas):
@@ -194,7 +195,7 @@ def number(value: object) -> Decimal:
     return Decimal(value) if isinstance(value, int | float | Decimal) else Decimal("Infinity")
 
 
-def areas_inside(item: pikepdf.Stream, entries: dict[str, object]) -> Iterator[Decimal]:
+def areas_inside(item: pikepdf.Stream, entries: Mapping[str, object]) -> Iterator[Decimal]:
     """The sizes that a JPEG or JPEG 2000 declares itself, in pixels."""
     filters = str(entries.get("/Filter", ""))
     raw = item.read_raw_bytes() if "DCTDecode" in filters or "JPXDecode" in filters else b""
@@ -206,7 +207,7 @@ def areas_inside(item: pikepdf.Stream, entries: dict[str, object]) -> Iterator[D
         yield Decimal(high * wide)
 
 
-def areas_inline(item: pikepdf.Stream, entries: dict[str, object]) -> Iterator[Decimal]:
+def areas_inline(item: pikepdf.Stream, entries: Mapping[str, object]) -> Iterator[Decimal]:
     """The sizes of the pictures that a content stream holds itself."""
     if not entries.keys().isdisjoint({"/Type", "/Length1", "/Length2", "/FunctionType", "/N"}) and "/BBox" not in entries:
         return  # metadata, fonts, tables, functions and colour profiles

@@ -41,6 +41,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, Optional, Va
 from app.core import identifiers
 from app.core.clock import OFFICE_ZONE, office_time
 from app.core.errors import AppError, Refusal
+from app.core.redaction import number_refusals
 from app.core.vocabulary import Term
 from app.db.session import Choice as ChoiceColumn
 from app.db.session import Choices as ChoicesColumn
@@ -121,16 +122,40 @@ class TextLength(Length):
 # --- text and numbers -----------------------------------------------------------------------------------
 
 
+def refuse_numbers(field: Field) -> None:
+    """Raise ``ValidationError`` for an ID number or a mobile in free text: it would lie open in the database."""
+    for refusal in number_refusals({field.name: (field.label.text, str(field.data or ""))}):
+        raise ValidationError(str(refusal.sentence))
+
+
 class TextField(StringField):
     """One line, stripped, without invisible characters; control characters and line ends become blanks, so that none
-    reaches a column or a header.
+    reaches a column or a header. Personal numbers are refused, unless it is for numbers or nothing of it is stored.
     """
+
+    def __init__(self, *args: Any, numbers: bool = False, **kwargs: Any) -> None:
+        self.numbers = numbers
+        super().__init__(*args, **kwargs)
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
+        if not self.numbers:
+            refuse_numbers(self)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([re.sub(ODD_MARKS, " ", value.translate(DROPPED)).strip() for value in valuelist])
 
 
 class LongTextField(TextAreaField):
+    """Several lines; personal numbers as in ``TextField``."""
+
+    def __init__(self, *args: Any, numbers: bool = False, **kwargs: Any) -> None:
+        self.numbers = numbers
+        super().__init__(*args, **kwargs)
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
+        if not self.numbers:
+            refuse_numbers(self)
+
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([value.translate(DROPPED).replace("\r\n", "\n").strip() for value in valuelist])
 
@@ -163,7 +188,15 @@ class _ParsedField(TextField):
 
     parse: Callable[[str], str]
     entry_mode = ""
+
+    def pre_validate(self, form: Any) -> None:
+        """``parse`` has checked it."""
+
     data: str | None
+
+    def process_data(self, value: object) -> None:
+        """A relation of the same name is no text: what it shows is the screen's to say."""
+        self.data = value if isinstance(value, str) else ""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata(valuelist)

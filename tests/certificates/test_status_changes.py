@@ -164,9 +164,10 @@ def test_the_office_may_do_without_the_scan(session, held):
     assert impose(session, held(), office=office, document=None).document_digest == ""
 
 
-def test_an_id_number_among_the_facts_is_masked(session, held):
-    number = make.id_number()
-    assert number not in propose(session, held(), facts=f"李雷（{number}）冒名顶替").facts
+def test_an_id_number_among_the_facts_is_refused_with_its_place(session, held):
+    with pytest.raises(Unmet) as caught:
+        propose(session, held(), facts=f"李雷（{make.id_number()}）冒名顶替")
+    assert [(refusal.code, refusal.field) for refusal in caught.value.refusals] == [("personal-number", "facts")]
 
 
 @pytest.mark.parametrize("category", Category, ids=lambda category: category.value)

@@ -16,7 +16,7 @@ from app.accounts.access import Actor, must_reach, reach
 from app.applications.decision_batches.planning import plan_batch
 from app.core.errors import FixPlace, NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
-from app.core.redaction import mask_numbers
+from app.core.redaction import without_numbers
 from app.core.vocabulary import Action, BatchState, Category, JobState, MatterKind, RowResult
 from app.db.session import insert_into
 from app.models import Application, DecisionBatch, DecisionBatchRow, Enterprise, Job, Person, Step
@@ -86,7 +86,8 @@ def propose(session: Session, request: BatchRequest, actor: Actor, *, at: dateti
     if actor.id is None or not actor.region:
         raise NotAllowed
     check_request(session, request.ids, request.action, actor, request.reason, office)
-    facts = {"action": request.action, "reason": mask_numbers(request.reason.strip()), "chosen_by": dict(request.chosen_by)}
+    reason = without_numbers(request.reason.strip())
+    facts = {"action": request.action, "reason": reason, "chosen_by": dict(request.chosen_by)}
     who = {"actor_id": actor.id, "actor": actor.name, "region_code": actor.region, "retry_of_id": request.retry_of}
     counts = {"total": 0, "fit": 0, "done": 0, "refused": 0}
     key = request.key(actor)

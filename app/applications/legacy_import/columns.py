@@ -133,7 +133,8 @@ def variants(name: str) -> set[str]:
 
 def _may_lack(key: str, title: object, parse: Callable[[str], object], *also: str, width: int = 14) -> Column:
     """A column that a sheet need not have, and a row need not fill in."""
-    return Column(key, title, parse=parse, required=False, width=width, also=also, may_lack=True)
+    numbers = key in ("username", "mobile", "uscc")  # old user names are what people sign in by
+    return Column(key, title, parse=parse, required=False, width=width, also=also, numbers=numbers, may_lack=True)
 
 
 _NAME = Column("name", _("Full name"), parse=parse_name, width=12, also=("姓名", "人员姓名", "持证人", "持证人姓名"))
@@ -141,6 +142,7 @@ _ID = Column(
     "id_number",
     _("ID number"),
     parse=parse_old_id_number,
+    numbers=True,
     width=24,
     also=("身份证号", "身份证号码", "证件号码", "证件号", "公民身份号码", "居民身份证号码", "身份证"),
 )
@@ -162,7 +164,7 @@ def _free(key: str, title: object, most: int, *also: str, width: int = 14) -> Co
 COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
     LegacyKind.ACCOUNTS: (
         Column("enterprise", _("Enterprise name"), parse=parse_enterprise_name, width=34, also=_FIRM_TITLES),
-        Column("uscc", _("Unified social credit code"), parse=parse_credit_code, width=24, also=_CODE_TITLES),
+        Column("uscc", _("Unified social credit code"), parse=parse_credit_code, numbers=True, width=24, also=_CODE_TITLES),
         _free("region", _("Region"), 60, "地区", "注册地", "所在地区", "行政区划", "行政区划代码", "市州", "所属地区"),
         _may_lack("username", _("User name"), parse_user_name, "用户名", "账号", "登录名", "登录账号", "用户账号", width=24),
         _free("contact", _("Contact"), 50, "联系人", "经办人", "经办人姓名", "联系人姓名"),

@@ -20,7 +20,7 @@ from sqlalchemy.orm import ColumnProperty, InstanceState, Mapper, Session
 from app.core import clock
 from app.core.errors import AppError
 from app.core.identifiers import mask_birth_date, mask_id, mask_mobile
-from app.core.redaction import mask_numbers
+from app.core.redaction import REASON, without_numbers
 from app.core.vocabulary import AuditAction, Term
 from app.db import tables
 from app.db.audit import hash_chain
@@ -89,7 +89,7 @@ def log(
 
 def log_reveal(session: Session, thing: Any, what: str, why: str, *, at: datetime) -> None:
     """Log who is shown a full number, and why. The caller commits before showing it. ``AppError`` without a reason."""
-    why = " ".join(mask_numbers(why).split())[:LONGEST_WHY]
+    why = without_numbers(" ".join(why.split()), REASON, "why")[:LONGEST_WHY]
     if len(why) < SHORTEST_WHY:
         raise AppError(
             _("Please say why you need the full number: it is written down with your name."), code="why-missing", field="why"

@@ -38,6 +38,7 @@ class Column:
     width: int = 14  # in characters of the digit 0, as Excel counts
     text: bool = True  # written as a text cell, so that an ID number keeps its digits
     also: tuple[str, ...] = ()  # other accepted titles
+    numbers: bool = False  # may hold an ID number or a mobile; in any other text they are refused, as they would lie open
     may_lack: bool = False  # the column itself may be missing; it then reads as empty
 
 

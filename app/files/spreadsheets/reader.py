@@ -16,6 +16,7 @@ from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
 from app.core.errors import AppError
+from app.core.redaction import without_numbers
 from app.files.spreadsheets.cell_scan import CellScan, too_many_rows
 from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused
 from app.files.spreadsheets.guard import first_visible_sheet, unpack
@@ -151,7 +152,8 @@ def line_of(
 def _value(column: Column, raw: object) -> Any:
     text = _text(raw)
     if text:
-        return column.parse(text)
+        value = column.parse(text)
+        return value if column.numbers or not isinstance(value, str) else without_numbers(value, column.title, column.key)
     if column.required:
         raise ValueError(_("Please fill this in."))
     return None

@@ -37,6 +37,7 @@ class ForgottenForm(SmsForm):
     username = TextField(
         _("User name"),
         validators=[Required(), TextLength(128)],
+        numbers=True,
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"},
     )
 

@@ -102,7 +102,7 @@ class OwnCertificateView(BaseView):
 
 
 class BindForm(AppForm):
-    username = TextField(_("User name of the account"), validators=[Required()])
+    username = TextField(_("User name of the account"), validators=[Required()], numbers=True)
     file = UploadField(_("Certificate file, without the private key"), accept=(".cer", ".crt", ".pem", ".der"), limit_mb=0.1)
     reason = LongTextField(_("Reason"), description=REASON_HINT, render_kw={"maxlength": 500, "rows": 2})
 

@@ -50,6 +50,7 @@ class SignInForm(AppForm):
     username = TextField(
         _("User name"),
         validators=[Required(), TextLength(128)],
+        numbers=True,
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True},
     )
     password = SecretTextField(_("Password"), validators=[Required()], render_kw={"autocomplete": "current-password"})

@@ -50,9 +50,10 @@ COPIED = ("title", "categories", "exam_time", "place", "contact", "quota", "pass
 
 
 class NoticeForm(AppForm):
-    title = TextField(_("Notice title"), validators=[Required(), TextLength(120)])
+    # Personal numbers are refused by the domain, and bank cards too: everybody reads a notice.
+    title = TextField(_("Notice title"), numbers=True, validators=[Required(), TextLength(120)])
     number = TextField(
-        _("Document number"), validators=[TextLength(60)], description=_("As on the paper; may be left empty.")
+        _("Document number"), numbers=True, validators=[TextLength(60)], description=_("As on the paper; may be left empty.")
     )
     categories = WordsField(
         Category,
@@ -64,15 +65,21 @@ class NoticeForm(AppForm):
     signup_end = MomentField(_("Sign-up ends"), validators=[Required()], description=_("Beijing time; both ends count."))
     exam_on = DayField(_("Exam on"), validators=[Required()])
     exam_time = TextField(
-        _("Exam time"), validators=[TextLength(60)], description=_("For example 9:00 to 11:00; admission from 8:30.")
+        _("Exam time"),
+        numbers=True,
+        validators=[TextLength(60)],
+        description=_("For example 9:00 to 11:00; admission from 8:30."),
     )
-    place = TextField(_("Exam place"), validators=[TextLength(200)])
+    place = TextField(_("Exam place"), numbers=True, validators=[TextLength(200)])
     contact = TextField(
-        _("Contact details"), validators=[TextLength(120)], description=_("Office and landline; everybody can read it.")
+        _("Contact details"),
+        numbers=True,
+        validators=[TextLength(120)],
+        description=_("Office and landline; everybody can read it."),
     )
     quota = WholeNumberField(_("Number of places"), description=_("Left empty, there is no limit."))
     pass_mark = WholeNumberField(_("Pass mark"), validators=[InputRequired(_("Please fill this in."))])
-    body = LongTextField(_("Text of the notice"), validators=[TextLength(20_000)], render_kw={"rows": 12})
+    body = LongTextField(_("Text of the notice"), numbers=True, validators=[TextLength(20_000)], render_kw={"rows": 12})
 
 
 class NoticeScreen(OpenList):

@@ -35,8 +35,8 @@ NOT_FOUND = _("No certificate fits this name and number")
 
 
 COLUMNS = (
-    Column("name", _("Full name"), parse=at_most(50), width=14),
-    Column("number", _("Certificate number"), parse=at_most(60), width=28),
+    Column("name", _("Full name"), parse=at_most(50), numbers=True, width=14),
+    Column("number", _("Certificate number"), parse=at_most(60), numbers=True, width=28),
 )
 ANSWERS = (
     *COLUMNS,
@@ -47,7 +47,7 @@ ANSWERS = (
 
 class ListForm(AppForm):
     pairs = LongTextField(
-        _("Names and certificate numbers"), render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"}
+        _("Names and certificate numbers"), numbers=True, render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"}
     )
     sheet = UploadField(_("Or a table"), accept=(".xlsx", ".csv"), limit_mb=2)
 

@@ -29,11 +29,15 @@ class LookupForm(AppForm):
         csrf = False  # see ``OPEN_FORMS``
 
     name = TextField(
-        _("Holder's name"), validators=[Required(), TextLength(50)], render_kw={"autocomplete": "name", "maxlength": 50}
+        _("Holder's name"),
+        validators=[Required(), TextLength(50)],
+        numbers=True,
+        render_kw={"autocomplete": "name", "maxlength": 50},
     )
     number = TextField(
         _("ID number, certificate number or number of a letter"),
         validators=[Required(), TextLength(60)],
+        numbers=True,
         render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false", "maxlength": 60},
     )
 

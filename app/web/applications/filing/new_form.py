@@ -44,6 +44,7 @@ class FilingForm(AppForm):
     handler_mobile = TextField(
         _("Handler's mobile"),
         validators=[Required()],
+        numbers=True,
         description=_("The results of acceptance, review and approval are sent to this number."),
         render_kw={"maxlength": 20, "inputmode": "tel", "autocomplete": "tel"},
     )
