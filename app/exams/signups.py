@@ -37,7 +37,7 @@ from app.exams.signup_rules import (
     too_many,
     will_be_asked_for,
 )
-from app.models import Enterprise, ExamNotice, ExamSignup, Person
+from app.models import Enterprise, ExamNotice, ExamSignup, Person, ScoreCorrection
 
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # the enterprise can still change these
 
@@ -175,7 +175,8 @@ def deselect(session: Session, ids: Iterable[int], actor: Actor) -> SignupOutcom
     check_batch_size(ids)
     lock_notices_of(session, valid_ids(ids), mine)
     outcome, rows = split_by_state(session, ids, mine, UNSENT)
-    chosen = sa.select(ExamSignup).where(ExamSignup.id.in_([row.id for row in rows]), ExamSignup.state.in_(UNSENT))
+    named = sa.exists().where(ScoreCorrection.signup_id == ExamSignup.id)  # a record of others, which needs its sign-up
+    chosen = sa.select(ExamSignup).where(ExamSignup.id.in_([row.id for row in rows]), ExamSignup.state.in_(UNSENT), ~named)
     gone = set()
     for signup in session.scalars(chosen.execution_options(populate_existing=True)):
         gone.add(signup.id)

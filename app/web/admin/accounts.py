@@ -73,10 +73,10 @@ class AccountScreen(ModelScreen):
             return
         if not roles_of(item).isdisjoint(AUTHORITY):
             del form.mobile, form.enterprise
-        if not form.sent:
-            form.full_name.data = item.first_name
-            if "enterprise" in form:
-                form.enterprise.data = item.enterprise.uscc if item.enterprise else ""
+        stored = {"full_name": item.first_name, "enterprise": item.enterprise.uscc if item.enterprise else ""}
+        for name, value in stored.items():
+            if name in form and not form[name].raw_data:  # not sent at all, which is not the same as emptied
+                form[name].data = value
 
     def save(self, item: Account, form: Any, *, new: bool) -> None:
         enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None

@@ -29,7 +29,7 @@ class PaperRuleForm(AppForm):
     matter = ChoiceField(_("Kind of application"), choices=[])
     category = ChoiceField(_("Personnel category"), choices=[])
     reason_code = ChoiceField(_("Reason"), choices=[])
-    paper = WordField(PaperKind, _("Scan"), blank=False)
+    paper = WordField(PaperKind, _("Scan"), [Required()], blank=False)
     required = TickField(_("Must be handed in"), default=True)
     required_from = DayField(_("In effect from"), validators=[Required()])
 

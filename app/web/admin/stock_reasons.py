@@ -17,7 +17,7 @@ from app.web.forms import AppForm, ChoiceField, LongTextField, Required, TextFie
 
 
 class StockReasonForm(AppForm):
-    step = WordField(ReasonStep, _("Step"), blank=False)
+    step = WordField(ReasonStep, _("Step"), [Required()], blank=False)
     matter = ChoiceField(_("Kind of application"), choices=[], blank=False)
     text = LongTextField(
         _("Reason"),

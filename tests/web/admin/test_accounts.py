@@ -110,3 +110,20 @@ def test_no_page_writes_the_audit_log(signed_in, holder):
         ("post", "/diary/delete/1"),
     ):
         assert getattr(admin, method)(url).status_code in (403, 404, 405)
+
+
+def test_a_form_without_the_enterprise_leaves_it_and_an_emptied_one_is_not_the_same(admin, session):
+    enterprise = make.enterprise()
+    session.add(enterprise)
+    session.flush()
+    clerk = make.account(session, "clerk", Role.ENTERPRISE_CLERK, enterprise_id=enterprise.id)
+    session.commit()
+    number, url = enterprise.id, f"/accounts/edit/{clerk.id}"
+    assert save(admin, url, {"username": "clerk", "active": "y"}).status_code == 302
+    kept = made(session, "clerk")
+    assert (kept.enterprise_id, kept.first_name) == (number, clerk.first_name)
+    session.rollback()
+    assert save(admin, url, {"username": "clerk", "full_name": "周", "active": "y", "enterprise": ""}).status_code in (
+        302,
+        422,
+    )
