@@ -10,10 +10,10 @@ def whole(text: str) -> int:
     return int(text)
 
 
-NAME = Column("name", "姓名")
+NAME = Column("name", "姓名", numbers=True)  # any text, for tests of how cells are read
 SCORE = Column("score", "成绩", parse=whole, required=False, text=False)
 TABLE = (NAME, SCORE)
-PEOPLE = (NAME, Column("id_number", "身份证号", width=22), Column("remark", "备注", required=False))
+PEOPLE = (NAME, Column("id_number", "身份证号", numbers=True, width=22), Column("remark", "备注", required=False))
 
 
 def values(reading: Reading) -> list[dict[str, object]]:
