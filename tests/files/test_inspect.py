@@ -373,7 +373,7 @@ def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
 data = open(sys.argv[1], "rb").read()
 before, start = peak(), time.process_time()
-reencode(data, "PNG", False, ImageLimits(bytes=5 * 1024**2))
+reencode(data, "PNG", False, ImageLimits())
 print(time.process_time() - start, peak() - before)
 """
 
