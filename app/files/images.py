@@ -5,13 +5,14 @@ without metadata. Every refusal is a ``FileFault``, of which ``files.inspect`` m
 import io
 import re
 import struct
-import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
+
+from app.core.heavy_work import PICTURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +208,6 @@ def _inflated(pieces: Iterable[bytes | memoryview], limit: int) -> int:
 
 # --- encoding ---------------------------------------------------------------------------------------------
 
-# One picture or PDF may take 300 MB, and a web process has eight threads.
-DECODER_SLOTS = threading.BoundedSemaphore(2)
 QUALITIES = (88, 60, 45)
 MOST_SHRINKING = 3  # of the first to the last, measured with noise
 PHOTO_QUALITIES = (92, 86, 80, 74)
@@ -227,7 +226,7 @@ TURNS = {
 def reencode(data: bytes, kind: str, photo: bool, limits: ImageLimits) -> tuple[bytes, int, int]:
     """JPEG bytes, width and height of a file of this ``kind``, JPEG or PNG."""
     picture = _jpeg_without_metadata(data, limits) if kind == "JPEG" else _png_without_metadata(data, limits)
-    with DECODER_SLOTS:
+    with PICTURES.taken():
         # For a photo the JPEG decoder shrinks by 2, 4 or 8 while it reads: a fraction of the time and memory.
         plain = _decoded(picture, max(limits.photo_width, limits.photo_height) if photo else 0)
         return _photo(plain, limits) if photo else _scan(plain, limits)
@@ -305,7 +304,7 @@ def thumbnail(data: bytes, mime: str, width: int) -> bytes | None:
     """A small JPEG of a stored picture; None for a PDF."""
     if mime != "image/jpeg":
         return None
-    with DECODER_SLOTS:
+    with PICTURES.taken():
         image = _decoded(data, width)
         image.thumbnail((width, width * 4), Image.Resampling.LANCZOS)
         return _jpeg(image, 80)

@@ -12,7 +12,8 @@ from pathlib import Path
 from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError
-from app.files.images import DECODER_SLOTS, FileFault, ImageLimits, reencode, refuse_embedded_file
+from app.core.heavy_work import PICTURES
+from app.files.images import FileFault, ImageLimits, reencode, refuse_embedded_file
 
 LIMITS = ImageLimits()
 
@@ -209,7 +210,7 @@ def _checked_pdf(data: bytes, limits: ImageLimits) -> tuple[bytes, int]:
     most = limits.pdf_pages, limits.pdf_side, limits.pdf_pixels
     command = [sys.executable, "-I", str(PDF_READER), *map(str, most)]
     try:
-        with DECODER_SLOTS:
+        with PICTURES.taken():
             answer = subprocess.run(  # noqa: S603 — our own file, and numbers
                 command, input=data, capture_output=True, timeout=PDF_SECONDS, check=False
             )

@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 
 from app.core import clock
 from app.core.clock import office_day, office_time
+from app.core.heavy_work import in_request
 from app.core.office import Office
 from app.core.settings import BadSetting, Settings
 from app.db.session import db, reading
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
+# They read until the sheet is written, which may take half a minute; then ``request_context.note_export`` begins to write.
+EXPORTS = frozenset({"AuditLogScreen.export", "DueScreen.export", "BatchScreen.sheet"})
 
 
 class AppBuilder(FabAppBuilder):  # type: ignore[misc]
@@ -116,6 +119,7 @@ def day(on: date | datetime | None) -> str:
 def before_request() -> Response | None:
     g.request_id = uuid4().hex[:16]
     reading.set(True)
+    in_request.set(True)
     clock.set_days_ahead(0)  # what an earlier request on this thread left
     if request.endpoint in STATIC:
         return None
@@ -133,7 +137,7 @@ def before_request() -> Response | None:
         return redirect_to_login()
     if request.method not in READS:
         receive_body()
-        if request.endpoint not in FILES:  # those begin to write when the files are checked
+        if request.endpoint not in EXPORTS and request.endpoint not in FILES:  # which begin to write when files are checked
             request_context.begin_writing()
     return None
 
@@ -147,4 +151,5 @@ def redirect_to_login() -> Response:
 
 def teardown(_error: BaseException | None) -> None:
     clock.set_days_ahead(0)
+    in_request.set(False)
     reading.set(False)  # for the next request, or a job, on this thread

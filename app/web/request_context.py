@@ -169,7 +169,8 @@ def side_session() -> Iterator[Session]:
 
 
 def note_export(thing: Any, **what: Any) -> None:
-    """Log an export before the file is sent; commits. For POST requests, whose session may write."""
+    """Log an export before the file is sent; commits. For POST requests."""
+    begin_writing()
     session = db.session()
     audit.log(session, current_actor().name, AuditAction.EXPORT, thing, change=what, at=now(), address=address())
     session.commit()

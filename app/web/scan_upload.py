@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage
 from app.accounts.access import reaches
 from app.applications.attachments import Owner, attach, current, discard
 from app.certificates.status_changes import MeasureDocument, keep_document
+from app.core import heavy_work
 from app.core.errors import Refusal, Unmet
 from app.core.office import Office
 from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind, TechnicalTitle
@@ -70,7 +71,10 @@ def take_scans() -> None:
     """Check and store every scan sent with the form, then begin the transaction that writes; see ``taken``."""
     store, office = request_context.store(), request_context.current_office()
     sent = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
-    g.taken = {name: _checked(store, name, file, office) for name, file in reversed(sent)}  # of two, a form takes the first
+    with heavy_work.PICTURES.taken():  # one place for the whole form
+        g.taken = {
+            name: _checked(store, name, file, office) for name, file in reversed(sent)
+        }  # of two, a form takes the first
     request_context.begin_writing()
 
 

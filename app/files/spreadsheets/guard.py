@@ -11,6 +11,7 @@ from xml.parsers import expat
 
 from flask_babel import lazy_gettext as _
 
+from app.core.heavy_work import SHEETS
 from app.files.spreadsheets.columns import MIB, SheetLimits, SheetRefused
 
 NOT_AS_SAVED = _(
@@ -59,6 +60,7 @@ def unpack(data: bytes, limits: SheetLimits) -> dict[str, bytes]:
     return parts
 
 
+@SHEETS.taken()
 def examine(data: bytes, limits: SheetLimits) -> None:
     """Raise ``SheetRefused`` for a workbook that cannot be read later; cells are not checked."""
     first_visible_sheet(unpack(data, limits))

@@ -16,6 +16,7 @@ from flask_babel import lazy_gettext as _
 from python_calamine import CalamineError
 
 from app.core.errors import AppError
+from app.core.heavy_work import SHEETS
 from app.core.redaction import without_numbers
 from app.files.spreadsheets.cell_scan import CellScan, too_many_rows
 from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused
@@ -25,6 +26,7 @@ HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table
 MOST_ERRORS = 500
 
 
+@SHEETS.taken()
 def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None) -> Reading:
     """Read the first visible sheet of an .xlsx workbook, with hidden rows, without empty ones.
 
@@ -40,6 +42,7 @@ def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, lim
     return Reading(reading.rows, limit_errors(reading.errors))
 
 
+@SHEETS.taken()
 def read_lines(
     data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None
 ) -> tuple[list[CellError], Iterator[SheetLine]]:

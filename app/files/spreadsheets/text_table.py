@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from flask_babel import lazy_gettext as _
 
+from app.core.heavy_work import SHEETS
 from app.files.spreadsheets.cell_scan import too_many_rows
 from app.files.spreadsheets.columns import CellError, Column, Reading, SheetRefused
 from app.files.spreadsheets.reader import limit_errors, line_of, title_of
@@ -27,6 +28,7 @@ def decode_text(data: bytes) -> str:
     raise SheetRefused(sentence, code="not-text")
 
 
+@SHEETS.taken()
 def read_text(text: str | bytes, columns: Sequence[Column], *, most_rows: int) -> Reading:
     """Read a table; without a header, cells are in the order of ``columns``.
 

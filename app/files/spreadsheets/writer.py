@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from app.core.clock import office_time
+from app.core.heavy_work import SHEETS
 from app.core.plain_text import plain
 from app.files.spreadsheets.columns import Column
 
@@ -21,6 +22,7 @@ _FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts a 29 February 1900
 _FORMATS = {"text": "@", "number": "General", "day": "yyyy-mm-dd", "moment": "yyyy-mm-dd hh:mm:ss"}
 
 
+@SHEETS.taken()
 def write(
     columns: Sequence[Column], rows: Iterable[Mapping[str, object]], *, sheet_title: object, note: object = ""
 ) -> bytes:

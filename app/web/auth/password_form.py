@@ -4,11 +4,9 @@ Attempts are counted before they are checked, in a transaction of their own. Unk
 get the same answer at the same cost.
 """
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from threading import BoundedSemaphore
 from typing import Any
 
 from flask import current_app
@@ -20,6 +18,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from app.accounts import rate_limit
 from app.accounts.passwords import MAX_LENGTH, normalised
 from app.core.errors import AppError, TooMany
+from app.core.heavy_work import HASHING
 from app.core.identifiers import fold_user_name
 from app.core.office import Office
 from app.core.sign_in_vocabulary import SignInMethod
@@ -30,9 +29,6 @@ GUESSES_PER_ADDRESS = 30
 GUESSES_PER_NETWORK = 100  # /24, or /48
 ADDRESS_WINDOW = 15 * 60
 FLOOD, FLOOD_WINDOW = 1000, 5 * 60  # wrong passwords of everybody together; then a picture code is required
-WAIT = 10  # seconds to wait for the semaphore
-# A hash occupies a core; one core is left for other requests.
-_hashing = BoundedSemaphore(max(1, (os.cpu_count() or 2) - 1))
 FAILURES_KEY = "sign-in-failed:everywhere"
 
 
@@ -52,6 +48,7 @@ class WrongPassword(AppError):
         )
 
 
+@HASHING.taken()  # before the attempt is counted: one that is refused was no guess
 def prove(
     session: Session,
     engine: Engine,
@@ -63,7 +60,8 @@ def prove(
     at: datetime,
     address: str,
 ) -> Proof:
-    """The account whose password this is; raises ``WrongPassword``, or ``TooMany`` for an address with many attempts.
+    """The account whose password this is; raises ``WrongPassword``, ``TooMany`` for an address with many attempts, or
+    ``Busy``.
 
     ``known``: the browser is one from which this account has signed in, and is counted apart (``known_browser``).
     ``session`` must have no open transaction (attempts are counted on another connection); it is rolled back meanwhile.
@@ -86,6 +84,7 @@ def prove(
     return Proof(account, SignInMethod.PASSWORD)
 
 
+@HASHING.taken()
 def confirm(engine: Engine, name: str, stored: str | None, password: str, *, office: Office, at: datetime) -> bool:
     """Whether a signed-in user knows their own password. Attempts count as at sign-in."""
     key = f"confirm:{name}"
@@ -118,12 +117,8 @@ def find(session: Session, username: str) -> Account | None:
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether this is the password of that hash; always costs one hash, so that timing discloses nothing."""
-    if not _hashing.acquire(timeout=WAIT):
-        raise TooMany(_("Very many people are signing in at the moment. Please try again in a minute."))
-    try:
+    with HASHING.taken():
         fits = check_password_hash(stored or dummy(), normalised(password[:MAX_LENGTH]))
-    finally:
-        _hashing.release()
     return fits and stored is not None and bool(password.strip("\0")) and len(password) <= MAX_LENGTH
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.applications.letters import issue
 from app.applications.letters.text import DraftLetter
+from app.core.heavy_work import DRAWING
 from app.db.session import db
 from app.models import Letter
 from app.web import request_context
@@ -40,7 +41,8 @@ def _pdf(column: str, key: int, draft: Callable[[], DraftLetter], number: Number
     store, at = request_context.store(), request_context.office_now()
     if letter.digest and store.has(letter.digest):
         return store.read(letter.digest)
-    made = issue.sealed(letter.face, request_context.seal(), at=at)  # outside any transaction
+    with DRAWING.taken():
+        made = issue.sealed(letter.face, request_context.seal(), at=at)  # outside any transaction
     digest = store.put(made.data)
     with request_context.side_session() as session:
         row = {"letter": letter.id, "previous": letter.digest, "digest": digest, **made.columns()}

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from app.certificates.pdf.render_jobs import RenderProgress, failed_papers, progress_of, try_again
 from app.certificates.pdf.seal_and_store import ofd_of, paper_of
 from app.core.errors import AppError
+from app.core.heavy_work import DRAWING
 from app.db.session import db
 from app.models import CertificateVersion
 from app.outbox import jobs
@@ -79,7 +80,7 @@ def ofd_file(version: CertificateVersion) -> io.BytesIO:
 def _made(make: Callable[..., bytes], version_id: int) -> bytes:
     """``paper_of`` or ``ofd_of`` this version, in a transaction of its own."""
     store, office, seal = request_context.store(), request_context.current_office(), request_context.seal()
-    with request_context.side_session() as session:
+    with DRAWING.taken(), request_context.side_session() as session:
         version = session.get_one(CertificateVersion, version_id)
         return make(session, store, version, office, seal, at=request_context.office_now())
 

@@ -11,6 +11,7 @@ from app.certificates.lookup import certificate_sealed
 from app.core.crypto.demo_ca import published_file
 from app.core.crypto.verify_signature import trusted_roots, verify
 from app.core.errors import AppError, NotFound, TooMany
+from app.core.heavy_work import CHECKING
 from app.db.session import db
 from app.web import request_context
 from app.web.base.error_pages import with_retry_after
@@ -38,9 +39,13 @@ class SealView(BaseView):
     @expose("/verify-file", methods=["POST"])
     def check(self) -> Response:
         try:
-            count_a_try("lookup")
+            with CHECKING.taken():
+                count_a_try("lookup")
+                return self._checked()
         except TooMany as error:
             return with_retry_after(self._page(SealForm(formdata=None), refusal=str(error), status=error.status), error)
+
+    def _checked(self) -> Response:
         form = SealForm()
         if not form.validate_on_submit():
             return self._page(form, status=422)

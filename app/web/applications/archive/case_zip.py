@@ -17,6 +17,7 @@ from flask_babel import force_locale, gettext
 from app.applications.attachments import bytes_of
 from app.core.clock import office_time
 from app.core.errors import AppError
+from app.core.heavy_work import DRAWING
 from app.eligibility.facts import Facts
 from app.models import Application, CertificateVersion
 from app.web import request_context
@@ -35,6 +36,7 @@ def safe_file_name(name: str) -> str:
     return _UNSAFE.sub("_", name).strip(" .") or "_"
 
 
+@DRAWING.taken()
 def pack(case: Application, facts: Facts, version: CertificateVersion | None) -> IO[bytes]:
     """The zip as an open file at position 0; stored without compression, as scans and PDFs are compressed already."""
     packed = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - handed out, closed by whoever reads it

@@ -16,6 +16,7 @@ from app.accounts.access import reach
 from app.applications.letters import case_letters, issue
 from app.applications.letters.text import page_of
 from app.certificates.pdf import letters as paper
+from app.core.heavy_work import DRAWING
 from app.core.office import Office
 from app.core.vocabulary import MatterKind, PaperKind, Role
 from app.db.session import db
@@ -89,7 +90,7 @@ def _in_chinese(title: object) -> str:
 
 
 def _drawn(page: Callable[..., paper.Form], *about: Any) -> bytes:
-    with force_locale("zh"):
+    with DRAWING.taken(), force_locale("zh"):
         return paper.draw(page(*about))
 
 

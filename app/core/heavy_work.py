@@ -1,0 +1,76 @@
+"""Bounds for work that costs much more than a page: hashing, files, sheets, drawing.
+
+Each kind has places of its own in a process. A request that finds no place, and no room to wait for one, is refused at once;
+so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Jobs and commands wait without limit.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import BoundedSemaphore
+
+from flask_babel import lazy_gettext as _
+
+from app.core.errors import TooMany
+
+WAIT = 10  # seconds; what waits for a place takes its turn much sooner, unless the machine is overloaded
+RETRY_AFTER = 5  # seconds
+
+# Whether a person waits for an answer: set for each request.
+in_request: ContextVar[bool] = ContextVar("in_request", default=False)
+_entered: ContextVar[frozenset["Places"]] = ContextVar("_entered", default=frozenset())
+
+
+class Busy(TooMany):
+    """All places for this kind of work are taken; nothing was done or counted."""
+
+    status = 503
+    code = "busy"
+
+    def __init__(self) -> None:
+        sentence = _("Very many people ask for this at the moment, so nothing was done. Please try again in a few seconds.")
+        super().__init__(sentence, retry_after=RETRY_AFTER)
+
+
+class Places:
+    """``at_once`` places for one kind of work in this process, and room for ``waiting`` more requests."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self.threads = at_once + waiting
+        self._working, self._present = BoundedSemaphore(at_once), BoundedSemaphore(self.threads)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """A context, or a decorator of a view, that holds one place; what it calls needs none. Raises ``Busy`` in a request.
+
+        Whoever may write while holding a place must enter before anything is written: of two, one would wait for the place
+        and the other for the writer.
+        """
+        if self in _entered.get():
+            yield
+            return
+        asked = in_request.get()
+        if asked and not self._present.acquire(blocking=False):
+            raise Busy
+        try:
+            if not self._working.acquire(timeout=WAIT if asked else None):
+                raise Busy
+            token = _entered.set(_entered.get() | {self})
+            try:
+                yield
+            finally:
+                _entered.reset(token)
+                self._working.release()
+        finally:
+            if asked:
+                self._present.release()
+
+
+HASHING = Places(max(1, (os.cpu_count() or 2) - 1), waiting=3)  # a hash occupies a core; one is left for pages
+CHECKING = Places(1, waiting=1)  # files whose seal is verified, in a process of its own
+SHEETS = Places(1, waiting=1)  # read and written in Python, which keeps other threads from running
+DRAWING = Places(1, waiting=2)  # certificates, letters, forms
+PICTURES = Places(2, waiting=3)  # scans and photographs; one may take 300 MB
+KINDS = (HASHING, CHECKING, SHEETS, DRAWING, PICTURES)
+THREADS = sum(kind.threads for kind in KINDS)  # that all kinds together can hold
