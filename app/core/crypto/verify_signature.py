@@ -31,6 +31,10 @@ LONGEST_SIGNATURE = 2 * 64 * 1024 * 2  # hex digits with their padding: one DER 
 class Finding(Term):
     """The result for a file, the worst first: the first that applies counts."""
 
+    UNCHECKED = (
+        "unchecked",
+        _("The file could not be checked: that takes far more time or memory than a file of this authority needs."),
+    )
     NO_SEAL = "no-seal", _("There is no seal in this file.")
     ALTERED = "altered", _("The file was altered: it is not what was sealed.")
     APPENDED = "appended", _("Something was added to the file after it was sealed.")

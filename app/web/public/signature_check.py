@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from app.applications.letters.lookup import letter_sealed
 from app.certificates.lookup import certificate_sealed
 from app.core.crypto.demo_ca import published_file
-from app.core.crypto.verify_signature import trusted_roots, verify
+from app.core.crypto.verify_process import verify_apart
 from app.core.errors import AppError, NotFound, TooMany
 from app.core.heavy_work import CHECKING
 from app.db.session import db
@@ -54,7 +54,7 @@ class SealView(BaseView):
             data = request_context.uploaded_bytes(form.paper.data)
         except AppError as error:
             return self._page(SealForm(formdata=None), refusal=str(error), status=error.status)
-        verdict = verify(data, trusted_roots(request_context.settings().seals), at=request_context.office_now())
+        verdict = verify_apart(data, request_context.settings().seals, at=request_context.office_now())
         digest = sha256(data).hexdigest()
         kept = certificate_sealed(db.session, digest, on=request_context.today())
         letter = None if kept else letter_sealed(db.session(), digest)
