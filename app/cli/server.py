@@ -17,7 +17,8 @@ from sqlalchemy.orm import sessionmaker
 from app import create_app
 from app.cli.common import ServerLog, language, log_to_stderr, settings_in_use
 from app.cli.demo_data.people import DEMO_ACCOUNTS
-from app.core import clock, i18n
+from app.cli.event_worker import EventWorker
+from app.core import clock, heavy_work, i18n
 from app.core.settings import Settings, read_settings
 from app.core.vocabulary import Role
 from app.db.session import db
@@ -26,6 +27,8 @@ from app.outbox import sms
 from app.web.middleware import check_settings
 from app.worker.process import ChildProcess, run_worker
 from app.worker.providers import gateway_of
+
+THREADS = 8 + heavy_work.THREADS  # of each web process for whoever is signed in; eight serve pages whatever else is asked
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -66,7 +69,9 @@ class Master(Arbiter):  # type: ignore[misc]
 @click.command()
 @click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
 @click.option("--port", envvar="PORT", type=int, default=8000, show_default=True)
-@click.option("--workers", type=int, default=2, show_default=True, help="Processes; each answers 8 requests at once.")
+@click.option(
+    "--workers", type=int, default=2, show_default=True, help=f"Processes; each answers {THREADS} requests at once."
+)
 @click.option("--background", type=int, default=min(2, os.cpu_count() or 1), show_default=True, help="Processes for jobs.")
 @click.option("--no-worker", is_flag=True, help="The web only; 'anguan worker' runs elsewhere.")
 def serve(host: str, port: int, workers: int, background: int, no_worker: bool) -> None:
@@ -85,14 +90,12 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
         {
             "bind": f"{host}:{port}",
             "workers": workers,
-            "worker_class": "gthread",
-            "threads": 8,
+            "worker_class": EventWorker,
+            "threads": THREADS,
             "timeout": 60,
             "graceful_timeout": 30 if settings.production else 5,
-            "keepalive": 5,
             "max_requests": 5000,
             "max_requests_jitter": 500,
-            "limit_request_fields": 64,
             "loglevel": "warning",
             "logger_class": ServerLog,
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import socket
 import sqlite3
+import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -54,6 +57,21 @@ def home(place, ready, capsys):
         with closing(sqlite3.connect(str(url.database))) as system, closing(sqlite3.connect(ready / "anguan.db")) as copy:
             system.backup(copy)  # with what still lies in its journal
     return place
+
+
+@pytest.fixture
+def serving(home) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """``anguan serve`` with one worker, in a process of its own that has said where it listens, and its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [ANGUAN, "serve", "--port", str(port), "--workers", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert f"http://127.0.0.1:{port}" in server.stdout.readline()
+            yield server, port
+        finally:
+            server.terminate()
 
 
 def rows(question: str) -> list:

@@ -438,3 +438,14 @@ def test_an_unknown_address_is_answered_404_or_405(unguarded, session):
     assert unguarded.get("/nowhere").status_code == 404
     assert unguarded.patch("/forgotten").status_code == 405
     assert unguarded.get("/logout/").status_code == 405
+
+
+def test_a_signed_session_is_recognised_by_its_cookie_alone(built, client, signed_in, holder):
+    browser = signed_in(holder(Role.VIEWER))
+    cookie = browser.get_cookie(built.config["SESSION_COOKIE_NAME"])
+    assert middleware.came_signed_in(built, f"a=b; {cookie.key}={cookie.value}")
+    client.get("/login/")
+    visitor = client.get_cookie(built.config["SESSION_COOKIE_NAME"])
+    forged = cookie.value[:-4] + "AAAA"
+    for value in (forged, "", *([visitor.value] if visitor else [])):
+        assert not middleware.came_signed_in(built, f"{cookie.key}={value}")
