@@ -1,6 +1,6 @@
 """Bounds for work that costs much more than a page: hashing, files, sheets, drawing.
 
-Each kind has places of its own in a process. A request that finds no place, and no room to wait for one, is refused at once;
+Each kind has places of its own in a process. A request that finds no place, and too many waiting for one, is refused at once;
 so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Jobs and commands wait without limit.
 """
 
@@ -34,7 +34,7 @@ class Busy(TooMany):
 
 
 class Places:
-    """``at_once`` places for one kind of work in this process, and room for ``waiting`` more requests."""
+    """``at_once`` places for one kind of work in this process, for which up to ``waiting`` more requests may wait."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self.threads = at_once + waiting
