@@ -187,8 +187,10 @@ def client(app: Flask) -> FlaskClient:
 def signed_in(app: Flask, session: Session) -> Callable[..., FlaskClient]:
     """``signed_in(account)``: a browser with a session of this account, without the slow password check."""
 
-    def sign_in(account: Account, way: SignInMethod = SignInMethod.PASSWORD, *, strong: bool = False) -> FlaskClient:
-        client = app.test_client()
+    def sign_in(
+        account: Account, way: SignInMethod = SignInMethod.PASSWORD, *, strong: bool = False, on: Flask = app
+    ) -> FlaskClient:
+        client = on.test_client()
         began = {"at": clock.now(), "office": Office(most_sessions=20), "address": "127.0.0.1", "agent": "tests"}
         key, _replaced = sessions.begin(session, account, way, strong_at=began["at"] if strong else None, **began)
         session.commit()
