@@ -332,8 +332,9 @@ def carry_out(
     The caller owns the transaction. What does not pass is refused and left unchanged, also rows that somebody else moved
     meanwhile. ``marks`` belong to a return for correction: the notice is built from them, with ``reason`` as its last line.
     ``brought_up``: the officer states that the enterprise's own correction brought up what is marked on a further return.
-    Raises as ``plan`` does, and ``Stale`` if a row changed in spite of the lock.
+    Raises as ``plan`` does, ``Stale`` if a row changed in spite of the lock, and ``ClockInDoubt``.
     """
+    office.demand_sound_clock()
     marks = tuple(marks)
     without_numbers("\n".join([reason, *(mark.why for mark in marks)]))  # stored, printed and sent as plain text
     reason = reasons.spaced(corrections.checked_notice(action, marks, reason))

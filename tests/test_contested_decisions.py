@@ -60,7 +60,7 @@ DECIDING = (Action.APPROVE, Action.REFUSE_APPROVAL)
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Decision:
     """A request: who sends it (a role, or one of the three enterprises), where to, and with what."""
 
     by: Role | int
@@ -70,9 +70,9 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """Two deeds; which of them may be carried out; what whoever is refused reads (one of these)."""
+    """Two requests; which of them may be carried out; what whoever is refused reads (one of these)."""
 
-    deeds: tuple[Deed, Deed]
+    decisions: tuple[Decision, Decision]
     may: frozenset[tuple[bool, bool]]
     why: tuple[str, ...]
 
@@ -138,23 +138,23 @@ class Town:
         return row
 
 
-# --- deeds ------------------------------------------------------------------------------------------
+# --- decisions ------------------------------------------------------------------------------------------
 
 
-def decides(application: Application, action: Action = Action.APPROVE) -> Deed:
-    return Deed(APPROVER, f"/cases/{application.id}/decide", {"decision": action.value, "reason": make.REASON})
+def decides(application: Application, action: Action = Action.APPROVE) -> Decision:
+    return Decision(APPROVER, f"/cases/{application.id}/decide", {"decision": action.value, "reason": make.REASON})
 
 
-def in_a_batch(*applications: Application) -> Deed:
-    return Deed(APPROVER, "/approval/batch/approve", {"rowid": [one.id for one in applications]})
+def in_a_batch(*applications: Application) -> Decision:
+    return Decision(APPROVER, "/approval/batch/approve", {"rowid": [one.id for one in applications]})
 
 
-def confirms(measure: CertificateMeasure) -> Deed:
-    return Deed(APPROVER, f"/measures/decide/confirm?only={measure.id}", {"rowid": [measure.id], "sure": "1"})
+def confirms(measure: CertificateMeasure) -> Decision:
+    return Decision(APPROVER, f"/measures/decide/confirm?only={measure.id}", {"rowid": [measure.id], "sure": "1"})
 
 
-def submits(application: Application, firm: int = 0) -> Deed:
-    return Deed(firm, f"/applications/{application.matter.value}/submit", {"rowid": [application.id]})
+def submits(application: Application, firm: int = 0) -> Decision:
+    return Decision(firm, f"/applications/{application.matter.value}/submit", {"rowid": [application.id]})
 
 
 # --- contests ---------------------------------------------------------------------------------------
@@ -178,17 +178,17 @@ def two_ways_to_one_c1(town: Town) -> Contest:
 
 def renewal_and_revocation(town: Town) -> Contest:
     held = town.held(town.person(), B)
-    deeds = decides(town.on(held, MatterKind.RENEWAL)), confirms(town.measure(held, CertificateEventKind.REVOKED))
-    return Contest(deeds, FIRST_OR_NOT, ("Nothing can be done with it",))
+    decisions = decides(town.on(held, MatterKind.RENEWAL)), confirms(town.measure(held, CertificateEventKind.REVOKED))
+    return Contest(decisions, FIRST_OR_NOT, ("Nothing can be done with it",))
 
 
 def transfer_and_suspension(town: Town) -> Contest:
     held = town.held(town.person(), C1)
-    deeds = (
+    decisions = (
         decides(town.on(held, MatterKind.TRANSFER, firm=1)),
         confirms(town.measure(held, CertificateEventKind.SUSPENDED)),
     )
-    return Contest(deeds, FIRST_OR_NOT, ("Nothing can be done with it",))
+    return Contest(decisions, FIRST_OR_NOT, ("Nothing can be done with it",))
 
 
 def approval_and_refusal(town: Town) -> Contest:
@@ -214,8 +214,8 @@ def correction_and_approval(town: Town) -> Contest:
     town.session.add(make.exam_pass(person, category=C1, originals_verified_at=None, originals_verified_by="", **facts))
     case = town._stored(make.application(person, WAITING, category=C1))
     correction = town._stored(make.score_correction(signup, town.asker))
-    deeds = Deed(EXAM_CLERK, f"/exam/score-corrections/{correction.id}/decide/yes", {}), decides(case)
-    return Contest(deeds, ONE, ("has to be revoked first", "has no passed exam"))
+    decisions = Decision(EXAM_CLERK, f"/exam/score-corrections/{correction.id}/decide/yes", {}), decides(case)
+    return Contest(decisions, ONE, ("has to be revoked first", "has no passed exam"))
 
 
 def one_measure_twice(town: Town) -> Contest:
@@ -226,23 +226,26 @@ def one_measure_twice(town: Town) -> Contest:
 def renewal_and_transfer(town: Town) -> Contest:
     """延期 by the enterprise and 变更 by another one, submitted for one certificate."""
     held = town.held(town.person(), C1)
-    deeds = submits(town.on(held, MatterKind.RENEWAL, DRAFT)), submits(town.on(held, MatterKind.TRANSFER, DRAFT, firm=1), 1)
-    return Contest(deeds, ONE, ("is under way", "already", *STALE))
+    decisions = (
+        submits(town.on(held, MatterKind.RENEWAL, DRAFT)),
+        submits(town.on(held, MatterKind.TRANSFER, DRAFT, firm=1), 1),
+    )
+    return Contest(decisions, ONE, ("is under way", "already", *STALE))
 
 
 def cancellation_and_transfer(town: Town) -> Contest:
     held = town.held(town.person(), C1)
-    deeds = (
+    decisions = (
         submits(town.on(held, MatterKind.CANCELLATION, DRAFT)),
         submits(town.on(held, MatterKind.TRANSFER, DRAFT, firm=2), 2),
     )
-    return Contest(deeds, ONE, ("is under way", "already", *STALE))
+    return Contest(decisions, ONE, ("is under way", "already", *STALE))
 
 
 def two_transfers(town: Town) -> Contest:
     held = town.held(town.person(), A)
-    deeds = tuple(submits(town.on(held, MatterKind.TRANSFER, DRAFT, firm=firm), firm) for firm in (1, 2))
-    return Contest(deeds, ONE, ("is under way", "already", *STALE))
+    decisions = tuple(submits(town.on(held, MatterKind.TRANSFER, DRAFT, firm=firm), firm) for firm in (1, 2))
+    return Contest(decisions, ONE, ("is under way", "already", *STALE))
 
 
 def two_enterprises_take_one_person(town: Town) -> Contest:
@@ -250,7 +253,9 @@ def two_enterprises_take_one_person(town: Town) -> Contest:
     person = make.person(name=town.name())
     town._stored(person)
     typed = {"name": person.name, "id_number": person.id_number, "education": "bachelor", "position": "safety_officer"}
-    return Contest(tuple(Deed(firm, "/people/add", typed) for firm in (0, 1)), ONE, ("registered with another enterprise",))
+    return Contest(
+        tuple(Decision(firm, "/people/add", typed) for firm in (0, 1)), ONE, ("registered with another enterprise",)
+    )
 
 
 def two_drafts_of_one_person(town: Town) -> Contest:
@@ -258,8 +263,8 @@ def two_drafts_of_one_person(town: Town) -> Contest:
     person = town.person()
     town.session.add(make.exam_pass(person, category=C1, passed_on=TODAY - timedelta(days=30)))
     typed = {"handler_name": "韩梅梅", "handler_mobile": "13812345678", "rowid": [f"{person.id}-C1"], "then": ""}
-    deed = Deed(0, "/filings/add", typed)
-    return Contest((deed, deed), ONE, ("already", *STALE))
+    decision = Decision(0, "/filings/add", typed)
+    return Contest((decision, decision), ONE, ("already", *STALE))
 
 
 CONTESTS: tuple[Callable[[Town], Contest], ...] = (
@@ -283,10 +288,10 @@ CONTESTS: tuple[Callable[[Town], Contest], ...] = (
 # --- carried out ------------------------------------------------------------------------------------
 
 
-def carried_out(client, deed: Deed) -> Answer:
+def carried_out(client, decision: Decision) -> Answer:
     """Send it as a browser does; a batch is planned and then confirmed. What the page says, after a redirect the next one."""
-    answer = client.post(deed.path, data=deed.data)
-    if "/batch/" in deed.path:
+    answer = client.post(decision.path, data=decision.data)
+    if "/batch/" in decision.path:
         answer = confirmed(client, answer)
     with client.session_transaction() as cookie:
         told = cookie.pop("_flashes", [])
@@ -313,13 +318,13 @@ def contests(town: Town, many: int) -> Iterator[tuple[str, Contest]]:
 
 
 def fought(town: Town, many: int) -> list[tuple[str, Contest, tuple[Answer, Answer]]]:
-    """All of them, eight contests at a time, each deed by an officer of its own."""
+    """All of them, eight contests at a time, each request by an officer of its own."""
     done = []
     made = list(contests(town, many))
     for start in range(0, many, OFFICERS // 2):
         some = made[start : start + OFFICERS // 2]
-        deeds = [deed for _name, contest in some for deed in contest.deeds]
-        sent = [(town.client(deed.by, officer), deed) for officer, deed in enumerate(deeds)]
+        decisions = [decision for _name, contest in some for decision in contest.decisions]
+        sent = [(town.client(decision.by, officer), decision) for officer, decision in enumerate(decisions)]
         town.session.rollback()  # on SQLite this session must not hold the write lock
         answers = at_once(lambda one: carried_out(*one), sent)
         done += [(*pair, tuple(answers[2 * n : 2 * n + 2])) for n, pair in enumerate(some)]
@@ -361,11 +366,11 @@ def stored_faults(session: Session) -> Iterator[str]:
         yield f"case {n} was published twice"
     events = select(CertificateEvent.certificate_id, CertificateEvent.deed).order_by(CertificateEvent.id)
     ended: dict[int, object] = {}
-    for certificate, deed in session.execute(events):
+    for certificate, kind in session.execute(events):
         if certificate in ended:
-            yield f"certificate {certificate}: {deed} after {ended[certificate]}"
-        if deed in (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN, CertificateEventKind.SUSPENDED):
-            ended[certificate] = deed
+            yield f"certificate {certificate}: {kind} after {ended[certificate]}"
+        if kind in (CertificateEventKind.REVOKED, CertificateEventKind.WITHDRAWN, CertificateEventKind.SUSPENDED):
+            ended[certificate] = kind
     rows = session.execute(
         select(DecisionBatchRow.application_id).where(DecisionBatchRow.result == "done").group_by("application_id")
         .having(func.count() > 1)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.crypto.encryption import keyring
@@ -146,8 +146,9 @@ def void(session: Session, kind: ChallengeKind, *, browser: str = "", account_id
 
 
 def sweep(session: Session, *, at: datetime) -> int:
-    """Delete challenges that expired over ``RETENTION`` ago; returns how many."""
-    deleted = session.execute(delete(Challenge).where(Challenge.expires_at < at - RETENTION))
+    """Delete challenges that expired over ``RETENTION`` ago, or were begun while the clock was ahead; returns how many."""
+    gone = or_(Challenge.expires_at < at - RETENTION, Challenge.made_at > at + RETENTION)
+    deleted = session.execute(delete(Challenge).where(gone))
     return int(deleted.rowcount)  # type: ignore[attr-defined]
 
 

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, or_, select, update
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
@@ -74,7 +74,7 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
     stored, now = _stored(key), int(at.timestamp())
     with side_connection(engine, durable=False) as connection:
         count = _count_one(connection, stored, _window(at, DAY))  # first, for its row lock: serialises guesses
-        until = _locked_until(connection, stored, now)
+        until = _locked_until(connection, stored, now, rest)
         if until is not None:
             connection.rollback()
             raise TooMany(retry_after=until - now)
@@ -112,11 +112,15 @@ def probe(engine: Engine, *, at: datetime) -> None:
             _count_one(connection, "probe", _window(at, DAY))
 
 
-def sweep(engine: Engine, older_than: datetime) -> int:
-    """Delete counts whose window began, and locks that ended, before ``older_than``; returns how many."""
+def sweep(engine: Engine, older_than: datetime, later_than: datetime) -> int:
+    """Delete counts whose window began, and locks that ended, before ``older_than``, or that lie after ``later_than``.
+
+    Returns how many. The latter were made while the clock was ahead.
+    """
+    first, last = int(older_than.timestamp()), int(later_than.timestamp())
     with side_connection(engine, durable=False) as connection:
         return connection.execute(
-            delete(RateLimitCounter).where(RateLimitCounter.window < int(older_than.timestamp()))
+            delete(RateLimitCounter).where(or_(RateLimitCounter.window < first, RateLimitCounter.window > last))
         ).rowcount
 
 
@@ -168,10 +172,12 @@ def _counting(engine: Engine) -> Any:
     return row.on_conflict_do_update(index_elements=["key", "window"], set_=more).returning(RateLimitCounter.count)
 
 
-def _locked_until(connection: Connection, stored: str, now: int) -> int | None:
+def _locked_until(connection: Connection, stored: str, now: int, rest: timedelta) -> int | None:
+    """The end of a lock. One later than a lock made now would end was made while the clock was ahead, and counts no more."""
+    latest = now + int(rest.total_seconds())
     return connection.scalar(
         select(func.max(RateLimitCounter.window)).where(
-            RateLimitCounter.key == f"{stored}/rest", RateLimitCounter.window > now
+            RateLimitCounter.key == f"{stored}/rest", RateLimitCounter.window.between(now + 1, latest)
         )
     )
 

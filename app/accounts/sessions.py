@@ -21,6 +21,7 @@ from app.models import Account, UserSession
 TOUCH_INTERVAL = timedelta(minutes=1)  # precision of ``seen_at``
 SECOND_FACTOR_VALID = timedelta(minutes=15)  # sensitive actions ask for the second factor again after this
 RETENTION = timedelta(days=180)  # after the end; at least as long as the audit log
+CLOCKS_DIFFER = timedelta(minutes=5)  # of two processes
 ADDRESS, AGENT = 45, 200  # column widths
 
 
@@ -61,7 +62,7 @@ def end_reason(user_session: UserSession, office: Office, *, at: datetime) -> Se
     """Why this session is over at ``at``: ended, too old, idle or account inactive; None while it is valid."""
     if user_session.ended_at is not None:
         return user_session.ended_why
-    if at >= user_session.ends_at:
+    if not user_session.began_at - CLOCKS_DIFFER <= at < user_session.ends_at:  # begun while the clock was ahead, or over
         return SessionEndReason.TOO_OLD
     if at - user_session.seen_at > idle_limit(user_session.account, office):
         return SessionEndReason.IDLE

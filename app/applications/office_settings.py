@@ -25,6 +25,7 @@ from app.db import audit
 from app.models import CalendarDay, Parameter, PastParameter
 
 DEMO_CLOCK = "demo_days_ahead"  # in the table of parameters, none of ``ADJUSTABLE``; see ``demo_clock``
+CLOCK_DOUBT = "clock_doubt"  # likewise; see ``clock_check``
 EDITORS = (Role.ADMIN, Role.SECURITY_ADMIN)
 
 
@@ -36,13 +37,23 @@ _DAYS = select(*CalendarDay.__table__.c["day", "working"])
 def office_of(session: Session, base: Office) -> Office:
     """``base`` (defaults and environment) with the stored parameters and the calendar. Two small queries."""
     stored: dict[str, str] = dict(session.connection().execute(_STORED).all())
-    ahead = days_ahead(stored.get(DEMO_CLOCK), base)
-    return replace(base, **_valid(stored, base), calendar=calendar_of(session), days_ahead=ahead)
+    return replace(
+        base,
+        **_valid(stored, base),
+        calendar=calendar_of(session),
+        days_ahead=days_ahead(stored.get(DEMO_CLOCK), base),
+        clock_doubt=clock_doubt(stored.get(CLOCK_DOUBT)),
+    )
 
 
 def days_ahead(stored: str | None, base: Office) -> int:
     """By how many days the office's clock is set ahead; never in production."""
     return int(stored) if stored and base.demonstration else 0
+
+
+def clock_doubt(stored: str | None) -> datetime | None:
+    """The last moment that was believed, while the machine's clock is not."""
+    return datetime.fromisoformat(stored) if stored else None
 
 
 def past_values(session: Session) -> list[PastParameter]:

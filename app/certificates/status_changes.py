@@ -299,8 +299,9 @@ def confirm(
     """Take the proposed measures that still fit; the others are refused with their reasons, and stay proposed.
 
     A certificate has one proposal at a time and of several bans of one person the latest holds, so that a batch does what its
-    members do one by one.
+    members do one by one. Raises ``ClockInDoubt``.
     """
+    office.demand_sound_clock()
     reason = _checked(reason, required=False)
     outcome, rows = decidable(session, ids, actor, office)
     on, taken = office_day(at), list[CertificateMeasure]()

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.cli.clock import demand_sound_clock
 from app.cli.common import database, settings_in_use
 from app.core import clock
 from app.core.crypto.signing_keys import ring
@@ -131,6 +132,8 @@ def export(since: datetime, until: datetime, file: Path) -> None:
 def prune(before: datetime, exported: tuple[Path, ...]) -> None:
     settings = settings_in_use()
     with _audit_sessions(settings) as sessions:
+        with database(settings) as engine:
+            demand_sound_clock(settings, engine)
         found = checkpoints.verify(sessions, checkpoints.read_published(settings.diary_heads))
         if found.broken is not None:
             raise checkpoints.AuditLogFault(f"Nothing was removed. {in_words(found.broken)}")

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications import scan_retention
 from app.applications.office_settings import office_of
+from app.cli.clock import demand_sound_clock
 from app.cli.common import database, settings_in_use
 from app.core import clock
 from app.db.session import read_only, unlock
@@ -31,6 +32,7 @@ def retention(dry_run: bool) -> None:
                 for cause, (count, size) in scan_retention.count_removable(session, clock.office_day(at), office).items():
                     print(f"{count} scans, {size} bytes: {CAUSES[cause]}.")
                 return
+        demand_sound_clock(settings, engine)
         sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})
         count = handlers.remove_due_scans(
             sessions, Store(settings.blobs), office, at=at, before=clock.now() - handlers.MIN_ORPHAN_AGE

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import sessionmaker
 
 from app import create_app
-from app.cli.common import ServerLog, language, log_to_stderr, settings_in_use
+from app.cli.clock import doubt_in_words
+from app.cli.common import ServerLog, database, language, log_to_stderr, settings_in_use
 from app.cli.demo_data.people import DEMO_ACCOUNTS
 from app.cli.event_worker import EventWorker
 from app.core import clock, heavy_work, i18n
@@ -84,7 +85,9 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
     settings = check_settings(settings_in_use())
     log_to_stderr()
     i18n.compile_all()
-    greeting = _greeting(settings, host, port)
+    with database(settings) as engine:  # before the web writes lines of the audit log by a clock that is wrong
+        doubt = doubt_in_words(settings, engine)
+    greeting = "\n".join(filter(None, (_greeting(settings, host, port), doubt)))
     shared_memory = Path("/dev/shm")  # noqa: S108 - gunicorn's heartbeat files; a slow disk must not make a worker look dead
     Server(
         {

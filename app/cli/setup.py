@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.accounts import identity_binding, role_assignment
-from app.applications import demo_clock
+from app.applications import clock_check, demo_clock
 from app.applications.office_calendar import seed_calendar
 from app.certificates.lookup import index_printed_numbers
 from app.cli.common import alone, revision, settings_in_use
@@ -84,6 +84,8 @@ def demo(today: datetime | None) -> None:
         ahead = demo_clock.stored_days(session, settings.office)
         with clock.ahead_by(ahead):
             fresh = fill(session, settings, clock.office_moment(at))
+        clock_check.accept(session, by="anguan demo", at=at)  # a demonstration may have lain for months
+        session.commit()
     print("Demonstration data has been made." if fresh else "Demonstration data is there already.")
     if ahead:
         print(f"The office's day is {clock.office_day(at + timedelta(days=ahead))}: its clock is {ahead} days ahead.")

@@ -104,6 +104,17 @@ class TooMany(AppError):
         self.retry_after = retry_after
 
 
+class ClockInDoubt(AppError):
+    """The machine's clock has jumped and nobody has said that it is right (``applications.clock_check``)."""
+
+    status = 503
+    code = "clock-in-doubt"
+    sentence = _(
+        "The system's clock seems to be wrong, so nothing that would bear its date is done. Nothing was changed. "
+        "Please tell the system administrator, and try again later."
+    )
+
+
 class Unmet(AppError):
     """Conditions of the action are not met. ``refusals`` holds all of them, not just the first."""
 

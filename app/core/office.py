@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from flask_babel import lazy_gettext as _
 
 from app.core.clock import Calendar, add_months
+from app.core.errors import ClockInDoubt
 from app.core.sign_in_vocabulary import PasswordProfile, SecondFactor
 from app.core.vocabulary import Category, Level, Position, Term
 
@@ -112,11 +113,18 @@ class Office:
     consent_hours: int = 72  # a change of a privileged account awaits the other administrator's consent
     crl_required: bool = True  # no sign-in by certificate without a current CRL
     codes_per_day: int = 5_000  # by text message, for each purpose
+    clock_tolerance_hours: int = 72  # a weekend: by so much the clock may differ from what is recorded
 
     calendar: Calendar = field(default_factory=Calendar)  # from the database, never from the environment
     pinned: frozenset[str] = frozenset()  # set by the environment; cannot be changed in the system
     demonstration: bool = False  # not production: the office's clock may be set ahead
     days_ahead: int = 0  # by so many days it is; from the database, and always 0 in production
+    clock_doubt: datetime | None = None  # the last moment believed, while the machine's clock is not; from the database
+
+    def demand_sound_clock(self) -> None:
+        """Raise ``ClockInDoubt`` while the machine's clock is not believed: what bears a date must not bear a false one."""
+        if self.clock_doubt is not None:
+            raise ClockInDoubt
 
     def positions_of(self, category: Category) -> Positions:
         """The positions whose holders may be examined and certified in the category."""
@@ -285,6 +293,7 @@ ADJUSTABLE = (
     Adjustable("session_hours", Section.SECURITY, _("and in any case after"), _OWN, 1, 24, _("hours")),
     Adjustable("most_sessions", Section.SECURITY, _("One account may be signed in at once in"), _OWN, 1, 20, _("browsers")),
     Adjustable("codes_per_day", Section.SECURITY, _("Codes sent by text message for one purpose, all together"), _OWN, 1, 1_000_000, _("per day")),
+    Adjustable("clock_tolerance_hours", Section.SECURITY, _("The machine's clock is doubted when it differs from what is recorded by more than"), _OWN, 1, 8760, _("hours")),
     Adjustable("crl_required", Section.SECURITY, _("A certificate opens nothing while its authority's list of revoked ones is missing"), _OWN),
     Adjustable("password_length", Section.SECURITY, _("A password has at least"), _OWN, 8, 32, _("characters")),
     Adjustable("password_profile", Section.SECURITY, _("Passwords are judged by"), _("GB/T 22239-2019; OWASP ASVS 5.0")),
@@ -324,5 +333,7 @@ EXPECTED: dict[type, str] = {
 EXPECTED |= {terms: " or ".join(str(term.value) for term in terms) for terms in _TERMS}
 DEFAULT_OFFICE = Office()
 SETTABLE = tuple(
-    entry.name for entry in fields(Office) if entry.name not in ("calendar", "pinned", "demonstration", "days_ahead")
+    entry.name
+    for entry in fields(Office)
+    if entry.name not in ("calendar", "pinned", "demonstration", "days_ahead", "clock_doubt")
 )

@@ -22,6 +22,7 @@ MAX_ATTEMPTS = 8  # without progress: an attempt that got further than all befor
 MAX_RETRY_SECONDS = 300  # between two attempts
 WORKER_LOST = "worker lost"  # the fault of a job whose worker was killed, or hung until its lease ran out
 RETENTION = timedelta(days=30)  # of finished jobs
+FUTURE = timedelta(days=1)  # nothing is queued for later: reminders wait for the next morning at most
 WORKER_TIMEOUT = timedelta(seconds=60)  # without a heartbeat for so long, a worker counts as missing
 
 
@@ -100,6 +101,15 @@ def release_lost(session: Session, *, at: datetime, chance: Callable[[], float])
         wait = retry_wait(attempts, chance()) if attempts > 1 else timedelta()
         values = after_attempt(attempts, at, due_at=(ended_at or at) + wait) | {"fault": WORKER_LOST}
         session.execute(update(Job).where(Job.id == job_id).values(values).execution_options(synchronize_session=False))
+
+
+def bring_back(session: Session, *, at: datetime) -> None:
+    """Make due what was queued or leased while the clock was ahead: it would wait until that day. The caller commits."""
+    for row, state in ((Job, JobState.READY), (Message, MessageState.QUEUED)):
+        ahead = update(row).where(row.state == state, row.due_at > at + FUTURE).values(due_at=at)
+        session.execute(ahead.execution_options(synchronize_session=False))
+    held = update(Job).where(Job.state == JobState.RUNNING, Job.lease_until > at + FUTURE).values(lease_until=at)
+    session.execute(held.execution_options(synchronize_session=False))
 
 
 def retry_wait(attempts: int, chance: float) -> timedelta:

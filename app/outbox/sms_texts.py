@@ -182,6 +182,10 @@ CODES: dict[ChallengeKind, object] = {
         "If you are not signing in just now, somebody knows your password: please change it."
     ),
 }
+CLOCK_IN_DOUBT = _(
+    "The system's clock shows %(now)s, but the last moment recorded before is %(last)s. Night's work and decisions wait. "
+    "If the clock is right, accept it on the server with 'anguan clock accept'; if not, set it right."
+)
 PASSWORD_RESET = _(
     "The password of your account %(username)s was reset by text message at %(moment)s. "
     "If it was not you, please tell the system administrator at once."

@@ -18,7 +18,7 @@ from app.core.vocabulary import CertificateStatus, MatterKind, Role, SignupState
 from app.db.session import db
 from app.exams.score_corrections import corrections_to_decide
 from app.web import request_context
-from app.web.base import bars, due, stacked_columns
+from app.web.base import bars, due, shown, stacked_columns
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url
 from app.web.certificates.filing_links import open_link, open_on
@@ -74,6 +74,7 @@ class WorkView(BaseView):
             open_links={key: open_link(application) for key, application in in_the_way.items()},
             days_left=lambda day: (day - on).days,
             charts=charts(),
+            clock=clock_state() if Role.ENTERPRISE_CLERK not in actor.roles else None,
             key_ends=bindings.expires_soon(db.session(), g.user.id, on),
             notices=dashboard_counts.open_notices(db.session, request_context.office_now()),
             office_day=office_day,
@@ -82,6 +83,12 @@ class WorkView(BaseView):
             is_clerk=Role.ENTERPRISE_CLERK in actor.roles,
             first_steps=Role.ENTERPRISE_CLERK in actor.roles and not dashboard_counts.has_people(db.session, actor),
         )
+
+
+def clock_state() -> tuple[str, str] | None:
+    """What the machine's clock shows and the last moment that is believed, while it is in doubt."""
+    doubt = request_context.current_office().clock_doubt
+    return (str(shown(request_context.now())), str(shown(doubt))) if doubt else None
 
 
 def greeting(name: str) -> str:

@@ -36,7 +36,8 @@ def readyz() -> tuple[Response, int]:
     missing = [name for name, sound in CHECKS.items() if not _passes(sound)]
     missing = missing or obstacles()
     # Not a 503: pages work without a worker, and taking the web process out of rotation would not help.
-    warned = {"warnings": ["worker"]} if not missing and not _passes(worker_is_there) else {}
+    warnings = [] if missing else [name for name, sound in WARNED.items() if not _passes(sound)]
+    warned = {"warnings": warnings} if warnings else {}
     return jsonify(status="missing" if missing else "ok", missing=missing, **warned), 503 if missing else 200
 
 
@@ -59,6 +60,12 @@ def worker_is_there() -> bool:
     return not jobs.worker_is_missing(db.session(), at=request_context.now())
 
 
+def clock_is_believed() -> bool:
+    """The machine's clock has not jumped; see ``applications.clock_check``."""
+    return request_context.current_office().clock_doubt is None
+
+
+WARNED = {"worker": worker_is_there, "clock": clock_is_believed}
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": lambda: bool(db.session.scalar(text("SELECT 1")) == 1),
     "schema": schema_is_current,

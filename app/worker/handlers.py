@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import delete
+from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.accounts import challenges, privileged_changes, rate_limit
@@ -25,7 +25,7 @@ from app.db.audit import checkpoints
 from app.db.session import read_only
 from app.files.storage import Store
 from app.models import Job, Worker
-from app.outbox.jobs import MAX_ATTEMPTS, RETENTION, WORKER_LOST
+from app.outbox.jobs import FUTURE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, bring_back
 from app.outbox.sms import deliver
 from app.worker.runner import Handler, JobRun, log
 from app.worker.schedule import last_night_start
@@ -168,12 +168,13 @@ def verify_audit_log(run: JobRun) -> None:
 
 
 def clean_up(run: JobRun) -> None:
-    """Delete old counters, challenges, sessions, jobs, workers and objects without a row."""
+    """Delete old counters, challenges, sessions, jobs, workers, objects without a row, and what a wrong clock left."""
     at = run.context.now()
-    rate_limit.sweep(run.context.engine, at - timedelta(days=1))
+    rate_limit.sweep(run.context.engine, at - timedelta(days=1), at + FUTURE)
     with run.context.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - RETENTION))
-        session.execute(delete(Worker).where(Worker.seen_at < at - timedelta(days=1)))
+        session.execute(delete(Worker).where(or_(Worker.seen_at < at - timedelta(days=1), Worker.seen_at > at + FUTURE)))
+        bring_back(session, at=at)
         challenges.sweep(session, at=at)
         user_sessions.sweep(session, at=at)
         legacy_import.expire(session, at=at)

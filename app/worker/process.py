@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from threading import Thread
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
 from app.accounts.passwords import one_time_password
+from app.applications import clock_check
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Unwritable
@@ -102,6 +104,7 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
         self.context, self.parent = context, parent
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}"
         self._stopping = False
+        self._last_look: datetime | None = None
         self._next_poll = self._next_heartbeat = 0.0
 
         def run(job_id: int) -> None:
@@ -156,12 +159,12 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
         at = self.context.now()
         if runner.hung(self.context):
             self.end_process()
-        days_ahead = self.context.days_ahead()
+        days_ahead, without = self.context.days_ahead(), schedule.FINAL if self._doubts(at) else ()
         with read_only(), self.context.sessions() as session:
-            scheduled = schedule.due_schedules(session, at=at, days_ahead=days_ahead)
+            scheduled = schedule.due_schedules(session, at=at, days_ahead=days_ahead, without=without)
         if scheduled or time.monotonic() >= self._next_heartbeat:
             with self.context.sessions.begin() as session:
-                schedule.enqueue_due(session, at=at, days_ahead=days_ahead)
+                schedule.enqueue_due(session, at=at, days_ahead=days_ahead, without=without)
                 if self.context.revocation_lists:
                     jobs.enqueue(session, "revocations", handlers.revocations_key(at), {}, at=at)
                 jobs.heartbeat(session, self.name, at=at)
@@ -172,6 +175,13 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
                 waiting = jobs.due_jobs(session, at=at, most=free)
             for job_id in waiting:
                 self.announce(job_id)
+
+    def _doubts(self, at: datetime) -> bool:
+        """Whether the clock is in doubt; this look is what the next one is compared with."""
+        context, before, self._last_look = self.context, self._last_look, at
+        return bool(
+            clock_check.examine(context.sessions, context.office, at=at, before=before, confirmed=context.clock_confirmed)
+        )
 
     def end_process(self) -> None:
         """End at once, as a kill would: a thread that hangs cannot be stopped. Whoever started the worker starts it again."""

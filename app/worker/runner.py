@@ -13,8 +13,10 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.accounts.access import Actor
+from app.applications.clock_check import stored_doubt
 from app.applications.demo_clock import stored_days
 from app.applications.office_settings import office_of
+from app.core import kernel_clock
 from app.core.clock import ahead_by, office_moment
 from app.core.crypto.seal_provider import NoSeal, SealProvider
 from app.core.errors import NotFound
@@ -26,6 +28,7 @@ from app.files.storage import Store
 from app.models import Job
 from app.outbox.jobs import LEASE, JobLease, LeaseLost, after_attempt, claim, progress_values, release_lost, retry_wait
 from app.outbox.sms import Gateway
+from app.worker.schedule import FINAL
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,7 @@ class JobContext:
     ukeys: Path = Path()  # trusted authorities of sign-in certificates, and their revocation lists
     revocation_lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # downloads, by name
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
+    clock_confirmed: Callable[[datetime], bool] = kernel_clock.confirms
     leases: dict[str, datetime] = field(default_factory=dict)  # of the jobs that run in this process: token, end
 
     @property
@@ -132,6 +136,8 @@ def _claim(context: JobContext, handlers: Mapping[str, Handler], job_id: int | N
     with context.sessions.begin() as session:
         at = context.now()
         release_lost(session, at=at, chance=context.chance)
+        if stored_doubt(session):
+            handlers = {kind: handler for kind, handler in handlers.items() if kind not in FINAL}
         return claim(session, handlers, at=at, job_id=job_id)
 
 

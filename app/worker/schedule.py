@@ -1,6 +1,6 @@
 """Recurring jobs: what is enqueued each minute, hour and night."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.applications import checks
+from app.applications.decision_batches import records as batches
 from app.applications.letters import issue
 from app.certificates.pdf import render_jobs
 from app.core.clock import OFFICE_ZONE, office_day
@@ -57,16 +58,21 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
-def due_schedules(session: Session, *, at: datetime, days_ahead: int = 0) -> dict[str, str]:
-    """Kind → key of each recurring job that is due and not enqueued yet. Reads only."""
+# What cannot be undone, so it waits while the clock is in doubt (``applications.clock_check``).
+FINAL = frozenset({"nightly", "retention", "sweep", batches.KIND})
+
+
+def due_schedules(session: Session, *, at: datetime, days_ahead: int = 0, without: Collection[str] = ()) -> dict[str, str]:
+    """Kind → key of each recurring job that is due and not enqueued yet, ``without`` these kinds. Reads only."""
     ahead = timedelta(days=days_ahead)
     moments = {kind: at + ahead if schedule.by_office_clock else at for kind, schedule in SCHEDULES.items()}
     keys = {kind: f"{kind}:{SCHEDULES[kind].period(moment)}" for kind, moment in moments.items()}
     existing = set(session.scalars(select(Job.key).where(Job.key.in_(keys.values()))))
-    return {kind: key for kind, key in keys.items() if key not in existing and SCHEDULES[kind].is_due(session, moments[kind])}
+    wanted = {kind: key for kind, key in keys.items() if key not in existing and kind not in without}
+    return {kind: key for kind, key in wanted.items() if SCHEDULES[kind].is_due(session, moments[kind])}
 
 
-def enqueue_due(session: Session, *, at: datetime, days_ahead: int = 0) -> int:
+def enqueue_due(session: Session, *, at: datetime, days_ahead: int = 0, without: Collection[str] = ()) -> int:
     """Enqueue the due recurring jobs; returns how many. The caller commits. Concurrent callers make one job per period."""
-    due = due_schedules(session, at=at, days_ahead=days_ahead)
+    due = due_schedules(session, at=at, days_ahead=days_ahead, without=without)
     return sum(enqueue(session, kind, key, {}, at=at) for kind, key in due.items())

@@ -131,10 +131,11 @@ def test_client_network_of_an_address(address, counts_as):
     assert rate_limit.client_network(address) == counts_as
 
 
-def test_sweep_deletes_old_counts_and_keeps_a_lock(engine):
+def test_sweep_deletes_old_counts_and_those_that_lie_ahead_and_keeps_a_lock(engine):
     rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON - timedelta(days=2))
+    rate_limit.hit(engine, "lookup:x", limit=9, seconds=60, at=NOON + timedelta(days=400))  # while the clock was ahead
     guess(engine, limit=1)
-    assert rate_limit.sweep(engine, NOON - timedelta(days=1)) == 1
+    assert rate_limit.sweep(engine, NOON - timedelta(days=1), NOON + timedelta(days=1)) == 2
     assert guess(engine, limit=1)
 
 

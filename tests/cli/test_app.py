@@ -66,6 +66,8 @@ def test_demonstration_data_is_made_once(home, capsys):
     assert app.main(["demo"]) == 0
     assert (rows("SELECT count(*) FROM application"), rows("SELECT count(*) FROM ab_user")) == first
     assert "already" in capsys.readouterr().out
+    accepted = """SELECT count(*) FROM entry WHERE "row" = 'clock_doubt'"""  # a demonstration may have lain for months
+    assert rows(accepted) == [(2,)]
 
 
 def test_demonstration_data_is_refused_in_production(home, monkeypatch, capsys):

@@ -15,6 +15,9 @@ from app.models import RateLimitCounter
 from app.web import health
 from tests.query_counter import queries
 
+from app.models import Parameter
+from tests import make
+
 
 def test_healthz_answers_ok(client):
     assert client.get("/healthz").json == {"status": "ok"}
@@ -46,6 +49,13 @@ def test_a_missing_store_is_named_without_details(client, system):
         aside.rename(system.settings.blobs)
     assert (answer.status_code, answer.json["missing"]) == (503, ["blobs"])
     assert str(aside.parent) not in answer.text
+
+
+def test_a_clock_in_doubt_is_a_warning(client, session):
+    session.add(Parameter(name="clock_doubt", value="2026-03-02T04:00:00+00:00", changed_at=make.NOON, changed_by="x"))
+    session.commit()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["warnings"]) == (200, ["clock"])
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])

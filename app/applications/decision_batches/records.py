@@ -226,8 +226,9 @@ def confirm(session: Session, batch_id: int, actor: Actor, *, at: datetime, offi
 
     Of repeated or simultaneous calls one begins; the others find it begun. A job is queued in any case: of a small batch it
     finds nothing to do, unless the request that began was interrupted. Raises ``NotFound``, ``NotAllowed`` for a colleague's
-    batch, ``Unmet`` if nothing of it passes, ``Stale`` if it was given up.
+    batch, ``Unmet`` if nothing of it passes, ``Stale`` if it was given up, ``ClockInDoubt``.
     """
+    office.demand_sound_clock()
     batch = own(session, batch_id, actor)
     if not batch.fit:
         raise Unmet.because(
