@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import jsonify, make_response, request, url_for
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import Engine
 from werkzeug.wrappers import Response
@@ -24,12 +23,13 @@ from app.core.sign_in_vocabulary import ChallengeKind
 from app.db.session import db
 from app.files import captcha_image
 from app.web import request_context
-from app.web.auth import pre_login_cookie
+from app.web.auth import pre_login_cookie, word_question
 from app.web.base.fab import BaseView, expose
 from app.web.forms import AppForm, TextField, TextLength
 
 LASTS = timedelta(minutes=3)
 ANSWERS_AN_HOUR = 100  # of one address
+LONGEST = 60  # characters of an answer
 PURPOSE = "picture.ticket"
 ANOTHER, WORDS, DRAWING = "another", "words", "drawing"
 KINDS = (WORDS, DRAWING)
@@ -44,23 +44,20 @@ class WrongPicture(AppError):
 
 @dataclass(frozen=True, slots=True)
 class CaptchaChallenge:
-    """The characters of a picture; or, with ``sum``, an addition to solve."""
+    """The characters of a picture; or, with ``question``, the words that answer it. A ticket holds no question."""
 
     number: str
     answer: str
-    sum: tuple[int, int] | None
+    in_words: bool
     browser: str
     until: int
+    question: str = ""
 
     @property
     def ticket(self) -> str:
         """The challenge, encrypted."""
-        fields = json.dumps([self.number, self.answer, self.sum, self.browser, self.until])
+        fields = json.dumps([self.number, self.answer, self.in_words, self.browser, self.until])
         return urlsafe_b64encode(keyring.encrypt(fields, PURPOSE)).decode()
-
-    @property
-    def question(self) -> str:
-        return gettext("How much is %(a)s plus %(b)s?", a=self.sum[0], b=self.sum[1]) if self.sum else ""
 
 
 class PictureForm(AppForm):
@@ -68,29 +65,29 @@ class PictureForm(AppForm):
 
     picture = TextField(
         _("Picture code"),
-        validators=[TextLength(12)],
-        render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false", "maxlength": 12},
+        validators=[TextLength(LONGEST)],
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "maxlength": LONGEST},
     )
 
 
 def new_captcha(browser: str, *, at: datetime, words: bool = False) -> CaptchaChallenge:
     number, until = secrets.token_hex(16), int((at + LASTS).timestamp())
     if words:
-        a, b = 10 + secrets.randbelow(80), 2 + secrets.randbelow(8)
-        return CaptchaChallenge(number, str(a + b), (a, b), browser, until)
+        question, answer = word_question.new_question()
+        return CaptchaChallenge(number, answer, True, browser, until, question)
     word = "".join(secrets.choice(captcha_image.MARKS) for _place in range(4 + secrets.randbelow(2)))
-    return CaptchaChallenge(number, word, None, browser, until)
+    return CaptchaChallenge(number, word, False, browser, until)
 
 
 def open_ticket(ticket: str, browser: str, *, at: datetime) -> CaptchaChallenge:
     """The challenge of a valid ticket of this browser; raises ``NotFound``."""
     try:
-        number, answer, terms, whose, until = json.loads(keyring.decrypt(urlsafe_b64decode(ticket), PURPOSE))
+        number, answer, in_words, whose, until = json.loads(keyring.decrypt(urlsafe_b64decode(ticket), PURPOSE))
     except (*DECRYPTION_ERRORS, ValueError):
         raise NotFound from None
     if not browser or whose != browser or at.timestamp() >= until:
         raise NotFound
-    return CaptchaChallenge(number, answer, tuple(terms) if terms else None, whose, until)
+    return CaptchaChallenge(number, answer, in_words, whose, until)
 
 
 def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetime, address: str) -> None:
@@ -103,7 +100,8 @@ def check(engine: Engine, ticket: str, answer: str, browser: str, *, at: datetim
     except NotFound:
         raise WrongPicture from None
     first = challenges.use_once(engine, picture.number, ChallengeKind.PICTURE, browser, at=at, lasts=LASTS)
-    if not first or not secrets.compare_digest(fold(answer).encode(), picture.answer.encode()):
+    given = word_question.typed(answer) if picture.in_words else fold(answer)
+    if not first or not secrets.compare_digest(given.encode(), picture.answer.encode()):
         raise WrongPicture
 
 
@@ -137,13 +135,13 @@ class PictureView(BaseView):
     def another(self) -> Response:
         """For the page's script: 换一张 without a reload."""
         picture = captcha_for_page()
-        src = "" if picture.sum else url_for("PictureView.drawn", ticket=picture.ticket)
+        src = "" if picture.in_words else url_for("PictureView.drawn", ticket=picture.ticket)
         return _no_store(make_response(jsonify(ticket=picture.ticket, src=src, question=picture.question)))
 
     @expose("/drawn.png", methods=["GET"])
     def drawn(self) -> Response:
         picture = open_ticket(request.args.get("ticket", ""), pre_login_cookie.browser(), at=request_context.now())
-        if picture.sum:
+        if picture.in_words:
             raise NotFound
         answer = make_response(captcha_image.png(picture.answer, picture.number))
         answer.mimetype = "image/png"
