@@ -50,7 +50,9 @@ def examine(
     with read_only(), sessions() as session:
         doubt = stored_doubt(session)
         last = doubt or before or last_mark(session)
-        believed = _database_agrees(session, at) and (last is None or _follows(session, base, last, at) or confirmed(at))
+        believed = _database_agrees(session, base, at) and (
+            last is None or _follows(session, base, last, at) or confirmed(at)
+        )
     if believed == (doubt is None):
         return doubt
     with sessions.begin() as session:
@@ -91,17 +93,17 @@ def accept(session: Session, *, by: str, at: datetime) -> bool:
 
 
 def _follows(session: Session, base: Office, last: datetime, at: datetime) -> bool:
-    """Whether so much time can have passed since ``last``, the machine being off included."""
+    """Whether ``at`` lies within the tolerance of ``last``: so much time can have passed, the machine being off included."""
     passed = abs(at - last)
     return passed <= ORDINARY or passed <= timedelta(hours=office_of(session, base).clock_tolerance_hours)
 
 
-def _database_agrees(session: Session, at: datetime) -> bool:
-    """Whether the database server's clock shows the same; SQLite has none."""
+def _database_agrees(session: Session, base: Office, at: datetime) -> bool:
+    """Whether the database server's clock differs by no more than the tolerance; SQLite has none."""
     if session.get_bind().dialect.name == "sqlite":
         return True
     theirs: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return abs(theirs - at) <= kernel_clock.AGREES
+    return _follows(session, base, theirs, at)
 
 
 def _begin(session: Session, base: Office, last: datetime, at: datetime) -> None:
