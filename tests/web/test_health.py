@@ -11,12 +11,10 @@ from app.accounts import rate_limit
 from app.core.clock import now
 from app.core.errors import Obstacle, Unwritable
 from app.db.session import db
-from app.models import RateLimitCounter
+from app.models import Parameter, RateLimitCounter
 from app.web import health
-from tests.query_counter import queries
-
-from app.models import Parameter
 from tests import make
+from tests.query_counter import queries
 
 
 def test_healthz_answers_ok(client):
