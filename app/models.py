@@ -2,6 +2,7 @@
 
 from flask_appbuilder import Model as Model
 
+from app.db import row_regions as row_regions
 from app.db.tables.applications import Application as Application
 from app.db.tables.applications import Filing as Filing
 from app.db.tables.applications import Step as Step

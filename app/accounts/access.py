@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal_column, or_, select, true
 
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
 from app.core.vocabulary import DECIDED, TAKEN, Level, MatterKind, Role, ScoreCorrectionState, SignupState, State
+from app.db.row_regions import NOWHERE
 from app.models import (
     Application,
     Certificate,
@@ -96,15 +97,15 @@ def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None:
         grants.append(_own(actor, model))
     if actor.region and (limit := _official(actor, model)) is not None:
-        grants.append(and_(_within(actor.region, model), limit))
-    return or_(false(), *grants)
+        grants.append(and_(*_within(region_prefix(actor.region), model), limit))
+    return or_(*grants) if grants else false()
 
 
 def reaches(actor: Actor, thing: Any) -> bool:
     """As ``reach``, for one loaded row."""
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_own(actor, thing):
         return True
-    return bool(actor.region) and _region_of(thing).startswith(region_prefix(actor.region)) and _is_official(actor, thing)
+    return bool(actor.region) and _lies_within(actor.region, _region_of(thing)) and _is_official(actor, thing)
 
 
 class Case(Protocol):
@@ -128,7 +129,7 @@ def reaches_case(actor: Actor, case: Case) -> bool:
     """As ``reaches``, for the ``Facts`` of an application."""
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_party(actor, case):
         return True
-    within = bool(actor.region) and case.region_code.startswith(region_prefix(actor.region))
+    within = bool(actor.region) and _lies_within(actor.region, case.region_code)
     return within and _is_officers_case(actor, case)
 
 
@@ -236,14 +237,10 @@ def _official(actor: Actor, model: type[Any]) -> ColumnElement[bool] | None:
 
 
 def _officers_states(roles: frozenset[Role]) -> ColumnElement[bool] | None:
-    grants: list[ColumnElement[bool]] = []
-    if roles & CASE_OFFICERS:
-        grants.append(Application.state.not_in(BETWEEN_ENTERPRISES))
-    if Role.ADMIN in roles:
-        grants.append(Application.state == State.AWAITING_RELEASE)
-    if Role.VIEWER in roles:
-        grants.append(Application.state.in_(DECIDED))
-    return or_(*grants) if grants else None
+    states = {state for state in State if state not in BETWEEN_ENTERPRISES} if roles & CASE_OFFICERS else set()
+    states |= {State.AWAITING_RELEASE} if Role.ADMIN in roles else set()
+    states |= set(DECIDED) if Role.VIEWER in roles else set()
+    return Application.state.in_([state for state in State if state in states]) if states else None
 
 
 def _is_official(actor: Actor, thing: Any) -> bool:
@@ -259,29 +256,47 @@ def _is_official(actor: Actor, thing: Any) -> bool:
     return bool(roles & _READERS[type(thing)])
 
 
-def _within(region: str, model: type[Any]) -> ColumnElement[bool]:
-    """By the region of the row itself, or of the enterprise it belongs to."""
-    if hasattr(model, "region_code"):
-        return bool_column(model.region_code.startswith(region_prefix(region), autoescape=True))
-    enterprises = select(Enterprise.id).where(Enterprise.region_code.startswith(region_prefix(region), autoescape=True))
-    if model is ExamPass:
-        return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id.in_(enterprises)))
-    if model is CertificateMeasure:
-        held = select(Certificate.id).where(Certificate.enterprise_id.in_(enterprises))
-        return CertificateMeasure.certificate_id.in_(held)
-    if model is ScoreCorrection:
-        there = ExamSignup.region_code.startswith(region_prefix(region), autoescape=True)
-        return ScoreCorrection.signup_id.in_(select(ExamSignup.id).where(there))
-    return bool_column(model.enterprise_id.in_(enterprises))
+def in_region(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
+    """SQL condition: the row lies in the actor's region, whoever may read it."""
+    return and_(true(), *_within(region_prefix(actor.region), model)) if actor.region else false()
+
+
+def _within(prefix: str, model: type[Any]) -> list[ColumnElement[bool]]:
+    """SQL conditions: the row lies in the region with this prefix, by its own region or that of what it belongs to.
+
+    All regions of an installation lie in one province, so that its officers need no condition: the order of a list is then
+    the order of an index. For the others the row's prefecture is compared with ``=``, which an index of
+    ``constraints.ordered_by_place`` combines with the order of the list, as it cannot with LIKE or a range.
+    """
+    if model in _THROUGH:
+        owner, join = _THROUGH[model]
+        inside = _within(prefix, owner)
+        return [exists().where(join(), *inside)] if inside or model is Paper else []
+    if len(prefix) == len(_PROVINCE):
+        return [bool_column(model.region_code != NOWHERE)] if model in (Person, ExamPass) else []
+    column = model.region_code
+    prefecture = func.substr(column, literal_column("1"), literal_column("4")) == prefix[:4]
+    return [bool_column(prefecture), *([bool_column(column == prefix)] if len(prefix) > 4 else [])]
+
+
+def _lies_within(region: str, code: str) -> bool:
+    """As ``_within``, for the region of a row."""
+    prefix = region_prefix(region)
+    return code.startswith(prefix) if len(prefix) > len(_PROVINCE) else code != NOWHERE
+
+
+_PROVINCE = "43"  # as long as the prefix of a province
+_THROUGH: Mapping[type[Any], tuple[type[Any], Any]] = {  # tables without a region, and what their rows belong to
+    Paper: (Enterprise, lambda: Enterprise.id == Paper.enterprise_id),
+    Filing: (Enterprise, lambda: Enterprise.id == Filing.enterprise_id),
+    Qualification: (Enterprise, lambda: Enterprise.id == Qualification.enterprise_id),
+    ScoreCorrection: (ExamSignup, lambda: ExamSignup.id == ScoreCorrection.signup_id),
+}
 
 
 def _region_of(thing: Any) -> str:
-    if hasattr(thing, "region_code"):
-        return str(thing.region_code)
-    if isinstance(thing, ExamPass):
-        thing = thing.person
-    if isinstance(thing, CertificateMeasure):
-        thing = thing.certificate
     if isinstance(thing, ScoreCorrection):
-        return str(thing.signup.region_code)
-    return "" if thing.enterprise is None else str(thing.enterprise.region_code)
+        thing = thing.signup
+    if not hasattr(thing, "region_code"):
+        thing = thing.enterprise
+    return NOWHERE if thing is None else str(thing.region_code)

@@ -447,9 +447,12 @@ def _write_pass_list(session: Session, notice: ExamNotice) -> int:
         ExamSignup.id,
         sa.literal(""),
         ExamSignup.identity,
+        Person.region_code,
     )
+    passed = passed.join(Person, Person.id == ExamSignup.person_id)
     passed = passed.where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.PASSED).order_by(ExamSignup.id)
     columns = ["person_id", "category", "passed_on", "source", "signup_id", "originals_verified_by", "identity"]
+    columns.append("region_code")
     session.execute(sa.insert(ExamPass).from_select(columns, passed))
     return session.scalar(sa.select(sa.func.count()).select_from(passed.subquery())) or 0
 

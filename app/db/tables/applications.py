@@ -10,7 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import CLOSED, OPEN, UNDER_WAY, Action, Category, CheckResult, MatterKind, ReplacementReason, State
-from app.db.constraints import choice_check, one_of, partial_index, reason_fits_matter, unique_in_states
+from app.db.constraints import choice_check, one_of, ordered_by_place, partial_index, reason_fits_matter, unique_in_states
 from app.db.derived import search_column
 from app.db.search import search_index
 from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
@@ -100,6 +100,21 @@ class Application(Model):
         Index("ix_application_check_result", "state", "check_result", "due_on", "id"),
         Index("ix_application_checked", "state", "checked_at", "id"),
         search_index("application"),
+        Index("ix_application_state_closed_at", "state", "closed_at", "id"),
+        Index("ix_application_closed_at", "closed_at", "id"),
+        Index(
+            "ix_application_limits", "state", "region_code", "due_on", "extended_to", **partial_index("due_on IS NOT NULL")
+        ),
+        Index("ix_application_extended", "state", "due_on", "id", **partial_index("extended_to IS NOT NULL")),
+        Index("ix_application_submitted_at", "submitted_at", "matter"),  # the chart of half a year
+        Index("ix_application_due_on", "due_on", "id", "region_code", **partial_index("due_on IS NOT NULL")),
+        ordered_by_place("application"),
+        ordered_by_place("application", "submitted_at", "matter"),
+        ordered_by_place("application", "state", "submitted_at"),
+        ordered_by_place("application", "state", "due_on"),
+        ordered_by_place("application", "state", "closed_at"),
+        ordered_by_place("application", "closed_at"),
+        ordered_by_place("application", "due_on", **partial_index("due_on IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -111,9 +126,9 @@ class Application(Model):
     round: Mapped[int] = mapped_column(default=0, comment="how often it was submitted")
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_application_person"), index=True)
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_application_enterprise"), index=True)
-    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_application_region"), index=True)
+    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_application_region"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     acceptance_number: Mapped[str | None] = mapped_column(String(30))
     promised_days: Mapped[int | None] = mapped_column(comment="working days promised on the acceptance slip")
     promised_on: Mapped[date | None] = mapped_column(comment="day promised on the acceptance slip")
@@ -127,7 +142,7 @@ class Application(Model):
         comment="day of receipt, from which it counts as accepted because the limit for acceptance had passed (art. 32)"
     )
     extended_to: Mapped[date | None] = mapped_column(comment="deadline as extended by the head (行政许可法 art. 42)")
-    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     certificate_id: Mapped[int | None] = mapped_column(
         ForeignKey("certificate.id", name="fk_application_certificate"),
         index=True,

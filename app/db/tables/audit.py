@@ -24,12 +24,13 @@ class AuditEntry(Model):
     __table_args__ = (
         choice_check("entry", "deed", AuditAction),
         Index("ix_entry_thing", "table", "row"),
-        Index("ix_entry_deed", "deed", "at"),
+        Index("ix_entry_at", "at", "id"),
+        Index("ix_entry_deed", "deed", "at", "id"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
     actor: Mapped[str] = mapped_column(String(130), index=True)
     deed: Mapped[AuditAction] = mapped_column(Choice(AuditAction))
     table: Mapped[str] = mapped_column(String(40))

@@ -6,15 +6,17 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, UniqueConstraint, and_, or_
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, UniqueConstraint, case
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import MEASURES, Category, CertificateEventKind, CertificateStatus, MeasureGround, MeasureState
-from app.db.constraints import choice_check, partial_index
+from app.db.constraints import choice_check, lies_with, ordered_by_place, partial_index
 from app.db.derived import search_column, sort_column
 from app.db.search import search_index
 from app.db.session import BlindIndex, Choice, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Account, Enterprise, Person
+
+_STANDING = ("status", "suspended_to")  # what the status on a day is computed from, beside the last day
 
 
 class Certificate(Model):
@@ -23,27 +25,42 @@ class Certificate(Model):
     __tablename__ = "certificate"
     __table_args__ = (
         UniqueConstraint("number", name="uq_certificate_number"),
+        UniqueConstraint("id", "region_code", name="uq_certificate_place"),  # for the keys of ``lies_with``
+        lies_with("certificate", "enterprise", name="enterprise"),
         choice_check("certificate", "category", Category),
         choice_check("certificate", "status", CertificateStatus),
         CheckConstraint("valid_to >= valid_from", name="ck_certificate_validity_order"),
         Index("ix_certificate_person_category", "person_id", "category"),
         Index("ix_certificate_holder_sort", "holder_sort", "id"),
         search_index("certificate"),
+        Index("ix_certificate_holder", "holder", "id"),
+        Index("ix_certificate_valid_to", "valid_to", "id", *_STANDING),
+        Index("ix_certificate_status", "status", "id", "region_code"),
+        Index("ix_certificate_status_holder", "status", "holder", "id", "region_code"),
+        Index("ix_certificate_status_valid_to", "status", "valid_to", "id", "region_code"),
+        Index("ix_certificate_enterprise", "enterprise_id", "id"),
+        Index("ix_certificate_enterprise_holder", "enterprise_id", "holder", "id"),
+        Index("ix_certificate_enterprise_valid_to", "enterprise_id", "valid_to", "id"),
+        ordered_by_place("certificate"),
+        ordered_by_place("certificate", "holder"),
+        ordered_by_place("certificate", "valid_to", also=_STANDING),
+        ordered_by_place("certificate", "status"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(40))
     category: Mapped[Category] = mapped_column(Choice(Category))
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_certificate_person"))
-    enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_certificate_enterprise"), index=True)
-    holder: Mapped[str] = mapped_column(String(50), index=True, comment="the name as printed")
+    enterprise_id: Mapped[int] = mapped_column()
+    region_code: Mapped[str] = mapped_column(String(6), comment="of the enterprise; see db.row_regions")
+    holder: Mapped[str] = mapped_column(String(50), comment="the name as printed")
     printed_enterprise: Mapped[str] = mapped_column(
         String(120), default="", server_default="", comment="the enterprise's name as printed (R120)"
     )
     first_issued_on: Mapped[date]
     issued_on: Mapped[date]
     valid_from: Mapped[date]
-    valid_to: Mapped[date] = mapped_column(index=True)
+    valid_to: Mapped[date]
     status: Mapped[CertificateStatus] = mapped_column(Choice(CertificateStatus), default=CertificateStatus.VALID)
     status_reason: Mapped[str] = mapped_column(String(500), default="")
     suspended_to: Mapped[date | None] = mapped_column(comment="last day of the suspension; valid from the day after")
@@ -52,12 +69,19 @@ class Certificate(Model):
     search: Mapped[str] = search_column("holder", numbers=("number",))
 
     person: Mapped[Person] = relationship()
-    enterprise: Mapped[Enterprise] = relationship()
+    enterprise: Mapped[Enterprise] = relationship(
+        primaryjoin=lambda: Certificate.enterprise_id == Enterprise.id, foreign_keys=[enterprise_id]
+    )
     versions: Mapped[list[CertificateVersion]] = relationship(
         back_populates="certificate", order_by="CertificateVersion.version"
     )
     events: Mapped[list[CertificateEvent]] = relationship(back_populates="certificate", order_by="CertificateEvent.id")
-    measures: Mapped[list[CertificateMeasure]] = relationship(back_populates="certificate", order_by="CertificateMeasure.id")
+    measures: Mapped[list[CertificateMeasure]] = relationship(
+        primaryjoin=lambda: CertificateMeasure.certificate_id == Certificate.id,
+        foreign_keys=lambda: [CertificateMeasure.certificate_id],
+        back_populates="certificate",
+        order_by="CertificateMeasure.id",
+    )
 
     def status_on(self, day: date) -> CertificateStatus:
         """The status on a day: what has run out by then, certificate or suspension, is over, whatever is stored."""
@@ -66,8 +90,9 @@ class Certificate(Model):
     @classmethod
     def stands_valid(cls, day: date) -> ColumnElement[bool]:
         """SQL condition: neither suspended on this day nor ended. Whether it has expired is the caller's to ask."""
-        over = and_(cls.status == CertificateStatus.SUSPENDED, cls.suspended_to < day)
-        return or_(cls.status == CertificateStatus.VALID, over)
+        over = cls.suspended_to < day
+        # Not by OR: an index on the status would be read twice for it, and a million rows sorted.
+        return case((cls.status == CertificateStatus.SUSPENDED, over), else_=cls.status == CertificateStatus.VALID)
 
     def __repr__(self) -> str:
         return self.number
@@ -144,6 +169,7 @@ class CertificateMeasure(Model):
 
     __tablename__ = "certificate_measure"
     __table_args__ = (
+        lies_with("certificate_measure", "certificate", name="certificate"),
         choice_check("certificate_measure", "kind", MEASURES),
         choice_check("certificate_measure", "ground", MeasureGround),
         choice_check("certificate_measure", "state", MeasureState),
@@ -173,13 +199,16 @@ class CertificateMeasure(Model):
             unique=True,
             **partial_index(f"state = {MeasureState.CONFIRMED.value!r} AND kind = {CertificateEventKind.SUSPENDED.value!r}"),
         ),
-        Index("ix_certificate_measure_state", "state", "last_day"),
+        Index("ix_certificate_measure_state", "state", "last_day", "id"),
+        Index("ix_certificate_measure_state_proposed_at", "state", "proposed_at", "id"),
+        ordered_by_place("certificate_measure"),
+        ordered_by_place("certificate_measure", "state", "last_day"),
+        ordered_by_place("certificate_measure", "state", "proposed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    certificate_id: Mapped[int] = mapped_column(
-        ForeignKey("certificate.id", name="fk_certificate_measure_certificate"), index=True
-    )
+    certificate_id: Mapped[int] = mapped_column(index=True)
+    region_code: Mapped[str] = mapped_column(String(6), comment="of the certificate; see db.row_regions")
     kind: Mapped[CertificateEventKind] = mapped_column(Choice(CertificateEventKind))
     ground: Mapped[MeasureGround] = mapped_column(Choice(MeasureGround))
     facts: Mapped[str] = mapped_column(String(300), comment="what was found, in the officer's words")
@@ -193,7 +222,7 @@ class CertificateMeasure(Model):
     enterprise_name: Mapped[str] = mapped_column(String(120), comment="of the certificate when it was decided")
     proposed_by_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_certificate_measure_proposer"), index=True)
     proposed_by: Mapped[str] = mapped_column(String(130))
-    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    proposed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("ab_user.id", name="fk_certificate_measure_decider"))
     decided_by: Mapped[str] = mapped_column(String(130), default="")
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -201,7 +230,11 @@ class CertificateMeasure(Model):
     banned_until: Mapped[date | None] = mapped_column(comment="the ban that this measure set")
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="of a suspension")
 
-    certificate: Mapped[Certificate] = relationship(back_populates="measures")
+    certificate: Mapped[Certificate] = relationship(
+        primaryjoin=lambda: CertificateMeasure.certificate_id == Certificate.id,
+        foreign_keys=[certificate_id],
+        back_populates="measures",
+    )
     proposer: Mapped[Account] = relationship(foreign_keys=[proposed_by_id])
 
     def __repr__(self) -> str:

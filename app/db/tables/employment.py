@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask_appbuilder import Model
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.db.constraints import ordered_by_place
 from app.db.session import UtcDateTime
 from app.db.tables.parties import Enterprise, Person
 
@@ -20,6 +21,8 @@ class EmploymentRelease(Model):
         CheckConstraint("length(digest) = 64", name="ck_employment_release_digest_sha256"),
         CheckConstraint("reason <> ''", name="ck_employment_release_with_reason"),
         CheckConstraint("old_enterprise_id <> new_enterprise_id", name="ck_employment_release_two_enterprises"),
+        Index("ix_employment_release_released_at", "released_at", "id"),
+        ordered_by_place("employment_release", "released_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -29,14 +32,14 @@ class EmploymentRelease(Model):
         ForeignKey("enterprise.id", name="fk_employment_release_new"), index=True, comment="which asked for it"
     )
     region_code: Mapped[str] = mapped_column(
-        ForeignKey("region.code", name="fk_employment_release_region"), index=True, comment="of the new enterprise"
+        ForeignKey("region.code", name="fk_employment_release_region"), comment="of the new enterprise"
     )
     reason: Mapped[str] = mapped_column(String(500))
     filename: Mapped[str] = mapped_column(String(120))
     digest: Mapped[str] = mapped_column(String(64), index=True, comment="the evidence; see files.storage")
     mime: Mapped[str] = mapped_column(String(40))
     size: Mapped[int]
-    released_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    released_at: Mapped[datetime] = mapped_column(UtcDateTime)
     released_by: Mapped[str] = mapped_column(String(130))
 
     person: Mapped[Person] = relationship()

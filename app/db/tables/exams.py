@@ -11,7 +11,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Numeric, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.vocabulary import SCORED, Category, NoticeEventKind, NoticeState, PassSource, ScoreCorrectionState, SignupState
-from app.db.constraints import choice_check, one_of, partial_index
+from app.db.constraints import choice_check, lies_with, one_of, ordered_by_place, partial_index
 from app.db.session import Choice, Choices, EncryptedRecord, UtcDateTime
 from app.db.tables.parties import Account, Enterprise, Person
 
@@ -116,16 +116,23 @@ class ExamSignup(Model):
         CheckConstraint(
             f"state <> {SignupState.REJECTED.value!r} OR reason <> ''", name="ck_exam_signup_rejected_with_reason"
         ),
+        Index("ix_exam_signup_notice", "notice_id", "id"),
+        Index("ix_exam_signup_notice_state", "notice_id", "state", "submitted_at", "id"),
+        Index("ix_exam_signup_state", "state", "submitted_at", "id"),
+        ordered_by_place("exam_signup"),
+        ordered_by_place("exam_signup", "notice_id"),
+        ordered_by_place("exam_signup", "notice_id", "state", "submitted_at"),
+        ordered_by_place("exam_signup", "state", "submitted_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[str] = mapped_column(String(30))
-    notice_id: Mapped[int] = mapped_column(ForeignKey("exam_notice.id", name="fk_exam_signup_notice"), index=True)
+    notice_id: Mapped[int] = mapped_column(ForeignKey("exam_notice.id", name="fk_exam_signup_notice"))
     enterprise_id: Mapped[int] = mapped_column(ForeignKey("enterprise.id", name="fk_exam_signup_enterprise"), index=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_exam_signup_person"), index=True)
-    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_exam_signup_region"), index=True)
+    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_exam_signup_region"))
     category: Mapped[Category] = mapped_column(Choice(Category))
-    state: Mapped[SignupState] = mapped_column(Choice(SignupState), default=SignupState.SELECTED, index=True)
+    state: Mapped[SignupState] = mapped_column(Choice(SignupState), default=SignupState.SELECTED)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     submitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -203,15 +210,19 @@ class ExamPass(Model):
     __tablename__ = "exam_pass"
     __table_args__ = (
         UniqueConstraint("signup_id", name="uq_exam_pass_signup"),
+        lies_with("exam_pass", "person", name="person"),
         choice_check("exam_pass", "category", Category),
         choice_check("exam_pass", "source", PassSource),
         CheckConstraint(
             f"(source = {PassSource.SYSTEM.value!r}) = (signup_id IS NOT NULL)", name="ck_exam_pass_system_iff_signup"
         ),
+        Index("ix_exam_pass_source", "source", "passed_on", "id", "region_code"),
+        ordered_by_place("exam_pass", "source", "passed_on"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", name="fk_exam_pass_person"), index=True)
+    person_id: Mapped[int] = mapped_column(index=True)
+    region_code: Mapped[str] = mapped_column(String(6), comment="of the person; see db.row_regions")
     category: Mapped[Category] = mapped_column(Choice(Category))
     passed_on: Mapped[date]
     source: Mapped[PassSource] = mapped_column(Choice(PassSource))
@@ -225,4 +236,4 @@ class ExamPass(Model):
         EncryptedRecord("person.identity"), deferred=True, comment="name and ID number of who was examined"
     )
 
-    person: Mapped[Person] = relationship()
+    person: Mapped[Person] = relationship(primaryjoin=lambda: ExamPass.person_id == Person.id, foreign_keys=[person_id])

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.identifiers import mask_id
 from app.core.vocabulary import IdentityCorrectionState
-from app.db.constraints import choice_check, partial_index
+from app.db.constraints import choice_check, ordered_by_place, partial_index
 from app.db.session import Choice, Encrypted, UtcDateTime
 from app.db.tables.parties import Enterprise, Person
 
@@ -39,6 +39,9 @@ class IdentityCorrection(Model):
             unique=True,
             **partial_index(f"state = {IdentityCorrectionState.PENDING.value!r}"),
         ),
+        Index("ix_identity_correction_state", "state", "asked_at", "id"),
+        ordered_by_place("identity_correction"),
+        ordered_by_place("identity_correction", "state", "asked_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -46,7 +49,7 @@ class IdentityCorrection(Model):
     enterprise_id: Mapped[int] = mapped_column(
         ForeignKey("enterprise.id", name="fk_identity_correction_enterprise"), index=True
     )
-    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_identity_correction_region"), index=True)
+    region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_identity_correction_region"))
     old_name: Mapped[str] = mapped_column(String(50))
     new_name: Mapped[str] = mapped_column(String(50), index=True)
     old_id_number: Mapped[str] = mapped_column(Encrypted("identity_correction.old_id_number"))
@@ -57,7 +60,7 @@ class IdentityCorrection(Model):
     mime: Mapped[str] = mapped_column(String(40))
     size: Mapped[int]
     state: Mapped[IdentityCorrectionState] = mapped_column(
-        Choice(IdentityCorrectionState), default=IdentityCorrectionState.PENDING, index=True
+        Choice(IdentityCorrectionState), default=IdentityCorrectionState.PENDING
     )
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     asked_by: Mapped[str] = mapped_column(String(130))

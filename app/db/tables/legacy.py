@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_appbuilder import Model
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.vocabulary import LegacyKind, LegacyPhase
@@ -55,7 +55,7 @@ class LegacyRecord(Model):
     """The last imported values of a row, so that a later sheet tells corrections there from changes made here."""
 
     __tablename__ = "legacy_record"
-    __table_args__ = (choice_check("legacy_record", "kind", LegacyKind),)
+    __table_args__ = (choice_check("legacy_record", "kind", LegacyKind), Index("ix_legacy_record_row", "kind", "row_id"))
 
     kind: Mapped[LegacyKind] = mapped_column(Choice(LegacyKind), primary_key=True)
     key: Mapped[str] = mapped_column(BlindIndex("legacy_record.key"), primary_key=True, comment="natural key of the row")

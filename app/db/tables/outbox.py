@@ -64,7 +64,14 @@ class Message(Model):
     """A text message, queued in the transaction that causes it; ``outbox.sms`` sends it."""
 
     __tablename__ = "message"
-    __table_args__ = (CheckConstraint("tries >= 0", name="ck_message_tries"), choice_check("message", "state", MessageState))
+    __table_args__ = (
+        CheckConstraint("tries >= 0", name="ck_message_tries"),
+        choice_check("message", "state", MessageState),
+        Index("ix_message_due_at", "due_at", "id"),
+        Index("ix_message_sent_at", "sent_at", "id"),
+        Index("ix_message_state", "state", "due_at", "id"),
+        Index("ix_message_state_sent_at", "state", "sent_at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mobile: Mapped[str] = mapped_column(Encrypted("message.mobile"))
@@ -74,8 +81,8 @@ class Message(Model):
     application_id: Mapped[int | None] = mapped_column(
         ForeignKey("application.id", name="fk_message_application"), index=True
     )
-    state: Mapped[MessageState] = mapped_column(Choice(MessageState), default=MessageState.QUEUED, index=True)
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    state: Mapped[MessageState] = mapped_column(Choice(MessageState), default=MessageState.QUEUED)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fault: Mapped[str] = mapped_column(String(200), default="")
@@ -123,6 +130,9 @@ class Job(Model):
         CheckConstraint("attempts >= 0", name="ck_job_attempts"),
         CheckConstraint("done >= 0 AND (total IS NULL OR done <= total)", name="ck_job_progress_within_total"),
         Index("ix_job_queue", "state", "due_at", "id"),
+        Index("ix_job_due_at", "due_at", "id"),
+        Index("ix_job_finished_at", "finished_at", "id"),
+        Index("ix_job_state_finished_at", "state", "finished_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -138,7 +148,7 @@ class Job(Model):
     attempts: Mapped[int] = mapped_column(default=0, comment="since the job last made progress")
     fault: Mapped[str] = mapped_column(String(200), default="", comment="why the last attempt failed")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     done: Mapped[int] = mapped_column(default=0)
     furthest: Mapped[int] = mapped_column(default=0, server_default=text("0"), comment="the most that was ever done")
     total: Mapped[int | None]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.core.identifiers import birth_date, mask_id, mask_mobile, sex
 from app.core.vocabulary import AccountSource, Education, MeasureGround, Position, Registration, Sex, TechnicalTitle
-from app.db.constraints import choice_check
+from app.db.constraints import choice_check, lies_with, ordered_by_place
 from app.db.derived import search_column, sort_column
 from app.db.search import search_index
 from app.db.session import BlindIndex, Choice, Encrypted, UtcDateTime
@@ -24,15 +24,19 @@ class Enterprise(Model):
     __tablename__ = "enterprise"
     __table_args__ = (
         UniqueConstraint("uscc", name="uq_enterprise_uscc"),
+        UniqueConstraint("id", "region_code", name="uq_enterprise_place"),  # for the keys of ``lies_with``
         CheckConstraint("length(uscc) = 18", name="ck_enterprise_uscc_length"),
         choice_check("enterprise", "source", AccountSource),
         choice_check("enterprise", "registration", Registration),
         Index("ix_enterprise_name_sort", "name_sort", "id"),
         search_index("enterprise"),
+        Index("ix_enterprise_registration", "registration", "name", "id"),
+        Index("ix_enterprise_registration_uscc", "registration", "uscc"),
+        Index("ix_enterprise_name", "name", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(120), index=True)
+    name: Mapped[str] = mapped_column(String(120))
     uscc: Mapped[str] = mapped_column(String(18))
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_enterprise_region"), index=True)
     address: Mapped[str] = mapped_column(String(200), default="")
@@ -89,6 +93,10 @@ class Account(FabUser):
         return self.get_full_name()
 
 
+Index("ix_ab_user_first_name", FabUser.first_name, FabUser.id)
+Index("ix_ab_user_last_login", FabUser.last_login, FabUser.id)
+
+
 class Qualification(Model):
     """A construction qualification certificate of an enterprise (资质)."""
 
@@ -117,6 +125,9 @@ class Person(Model):
     __tablename__ = "person"
     __table_args__ = (
         UniqueConstraint("id_number_key", name="uq_person_id_number"),
+        UniqueConstraint("id", "region_code", name="uq_person_place"),  # for the keys of ``lies_with``
+        lies_with("person", "enterprise", name="enterprise"),
+        CheckConstraint("(enterprise_id IS NULL) = (region_code = '')", name="ck_person_placed_iff_employed"),
         choice_check("person", "sex", Sex),
         choice_check("person", "education", Education),
         choice_check("person", "technical_title", TechnicalTitle),
@@ -124,11 +135,17 @@ class Person(Model):
         choice_check("person", "banned_for", MeasureGround),
         Index("ix_person_name_sort", "name_sort", "id"),
         search_index("person"),
+        Index("ix_person_name", "name", "id", "region_code"),
+        Index("ix_person_enterprise", "enterprise_id", "id"),
+        Index("ix_person_enterprise_name", "enterprise_id", "name", "id"),
+        ordered_by_place("person"),
+        ordered_by_place("person", "name"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    enterprise_id: Mapped[int | None] = mapped_column(ForeignKey("enterprise.id", name="fk_person_enterprise"), index=True)
-    name: Mapped[str] = mapped_column(String(50), index=True)
+    enterprise_id: Mapped[int | None] = mapped_column()
+    region_code: Mapped[str] = mapped_column(String(6), comment="of the enterprise; empty without one; see db.row_regions")
+    name: Mapped[str] = mapped_column(String(50))
     id_number: Mapped[str] = mapped_column(Encrypted("person.id_number"))
     id_number_key: Mapped[str] = mapped_column(BlindIndex("person.id_number"))
     sex: Mapped[Sex] = mapped_column(Choice(Sex))
@@ -143,7 +160,9 @@ class Person(Model):
     name_sort: Mapped[str] = sort_column("name")
     search: Mapped[str] = search_column("name")
 
-    enterprise: Mapped[Enterprise | None] = relationship()
+    enterprise: Mapped[Enterprise | None] = relationship(
+        primaryjoin=lambda: Person.enterprise_id == Enterprise.id, foreign_keys=[enterprise_id]
+    )
 
     @validates("id_number")
     def _derive_from_id_number(self, _key: str, value: str) -> str:
