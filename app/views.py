@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from app.accounts.business_licence.simulator import SimulatedPlatform
 from app.applications import dashboard_counts
+from app.db.counting import MOST_IN_MENU, shown_count
 from app.db.session import db
 from app.web import applications, enterprise, exams, request_context
 from app.web.admin import legacy_import
@@ -101,6 +102,7 @@ def register_business_licence(appbuilder: Any) -> None:
         appbuilder.add_view_no_menu(PhoneView)
 
 
-def menu_counts() -> dict[str, int]:
-    """To-do counts beside menu entries."""
-    return dashboard_counts.menu_counts(db.session, **request_context.acting())
+def menu_counts() -> dict[str, str]:
+    """To-do counts beside menu entries, without those of nothing."""
+    found = dashboard_counts.menu_counts(db.session, **request_context.acting())
+    return {name: shown_count(number, MOST_IN_MENU) for name, number in found.items() if number}

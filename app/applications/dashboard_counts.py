@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts import identity_corrections, privileged_changes, registration, role_assignment
-from app.accounts.access import Actor, decides, reach, region_prefix
+from app.accounts.access import Actor, decides, in_region, reach
 from app.certificates.status_changes import may_decide
 from app.core.clock import OFFICE_ZONE, add_months, office_day, true_moment
 from app.core.office import Office
 from app.core.vocabulary import OPEN, MatterKind, MeasureState, MessageState, NoticeState, Role, SignupState, State, Urgency
+from app.db.counting import MOST_IN_MENU, MOST_ON_TILE, counts
 from app.exams import lacks_papers, signup_papers
 from app.exams.score_corrections import corrections_to_decide
 from app.exams.signups import UNSENT
@@ -32,9 +33,10 @@ def queues_of(actor: Actor, office: Office) -> dict[Role, State]:
     return {role: state for role, state in QUEUES.items() if role in actor.roles and decides(actor, role, office)}
 
 
-def open_by_state(session: Session, actor: Actor) -> dict[State, int]:
-    """Open applications within reach, by state."""
-    return _by_state(session, Application.state.in_((*OPEN, State.NOT_ACCEPTED)), reach(actor, Application))
+def waiting(session: Session, actor: Actor, states: Iterable[State], most: int = MOST_ON_TILE) -> dict[State, int]:
+    """Applications within reach in each of these states, each counted up to ``most + 1``."""
+    within = reach(actor, Application)
+    return counts(session, Application, {state: (Application.state == state, within) for state in states}, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +77,12 @@ def enterprise_work(session: Session, actor: Actor) -> EnterpriseWork:
 
 def backlog(session: Session, actor: Actor) -> dict[State, int]:
     """Number of cases in the officer's region by state, whoever handles them."""
-    return _by_state(session, Application.state.in_(BACKLOG), in_region(actor))
+    rows = select(Application.state, func.count()).where(Application.state.in_(BACKLOG), in_region(actor, Application))
+    return dict(session.execute(rows.group_by(Application.state)).all())
 
 
-def _by_state(session: Session, *conditions: ColumnElement[bool]) -> dict[State, int]:
-    rows = select(Application.state, func.count()).where(*conditions).group_by(Application.state)
-    return dict(session.execute(rows).all())
-
-
-def in_region(actor: Actor) -> ColumnElement[bool]:
-    """SQL: a submitted case of the officer's region, whoever handles it."""
-    within = Application.region_code.startswith(region_prefix(actor.region), autoescape=True) if actor.region else false()
-    return and_(within, Application.state != State.DRAFT)
-
-
-def signups_to_review(session: Session, actor: Actor) -> int:
-    return _count(session, ExamSignup, ExamSignup.state == SignupState.SUBMITTED, reach(actor, ExamSignup))
+def signups_to_review(session: Session, actor: Actor, most: int = MOST_ON_TILE) -> int:
+    return _count(session, ExamSignup, ExamSignup.state == SignupState.SUBMITTED, reach(actor, ExamSignup), most=most)
 
 
 def can_still_be_submitted(at: datetime) -> ColumnElement[bool]:
@@ -182,12 +174,24 @@ class DueCount:
         return Urgency.SOON if self.due_on <= until else Urgency.LATER
 
 
-def due_counts(session: Session, actor: Actor) -> list[DueCount]:
-    """All cases of the actor's region with a running deadline, counted by state, region and due day. One query."""
+def due_counts(session: Session, actor: Actor, states: Iterable[State] = QUEUES.values()) -> list[DueCount]:
+    """All cases of the actor's region with a running deadline, counted by state, region and due day. One query, by an
+    index of nothing but what waits; a tile asks for ``urgencies``.
+    """
+    here = (Application.state.in_(states), Application.due_on.is_not(None), in_region(actor, Application))
     longer = Application.extended_to.is_not(None)
     columns = (Application.state, Application.region_code, Application.due_on, longer)
-    rows = session.execute(select(*columns, func.count()).where(has_limit(), in_region(actor)).group_by(*columns))
+    rows = session.execute(select(*columns, func.count()).where(*here).group_by(*columns))
     return [DueCount(row[0], row[1], row[2] or date.max, bool(row[3]), row[4]) for row in rows]
+
+
+def urgencies(session: Session, actor: Actor, states: Iterable[State], on: date, until: date) -> dict[Urgency, int]:
+    """Number of cases of the actor's region by urgency (``is_due``), each counted up to ``MOST_ON_TILE + 1`` in a state."""
+    here, states = in_region(actor, Application), tuple(states)
+    asked = {(urgency, state): (Application.state == state, is_due(urgency, on, until), here)
+             for urgency in Urgency for state in states}  # fmt: skip
+    found = counts(session, Application, asked, MOST_ON_TILE)
+    return {urgency: sum(found[urgency, state] for state in states) for urgency in Urgency}
 
 
 def count_by_urgency(counted: Iterable[DueCount], on: date, until: date) -> dict[Urgency, int]:
@@ -201,7 +205,7 @@ def count_by_urgency(counted: Iterable[DueCount], on: date, until: date) -> dict
 def next_due(session: Session, actor: Actor, states: Sequence[State], most: int = 6) -> Sequence[Application]:
     return session.scalars(
         select(Application)
-        .where(Application.state.in_(states), reach(actor, Application))
+        .where(Application.state.in_(states), Application.due_on.is_not(None), reach(actor, Application))
         .order_by(Application.due_on, Application.id)
         .limit(most)
     ).all()
@@ -223,7 +227,7 @@ def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> M
     month = case(*((Application.submitted_at < end, n) for n, end in enumerate(ends)), else_=months - 1).label("month")
     rows = session.execute(
         select(month, Application.matter, func.count())
-        .where(Application.submitted_at >= datetime.combine(first, time(), OFFICE_ZONE), in_region(actor))
+        .where(Application.submitted_at >= datetime.combine(first, time(), OFFICE_ZONE), in_region(actor, Application))
         .group_by(month, Application.matter)
     )
     counts = {(n, matter): count for n, matter, count in rows}
@@ -261,32 +265,32 @@ def measures_to_decide(session: Session, actor: Actor) -> int:
 
 
 def menu_counts(session: Session, actor: Actor, office: Office, *, at: datetime) -> dict[str, int]:
-    """To-do counts by menu entry for the signed-in user: two queries for a clerk."""
-    counts: dict[str, int] = {}
+    """To-do counts by menu entry for the signed-in user: two queries for a clerk. Queues up to ``MOST_IN_MENU + 1``."""
+    found: dict[str, int] = {}
     if Role.ENTERPRISE_CLERK in actor.roles:
         work = enterprise_work(session, actor)
         for matter, name in MENU_OF_MATTER.items():
-            counts[name] = sum(work.filed.get((matter, state), 0) for state in WITH_ENTERPRISE)
-        counts["Releases"] = work.to_release
+            found[name] = sum(work.filed.get((matter, state), 0) for state in WITH_ENTERPRISE)
+        found["Releases"] = work.to_release
     if queues := queues_of(actor, office):
-        states = open_by_state(session, actor)
-        counts |= {MENU_OF_QUEUE[role]: states.get(state, 0) for role, state in queues.items()}
+        states = waiting(session, actor, queues.values(), MOST_IN_MENU)
+        found |= {MENU_OF_QUEUE[role]: states[state] for role, state in queues.items()}
     if may_decide(actor, office):
-        counts["Measures"] = measures_to_decide(session, actor)
+        found["Measures"] = measures_to_decide(session, actor)
     if Role.ACCEPTANCE_OFFICER in queues_of(actor, office):
-        counts["IdentityReviews"] = identity_corrections.pending_count(session, actor, office)
+        found["IdentityReviews"] = identity_corrections.pending_count(session, actor, office)
     if Role.EXAM_CLERK in actor.roles:
-        counts["SignupReview"] = signups_to_review(session, actor)
-        counts["ScoreCorrections"] = corrections_to_decide(session, actor)
+        found["SignupReview"] = signups_to_review(session, actor, MOST_IN_MENU)
+        found["ScoreCorrections"] = corrections_to_decide(session, actor)
     if changes := privileged_changes.to_decide(session, actor, at=true_moment(at)):
-        counts["PrivilegedChanges"] = changes
+        found["PrivilegedChanges"] = changes
     if Role.ADMIN in actor.roles:
-        counts["Enterprises"] = registration.pending_count(session)
+        found["Enterprises"] = registration.pending_count(session)
     if Role.SECURITY_ADMIN in actor.roles:
-        counts["Awaiting"] = awaiting_a_role(session)
+        found["Awaiting"] = awaiting_a_role(session)
     if Role.ENTERPRISE_CLERK in actor.roles:
-        counts["Signup"] = sum(signups_with_enterprise(session, actor, at).values())
-    return counts
+        found["Signup"] = sum(signups_with_enterprise(session, actor, at).values())
+    return found
 
 
 BACKLOG = (State.AWAITING_ACCEPTANCE, State.RETURNED, State.AWAITING_REVIEW, State.AWAITING_APPROVAL)
@@ -301,5 +305,5 @@ MENU_OF_MATTER = {
 MENU_OF_QUEUE = {Role.ACCEPTANCE_OFFICER: "Acceptance", Role.REVIEWER: "Review", Role.APPROVER: "Approval"}
 
 
-def _count(session: Session, table: Any, *conditions: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count(table.id)).where(*conditions)) or 0
+def _count(session: Session, table: Any, *conditions: ColumnElement[bool], most: int = MOST_ON_TILE) -> int:
+    return counts(session, table, {"": conditions}, most)[""]

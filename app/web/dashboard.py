@@ -15,6 +15,7 @@ from app.applications import dashboard_counts, office_calendar
 from app.certificates.status_changes import may_decide
 from app.core.clock import office_day, office_time
 from app.core.vocabulary import CertificateStatus, MatterKind, Role, SignupState, State, Urgency
+from app.db.counting import MOST_ON_TILE, shown_count
 from app.db.session import db
 from app.exams.score_corrections import corrections_to_decide
 from app.web import request_context
@@ -46,6 +47,10 @@ class Tile:
     url: str
     tone: str = ""  # todo | bad | ok: only when the number is not zero
     hint: str = ""
+
+    @property
+    def number(self) -> str:
+        return shown_count(self.count, MOST_ON_TILE)
 
 
 class WorkView(BaseView):
@@ -125,7 +130,7 @@ def tiles(on: date) -> list[Tile]:
         closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
         found.append(Tile(gettext("Closed this month"), closed, optional_url("ClosedScreen.list", closed_at_from=since)))
-        late = dashboard_counts.count_by_urgency(dashboard_counts.due_counts(db.session, actor), on, on)[Urgency.OVERDUE]
+        late = dashboard_counts.urgencies(db.session, actor, dashboard_counts.QUEUES.values(), on, on)[Urgency.OVERDUE]
         found.append(Tile(gettext("Overdue"), late, optional_url("DueBoardView.show"), "bad"))
     if {Role.ADMIN, Role.SECURITY_ADMIN} & actor.roles:
         waiting = privileged_changes.to_decide(db.session(), actor, at=request_context.now())
@@ -225,10 +230,9 @@ def _awaited_hint(until: date, on: date) -> str:
 
 def _queue_tiles(state: State, endpoint: str, on: date) -> list[Tile]:
     actor, office = request_context.current_actor(), request_context.current_office()
-    waiting = dashboard_counts.open_by_state(db.session, actor).get(state, 0)
-    here = [due_count for due_count in dashboard_counts.due_counts(db.session, actor) if due_count.state is state]
+    waiting = dashboard_counts.waiting(db.session, actor, [state])[state]
     soon = office.calendar.add_working_days(on, office.due_soon_days)
-    limits = dashboard_counts.count_by_urgency(here, on, soon)
+    limits = dashboard_counts.urgencies(db.session, actor, [state], on, soon)
 
     def due(urgency: Urgency, tone: str) -> Tile:
         url = optional_url("DueScreen.list", state=state.value, urgency=urgency.value)

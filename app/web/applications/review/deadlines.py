@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from flask import url_for
+from flask import g, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, select
@@ -93,6 +93,7 @@ class DueScreen(CaseList):
     tabs = STAGES
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
     order_columns = ["submitted_at", "due_on"]
+    order_every = ("due_on",)
     base_order = ("due_on", "asc")
     search_columns = [*CaseList.search_columns, "due_on", "region_code"]
     label_columns = {**CaseList.label_columns, "region_code": _("Region")}
@@ -145,8 +146,11 @@ class DueScreen(CaseList):
         return [chip(code) for code in counts]
 
     def _counted(self, stage: str) -> list[DueCount]:
-        counted = dashboard_counts.due_counts(db.session, request_context.current_actor())
-        return [due_count for due_count in counted if stage in (EVERY, due_count.state.value)]
+        if stage not in g.setdefault("due_counts", {}):  # for the chips and for the chart
+            states = [state for state in STAGES if stage in (EVERY, state.value)]
+            g.due_counts[stage] = dashboard_counts.due_counts(db.session, request_context.current_actor(), states)
+        found: list[DueCount] = g.due_counts[stage]
+        return found
 
     def chart(self) -> object:
         """Chart of the selected stage, day by day."""
