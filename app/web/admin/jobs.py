@@ -29,7 +29,7 @@ class JobScreen(ModelScreen):
     tag_columns = ("state",)
     tabs_column = "state"
     search_columns = ["kind", "key", "due_at"]
-    order_columns = ["due_at", "finished_at", "attempts"]
+    order_columns = ["due_at", "finished_at"]
     base_order = ("due_at", "desc")
     label_columns = {
         "kind": _("Job"),

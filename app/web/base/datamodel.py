@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_appbuilder.models.filters import Filters
 from flask_appbuilder.models.sqla.interface import SQLAInterface
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, literal, select, tuple_
 from sqlalchemy.orm import Query, RelationshipProperty, selectinload
 
 from app.core.errors import NotFound
@@ -90,9 +90,45 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         return dict(zip(words, self.session.execute(select(*counts)).one(), strict=True)) if words else {}
 
     def page(self, query: Query[Any], sort: str, descending: bool, page: int, size: int) -> list[Any]:
-        """One page of rows with their relations."""
-        query = self.in_order(query, sort, descending)
-        return list(self.apply_pagination(query, page, size).options(*self._loads()).all())
+        """One page of rows with their relations. What comes before it is passed over in an index, not read."""
+        keys = self.in_order(query, sort, descending).with_entities(self.get_pk())
+        return self._rows([key for (key,) in self.apply_pagination(keys, page, size)])
+
+    def beyond(
+        self, query: Query[Any], sort: str, descending: bool, row: int, size: int, *, back: bool = False
+    ) -> tuple[list[Any], bool]:
+        """The page that follows a row in this order, or precedes it, however deep; and whether there are more.
+
+        Where the row stands is asked anew: a page may skip or repeat what has moved since the one before. Of a row that is
+        out of reach or gone: no rows.
+        """
+        pk, column, down = self.get_pk(), getattr(self.obj, sort or self.get_pk_name()), descending is not back
+        stands = self.within_reach(pk == row).with_entities(column).one_or_none()
+        keys: list[Any] = []
+        for part in [] if stands is None else self._following(column, stands[0], row, descending=down):
+            found = self.in_order(query.filter(part), sort, down).with_entities(pk).limit(size + 1 - len(keys))
+            keys += [key for (key,) in found] if len(keys) <= size else []
+        shown = keys[:size]
+        return self._rows(shown[::-1] if back else shown), len(keys) > size
+
+    def _following(self, column: Any, value: Any, row: int, *, descending: bool) -> list[ColumnElement[bool]]:
+        """Conditions of what follows a row, one index scan each. Empty values stand where the database has them."""
+        pk = self.get_pk()
+        later = pk < row if descending else pk > row
+        if column is pk:
+            return [later]
+        empty_last = (self.session.get_bind().dialect.name == "postgresql") is not descending
+        if value is None:
+            return [column.is_(None) & later, *([] if empty_last else [column.is_not(None)])]
+        here, there = tuple_(column, pk), tuple_(literal(value, column.type), row)
+        return [here < there if descending else here > there, *([column.is_(None)] if empty_last else [])]
+
+    def _rows(self, keys: Sequence[Any]) -> list[Any]:
+        """The rows with these ids, in their order, with their relations."""
+        pk = self.get_pk()
+        found = self.session.query(self.obj).filter(pk.in_(keys)).options(*self._loads()) if keys else ()
+        rows = {self.get_pk_value(row): row for row in found}
+        return [rows[key] for key in keys if key in rows]
 
     def in_order(self, query: Query[Any], sort: str, descending: bool) -> Query[Any]:
         """The id breaks ties, so that no row is on two pages."""

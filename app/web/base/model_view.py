@@ -63,6 +63,7 @@ class ModelScreen(ModelView):
     tabs_column = ""
     tabs: Sequence[Term] = ()
     tab_first: Term | None = None  # the default tab; 全部 then comes last
+    order_every: Sequence[str] | None = None  # what 全部 can be sorted by; None: as each tab, but by id if it comes last
     sub_columns: ClassVar[Mapping[str, str]] = {}
     search_by: ClassVar[Mapping[str, Callable[[str], ColumnElement[bool] | None]]] = {}
     form_buttons: Sequence[tuple[str, object]] = ()
@@ -224,10 +225,8 @@ class ModelScreen(ModelView):
         tally = self.datamodel.tally(query, self.tabs_column, self._words()) if self.tabs_column else {}
         if self.tabs_column in asked.conditions:
             query = query.filter(asked.conditions[self.tabs_column])
-        count = self.datamodel.count(query)
-        pages = max(ceil(min(count, COUNT_CAP) / asked.size), 1)
-        page = min(asked.page, pages)
-        rows = self.datamodel.page(query, asked.sort, asked.descending, page - 1, asked.size) if count else []
+        pager = Pager(self, asked, self.datamodel.count(query))
+        rows = pager.rows(query)
         self.rows_loaded(rows)
         return self.render_template(
             self.list_template,
@@ -235,25 +234,33 @@ class ModelScreen(ModelView):
             screen=self,
             asked=asked,
             rows=rows,
-            count=count,
+            count=pager.count,
             labels={column: self.label(column) for column in self.list_columns},
             tabs=self._tabs(tally, asked),
-            pager=Pager(self, asked, page, pages, count),
+            pager=pager,
         )
 
     def asked(self, source: MultiDict[str, str] | None = None) -> ListQuery:
         """The list query of this request, also used by exports."""
+        given, first_tab = request.args if source is None else source, self.first_tab()
         sort, direction = self.base_order or (self.datamodel.get_pk_name(), "desc")
+        sortable = self._sortable(given.get(self.tabs_column) or (first_tab.value if first_tab else EVERY))
+        if sort in self.order_columns and sort not in sortable:
+            sort, direction = self.datamodel.get_pk_name(), "desc"
         usual = (sort, direction == "desc", self.page_size)
-        given = request.args if source is None else source
-        asked = ask(given, self.boxes, self.order_columns, usual)
-        first_tab = self.first_tab()
+        asked = ask(given, self.boxes, sortable, usual)
         if first_tab is None or self.tabs_column in asked.conditions:
             return asked
         if given.get(self.tabs_column) == EVERY:
             return replace(asked, values={**asked.values, self.tabs_column: EVERY})
         first: ColumnElement[bool] = getattr(self.datamodel.obj, self.tabs_column) == first_tab
         return replace(asked, conditions={**asked.conditions, self.tabs_column: first})
+
+    def _sortable(self, tab: str) -> Sequence[str]:
+        """The columns that a tab can be sorted by: an index has its rows in the order of each."""
+        if tab != EVERY or not self.tabs_column:
+            return tuple(self.order_columns)
+        return (() if self.tab_first else tuple(self.order_columns)) if self.order_every is None else self.order_every
 
     def first_tab(self) -> Term | None:
         """The default tab; a screen may choose it by the user."""
@@ -441,26 +448,51 @@ def walk(item: Any, column: str) -> Any:
 
 
 class Pager:
-    """The pages of a list and their URLs."""
+    """The pages of a list and their URLs: numbered as far as rows are counted, further on by the row before or after."""
 
-    def __init__(self, screen: ModelScreen, asked: ListQuery, page: int, pages: int, count: int) -> None:
-        self.screen, self.asked, self.page, self.pages, self.count = screen, asked, page, pages, count
+    def __init__(self, screen: ModelScreen, asked: ListQuery, count: int) -> None:
+        self.screen, self.asked, self.count = screen, asked, count
         self.capped = count > COUNT_CAP
+        self.pages = max(ceil(min(count, COUNT_CAP) / asked.size), 1)
+        self.page = min(asked.page, self.pages)
+        self.numbered = asked.beyond is None
+        self.before = self.after = ""  # URLs, once the rows are read
+
+    def rows(self, query: Any) -> builtins.list[Any]:
+        """The rows of the asked page."""
+        datamodel, order = self.screen.datamodel, (self.asked.sort, self.asked.descending)
+        if self.asked.beyond is None:
+            rows = datamodel.page(query, *order, self.page - 1, self.asked.size) if self.count else []
+            self.before = self.to(self.page - 1) if self.page > 1 else ""
+            self.after = self.to(self.page + 1) if self.page < self.pages else ""
+            if rows and self.capped and not self.after:
+                self.after = self._url(after=datamodel.get_pk_value(rows[-1]))
+            return builtins.list(rows)
+        row, back = self.asked.beyond
+        rows, more = datamodel.beyond(query, *order, row, self.asked.size, back=back)
+        if rows and (more or not back):
+            self.before = self._url(before=datamodel.get_pk_value(rows[0]))
+        if rows and (more or back):
+            self.after = self._url(after=datamodel.get_pk_value(rows[-1]))
+        return builtins.list(rows)
+
+    def _url(self, **changes: Any) -> str:
+        return url_for(f"{self.screen.endpoint}.list", **self.asked.args(**changes))
 
     @property
     def total(self) -> str:
         return f"{COUNT_CAP}+" if self.capped else str(self.count)
 
     def to(self, page: int) -> str:
-        return url_for(f"{self.screen.endpoint}.list", **self.asked.args(page=page))
+        return self._url(page=page)
 
     def sized(self, size: int) -> str:
-        return url_for(f"{self.screen.endpoint}.list", **self.asked.args(size=None if size == self.asked.usual[2] else size))
+        return self._url(size=None if size == self.asked.usual[2] else size)
 
     def sorted_by(self, column: str) -> str:
         """The URL of the list sorted by this column, or reversed if it is already."""
         turn = "-" if self.asked.sort == column and not self.asked.descending else ""
-        return url_for(f"{self.screen.endpoint}.list", **self.asked.args(sort=f"{turn}{column}"))
+        return self._url(sort=f"{turn}{column}")
 
     @property
     def sizes(self) -> builtins.list[int]:

@@ -15,7 +15,7 @@ from app.core.clock import OFFICE_ZONE
 from app.core.identifiers import INVISIBLE
 from app.db import search
 from app.db.session import Choice, Choices, UtcDateTime, db
-from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface
+from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface, as_id
 from app.web.base.private_urls import decode_param, encode_param
 
 LONGEST = 100  # characters of one query field
@@ -55,6 +55,8 @@ class ListQuery:
     page: int  # from 1
     size: int
     usual: tuple[str, bool, int]  # default sort, descending, size
+    sortable: Sequence[str] = ()
+    beyond: tuple[int, bool] | None = None  # the page after a row, or (True) before it, where pages have no numbers
 
     def args(self, **changes: Any) -> dict[str, Any]:
         """Parameters of the same list with changes; None removes one, and any change starts at page 1."""
@@ -65,7 +67,9 @@ class ListQuery:
             args["size"] = self.size
         if self.page > 1:
             args["page"] = self.page
-        args |= {"page": None} | changes
+        if self.beyond:
+            args["before" if self.beyond[1] else "after"] = self.beyond[0]
+        args |= dict.fromkeys(("page", "after", "before")) | changes
         return {name: value for name, value in args.items() if value not in (None, "", 1 if name == "page" else None)}
 
 
@@ -92,6 +96,8 @@ def ask(
         page=max(_number(given.get("page"), 1), 1),
         size=min(PAGE_SIZES, key=lambda allowed: (abs(allowed - size), allowed)) if size != usual[2] else size,
         usual=usual,
+        sortable=sortable,
+        beyond=next(((row, name == "before") for name in ("after", "before") if (row := as_id(given.get(name, "")))), None),
     )
 
 

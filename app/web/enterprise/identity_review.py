@@ -51,7 +51,7 @@ class CorrectionReviewScreen(ModelScreen):
     tabs_column = "state"
     tab_first = WAITS
     search_columns = ["new_name", "enterprise.name", "asked_at"]
-    order_columns = ["asked_at", "new_name"]
+    order_columns = ["asked_at"]
     base_order = ("asked_at", "asc")
     label_columns = LABELS
 

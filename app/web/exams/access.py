@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from flask import request
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from app.accounts.access import reach
 from app.core.vocabulary import NoticeEventKind, SignupState
@@ -49,8 +49,8 @@ class NoticeOptions:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         asked = request.args.get("notice", "")
         is_asked = ExamNotice.id == (as_id(asked) or 0)
-        mine = select(ExamSignup.notice_id).where(reach(request_context.current_actor(), ExamSignup))
-        query = select(ExamNotice.id, ExamNotice.title).where(or_(ExamNotice.id.in_(mine), is_asked))
+        mine = exists().where(ExamSignup.notice_id == ExamNotice.id, reach(request_context.current_actor(), ExamSignup))
+        query = select(ExamNotice.id, ExamNotice.title).where(or_(mine, is_asked))
         newest = query.order_by(is_asked.desc(), ExamNotice.published_at.desc(), ExamNotice.id.desc()).limit(MOST_NOTICES)
         return ((str(notice_id), title) for notice_id, title in db.session.execute(newest))
 

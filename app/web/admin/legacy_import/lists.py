@@ -7,7 +7,7 @@ from flask import url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import exists
 
 from app.core.vocabulary import LegacyKind, PassSource
 from app.models import Certificate, ExamPass, LegacyRecord
@@ -26,8 +26,8 @@ class FromOldSystem(BaseFilter):
     def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
         if self.model is ExamPass:
             return query.filter(ExamPass.source == PassSource.LEGACY)
-        taken = select(LegacyRecord.row_id).where(LegacyRecord.kind == LegacyKind.CERTIFICATES)
-        return query.filter(Certificate.id.in_(taken))
+        taken = exists().where(LegacyRecord.kind == LegacyKind.CERTIFICATES, LegacyRecord.row_id == Certificate.id)
+        return query.filter(taken)
 
 
 class LegacyPassScreen(ModelScreen):

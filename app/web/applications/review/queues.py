@@ -271,7 +271,7 @@ class IsClosed(WithinReach):
     name = "Closed"
 
     def apply(self, query: Any, value: Any) -> Any:
-        return super().apply(query, value).filter(Application.state.in_(CLOSED))
+        return super().apply(query, value).filter(Application.closed_at.is_not(None))
 
 
 class ClosedScreen(CaseList):
@@ -285,6 +285,7 @@ class ClosedScreen(CaseList):
     tabs = CLOSED
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "closed_at", "state"]
     order_columns = ["submitted_at", "closed_at"]
+    order_every = ("closed_at",)
     base_order = ("closed_at", "desc")
     search_columns = [*CaseList.search_columns, "closed_at"]
 
