@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import partial
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from app.core.identifiers import BadNumber, identity_differences, mask_id, parse
 from app.core.office import Office
 from app.core.redaction import REASON, number_refusals, without_numbers
 from app.core.vocabulary import IdentityCorrectionState, PaperKind, Role, SignupState
+from app.db.counting import MOST_ON_TILE, counts
 from app.files.fonts import parse_printable_name
 from app.files.inspect import FileRefused, InspectedFile
 from app.files.storage import Store, keep_scan
@@ -165,13 +166,11 @@ def reject(
 
 
 def pending_count(session: Session, actor: Actor, office: Office) -> int:
-    """How many corrections await this officer's decision."""
+    """How many corrections await this officer's decision, counted up to ``MOST_ON_TILE + 1``."""
     if Role.ACCEPTANCE_OFFICER not in actor.roles or not decides(actor, Role.ACCEPTANCE_OFFICER, office):
         return 0
-    waiting = select(func.count(IdentityCorrection.id)).where(
-        IdentityCorrection.state == PENDING, reach(_as_officer(actor), IdentityCorrection)
-    )
-    return int(session.scalar(waiting) or 0)
+    waiting = (IdentityCorrection.state == PENDING, reach(_as_officer(actor), IdentityCorrection))
+    return counts(session, IdentityCorrection, {PENDING: waiting}, MOST_ON_TILE)[PENDING]
 
 
 def bindings_of(session: Session, person_id: int) -> list[tuple[str, dict[str, str] | None]]:

@@ -376,7 +376,8 @@ def test_the_last_counted_page_leads_to_the_rows_beyond_it(client: FlaskClient, 
     page = client.get("/teams/list/?page=500").text
     shown = [int(number) for number in re.findall(r">d([0-9]+)<", page)]
     found = re.search(r'rel="next" href="([^"]+)"', page)
-    assert len(shown) == 20 and found is not None
+    assert len(shown) == 20
+    assert found is not None
     following = re.findall(r">d([0-9]+)<", client.get(found[1]).text)
     assert [int(number) for number in following] == [*range(shown[-1] - 1, shown[-1] - 21, -1)]
 

@@ -92,7 +92,7 @@ class DueScreen(CaseList):
     list_title = _("Due cases")
     tabs = STAGES
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "due_on", "state"]
-    order_columns = ["submitted_at", "due_on"]
+    order_columns = ["due_on"]
     order_every = ("due_on",)
     base_order = ("due_on", "asc")
     search_columns = [*CaseList.search_columns, "due_on", "region_code"]
