@@ -176,8 +176,9 @@ class Province:
         self._number_certificate(case)
         revoked = state is State.APPROVED and human.id % 61 == 0  # of 61 %: one certificate in a hundred
         yield Person, {
-            "id": human.id, "enterprise_id": firm.id, "name": human.name, "id_number": human.id_number,
-            "id_number_key": human.id_number, "sex": sex(human.id_number), "birth_date": human.born, "mobile": human.mobile,
+            "id": human.id, "enterprise_id": firm.id, "region_code": firm.region, "name": human.name,
+            "id_number": human.id_number, "id_number_key": human.id_number, "sex": sex(human.id_number),
+            "birth_date": human.born, "mobile": human.mobile,
             "education": human.education, "major": human.major, "technical_title": human.title, "position": human.position,
             "banned_until": add_years(self.frame.day, 1) if revoked else None,
             "banned_for": MeasureGround.DECEIT if revoked else None,
@@ -204,7 +205,8 @@ class Province:
         passed_on = signed_up.day if signed_up and signed_up.final else self._day(case.ago + 40)
         case.passed_on, case.source = passed_on, PassSource.SYSTEM if signup_id else PassSource.LEGACY
         yield ExamPass, {
-            "id": self._next(ExamPass), "person_id": human.id, "category": human.category, "passed_on": passed_on,
+            "id": self._next(ExamPass), "person_id": human.id, "region_code": case.firm.region,
+            "category": human.category, "passed_on": passed_on,
             "source": case.source, "signup_id": signup_id, "identity": who,
             "originals_verified_at": None if signup_id else self._at(case.ago + 20),
             "originals_verified_by": "" if signup_id else self.frame.officers["acceptance_officer"].name,
@@ -325,7 +327,8 @@ class Province:
         status = CertificateStatus.REVOKED if revoked else CertificateStatus.VALID
         yield Certificate, {
             "id": human.id, "number": case.number, "category": human.category,
-            "person_id": human.id, "enterprise_id": firm.id, "holder": human.name, "printed_enterprise": firm.name,
+            "person_id": human.id, "enterprise_id": firm.id, "region_code": firm.region,
+            "holder": human.name, "printed_enterprise": firm.name,
             "first_issued_on": issued, "issued_on": issued, "valid_from": issued, "valid_to": last, "status": status,
             "is_electronic": ours,
         }  # fmt: skip
@@ -368,7 +371,8 @@ class Province:
     def _measure(self, case: "_Case") -> Row:
         proposer, decider = self.frame.officers["reviewer"], self.frame.officers["approver"]
         return {
-            "id": self._next(CertificateMeasure), "certificate_id": case.human.id, "kind": CertificateEventKind.REVOKED,
+            "id": self._next(CertificateMeasure), "certificate_id": case.human.id, "region_code": case.firm.region,
+            "kind": CertificateEventKind.REVOKED,
             "ground": MeasureGround.DECEIT, "facts": "以不正当手段取得证书", "document_number": f"样撤{case.human.id}号",
             "state": MeasureState.CONFIRMED, "holder": case.human.name, "enterprise_name": case.firm.name,
             "proposed_by_id": proposer.id, "proposed_by": proposer.name, "proposed_at": self._at(3),

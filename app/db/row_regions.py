@@ -49,12 +49,12 @@ def _fill_bulk(state: ORMExecuteState) -> Any:
     if mapper is None or mapper.class_ not in OWNERS or not isinstance(state.parameters, list):
         return None
     column, owner = OWNERS[mapper.class_]
-    if not all(column in row for row in state.parameters):
+    if state.is_update and not all(column in row for row in state.parameters):
         return None
-    ids = {row[column] for row in state.parameters}
+    ids = {row.get(column) for row in state.parameters}
     found = state.session.execute(select(owner.id, owner.region_code).where(owner.id.in_(ids - {None})))
     regions = {None: NOWHERE} | {row.id: row.region_code for row in found}
-    return state.invoke_statement(params=[{"region_code": regions.get(row[column])} for row in state.parameters])
+    return state.invoke_statement(params=[{"region_code": regions.get(row.get(column))} for row in state.parameters])
 
 
 for _model in OWNERS:

@@ -41,6 +41,6 @@ def downgrade() -> None:
             op.drop_index(f'ix_{table}_search', table)
         else:
             for trigger in ('added', 'removed', 'changed'):
-                op.execute(f'DROP TRIGGER {table}_search_{trigger}')
+                op.execute(f'DROP TRIGGER IF EXISTS {table}_search_{trigger}')
             op.execute(f'DROP TABLE {table}_search')
         op.drop_column(table, 'search')
