@@ -44,6 +44,7 @@ def test_only_its_owner_writes_a_state():
 MAY_END_TRANSACTIONS = {
     "accounts/rate_limit.py": "a count outlives the rollback of what was counted",
     "accounts/registration.py": "a savepoint, so that a race is answered in the caller's transaction",
+    "applications/clock_check.py": "a doubt of the clock is stored whatever the process does",
     "applications/checks.py": "a job: each slice of results is a transaction",
     "applications/decision_batches/planning.py": "a savepoint that is taken back: a plan writes nothing",
     "applications/decision_batches/running.py": "a job: each portion of a batch is a transaction",

@@ -775,7 +775,7 @@ def test_six_enterprises_signing_up_at_once_get_no_more_places_than_there_are(se
 
 # --- CSRF, addresses, audit log --------------------------------------------------------------------------------------------
 def test_a_csrf_token_of_another_session_or_none_is_refused(strict, session, everybody, client, changsha):
-    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/lookup").text)[1]
+    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/login/").text)[1]
     before = all_rows(session)
     for (method, address), (kind, gets) in ROUTES.items():
         if method == "POST":

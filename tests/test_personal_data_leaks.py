@@ -9,10 +9,12 @@ import hashlib
 import io
 import logging
 import re
+import sqlite3
 import subprocess
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -269,8 +271,8 @@ def backed_up(system, folder: Path) -> Iterator[tuple[str, bytes]]:
     """A copy of the database as an operator makes it; of PostgreSQL its rows as they are dumped."""
     if system.kind == "sqlite":
         copy = folder / "backup.db"
-        with system.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql(f"VACUUM INTO '{copy}'")
+        with closing(sqlite3.connect(system.engine.url.database)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
         yield "backup", copy.read_bytes()
         return
     with system.engine.connect() as connection, connection.connection.cursor() as cursor:

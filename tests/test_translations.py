@@ -76,6 +76,7 @@ CHINESE_ALLOWED = {
     "app/core/settings.py": "the name of the language",
     "app/core/office.py": "the province's own names and sentences, each a setting",
     "app/core/regions.py": "names of places",
+    "app/core/pinyin.py": "characters that are read otherwise at the start of a name",
     "app/core/identifiers.py": "characters of names at their Unicode place",
     "app/db/sequences.py": "the form of certificate numbers",
     "app/cli/demo_data/fill.py": "people and firms that do not exist",

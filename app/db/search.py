@@ -42,7 +42,7 @@ MOST_LISTED = 500  # rows found in several places, named one by one in a stateme
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchTerms:
     """What a row must hold: all these tokens side by side, or a token that begins like one of these."""
 
     phrase: tuple[str, ...] = ()
@@ -101,15 +101,15 @@ def found_in_any(
     return or_(*(by_row for _by_index, by_row in forms), *others)
 
 
-def _wanted(column: Any, text: str) -> Wanted:
+def _wanted(column: Any, text: str) -> SearchTerms:
     kind = _search_type(column.class_)
     if kind is not None and column.key in kind.numbers:
-        return Wanted(beginnings=tuple(filter(None, [numbered(text)])))
+        return SearchTerms(beginnings=tuple(filter(None, [numbered(text)])))
     folded = search_fold(text)
-    return Wanted(tuple(folded), tuple(filter(None, [spelt(folded)])))
+    return SearchTerms(tuple(folded), tuple(filter(None, [spelt(folded)])))
 
 
-def _forms(session: Session, model: Any, wanted: Wanted, key: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _forms(session: Session, model: Any, wanted: SearchTerms, key: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """The condition by the search index, and asked of each row; one for both unless SQLite finds a common word."""
     own = model.id if key is None else key
     if session.get_bind().dialect.name == "postgresql":

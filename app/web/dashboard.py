@@ -19,9 +19,10 @@ from app.db.counting import MOST_ON_TILE, shown_count
 from app.db.session import db
 from app.exams.score_corrections import corrections_to_decide
 from app.web import request_context
-from app.web.base import bars, due, shown, stacked_columns
+from app.web.base import bars, due, stacked_columns
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url
+from app.web.base.links import text_of
 from app.web.certificates.filing_links import open_link, open_on
 
 QUEUE_SCREENS = {
@@ -93,7 +94,7 @@ class WorkView(BaseView):
 def clock_state() -> tuple[str, str] | None:
     """What the machine's clock shows and the last moment that is believed, while it is in doubt."""
     doubt = request_context.current_office().clock_doubt
-    return (str(shown(request_context.now())), str(shown(doubt))) if doubt else None
+    return (text_of(request_context.now()), text_of(doubt)) if doubt else None
 
 
 def greeting(name: str) -> str:

@@ -21,7 +21,7 @@ from app.cli.event_worker import BODY_SECONDS, HEAD_SECONDS, SPARE, VISITORS, Ev
 from tests.flood import FLOODS, PASSWORD, Visitor
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-FORM = b"POST /preference HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+FORM = b"POST /login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 HALVES = (
     b"",
     HEAD,

@@ -423,6 +423,7 @@ def test_only_an_administrator_may_retry_and_only_dead_jobs(session, dead, add_j
             retry(session, job_id, make.officer(Role.ADMIN), at=make.NOON)
 
 
+@pytest.mark.usefixtures("entries")
 def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
     queue_messages(session, [OutgoingMessage("13812345678", "字")], at=make.NOON)
     session.commit()
@@ -436,13 +437,6 @@ def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
         *("messages:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
         *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02", "retention:2026-03-02"),
     }
-
-
-@pytest.fixture
-def entries(session) -> None:
-    """Three lines of the audit log."""
-    session.add_all([make.enterprise() for _n in range(3)])
-    session.commit()
 
 
 @pytest.mark.usefixtures("entries")

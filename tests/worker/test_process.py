@@ -251,6 +251,7 @@ def work_through(consumer: JobConsumer) -> int:
     return announced
 
 
+@pytest.mark.usefixtures("entries")
 def test_due_jobs_are_announced_and_run(session, consumer):
     enqueue(session, "messages", "k", {}, at=clock.now())
     session.commit()
@@ -259,6 +260,7 @@ def test_due_jobs_are_announced_and_run(session, consumer):
     assert set(session.scalars(select(Job.state))) == {JobState.DONE}
 
 
+@pytest.mark.usefixtures("entries")
 def test_a_lost_announcement_is_repeated(session, consumer):
     consumer.poll()
     consumer.huey.flush()
