@@ -39,8 +39,6 @@ class Crowd:
             db.session.remove()
         self.system.sweep()
         self.session.expunge_all()
-        self.session.add_all(make.regions())
-        self.session.commit()
         self.town = town(self.session, self.store, "430100")
         self.other = town(self.session, self.store, "430200")
         self.ids = {Role.ENTERPRISE_CLERK: self.town.account}

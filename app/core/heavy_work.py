@@ -71,6 +71,7 @@ HASHING = Places(max(1, (os.cpu_count() or 2) - 1), waiting=3)  # a hash occupie
 CHECKING = Places(1, waiting=1)  # files whose seal is verified, in a process of its own
 SHEETS = Places(1, waiting=1)  # read and written in Python, which keeps other threads from running
 DRAWING = Places(1, waiting=2)  # certificates, letters, forms
-PICTURES = Places(2, waiting=3)  # scans and photographs; one may take 300 MB
-KINDS = (HASHING, CHECKING, SHEETS, DRAWING, PICTURES)
+PICTURES = Places(2, waiting=5)  # scans and photographs; one may take 300 MB
+THUMBNAILS = Places(2, waiting=10)  # some 30 ms each; the page of a case has nine, of which a browser asks for six at once
+KINDS = (HASHING, CHECKING, SHEETS, DRAWING, PICTURES, THUMBNAILS)
 THREADS = sum(kind.threads for kind in KINDS)  # that all kinds together can hold

@@ -165,7 +165,8 @@ class Settings:
         return {
             "SECRET_KEY": self.keys.session,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
-            "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "hide_parameters": True},
+            # 30 connections: what waits for a place among heavy work holds one, and pages need theirs meanwhile.
+            "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "hide_parameters": True, "max_overflow": 25},
             "SESSION_COOKIE_NAME": "__Host-anguan" if self.https else "anguan",
             "SESSION_COOKIE_SECURE": self.https,
             "SESSION_COOKIE_HTTPONLY": True,

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from app.core.heavy_work import PICTURES
+from app.core.heavy_work import PICTURES, THUMBNAILS
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ def thumbnail(data: bytes, mime: str, width: int) -> bytes | None:
     """A small JPEG of a stored picture; None for a PDF."""
     if mime != "image/jpeg":
         return None
-    with PICTURES.taken():
+    with THUMBNAILS.taken():
         image = _decoded(data, width)
         image.thumbnail((width, width * 4), Image.Resampling.LANCZOS)
         return _jpeg(image, 80)

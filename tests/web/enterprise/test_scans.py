@@ -4,6 +4,7 @@ import pytest
 
 from app.core.vocabulary import PaperKind, Role
 from tests import make
+from tests.at_once import at_once
 from tests.hostile_files import jpeg, pdf
 from tests.web.enterprise.conftest import handed_in, kept, reads
 
@@ -47,6 +48,20 @@ def test_a_small_picture_is_small_and_a_pdf_has_none(clerk, session, system, our
     answer = clerk.get(f"/papers/{photo.id}/small")
     assert (answer.mimetype, len(answer.data) < photo.size) == ("image/jpeg", True)
     assert clerk.get(f"/papers/{scan.id}/small").status_code == 404
+
+
+def test_the_small_pictures_of_a_page_are_all_shown_though_two_officers_open_it_at_once(clerk, session, system, ours):
+    """A browser asks for six at a time."""
+    photo = handed_in(session, system, kept(session, make.person(ours)), PaperKind.EDUCATION, jpeg(1200, 1600))
+    session.commit()
+    application, cookie = clerk.application, clerk.get_cookie("anguan").value
+
+    def one(_n: int) -> int:
+        browser = application.test_client()
+        browser.set_cookie("anguan", cookie)
+        return browser.get(f"/papers/{photo.id}/small").status_code
+
+    assert at_once(one, range(12)) == [200] * 12
 
 
 def test_an_officers_view_of_a_persons_scan_is_logged_and_a_clerks_own_is_not(enter, clerk, session, system, ours):
