@@ -307,6 +307,7 @@ def test_codes_are_sent_beside_running_jobs(consumer, session, context):
     assert session.scalars(select(Message.text).where(Message.state == MessageState.SENT)).all() == [CODE_MARK]
 
 
+@pytest.mark.usefixtures("entries")
 def test_jobs_are_announced_across_machines_by_postgresql(system, consumer, postgres, context):
     settings = replace(system.settings, queue_url=postgres.replace("postgresql+psycopg://", "postgresql://"))
     elsewhere, here = (JobConsumer(queue(settings), replace(context, now=clock.now)) for _ in range(2))

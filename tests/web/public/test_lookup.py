@@ -96,6 +96,7 @@ def test_every_certificate_of_the_person_is_shown_and_nobody_elses(visitor, hold
 def test_a_lookup_takes_four_queries(visitor, holder, system):
     with queries(system.engine), queries(db_engine(visitor)) as asked:
         look_up(visitor)
+    asked = [statement for statement in asked if not statement.startswith("SET ")]
     assert len(asked) == 4  # the office, its calendar, the rate limit, and the lookup
     with queries(db_engine(visitor)) as asked:
         visitor.get(f"/v/{TOKEN}")

@@ -103,10 +103,8 @@ def test_the_filter_of_the_checks_reads_no_case_but_those_it_finds(firm, accepta
     assert len(asked) >= 3  # the tabs, the count, the page
     for statement in asked:
         assert "application" not in tables_read_whole(session, statement)
-        used = indexes_used(session, statement)
-        # PostgreSQL chooses among the indexes that begin with the state by its statistics, which one row does not give.
-        by_state = {f"ix_application_{name}" for name in ("check_result", "checked", "due", "queue")}
-        assert used & ({"ix_application_check_result"} if system.kind == "sqlite" else by_state)
+        if system.kind == "sqlite":  # PostgreSQL chooses by its statistics, which one row does not give: test_plans.py
+            assert "ix_application_check_result" in indexes_used(session, statement)
 
 
 @pytest.mark.parametrize("path", ["/acceptance/", "/applications/new/", "/closed/", "/certificates/"])
