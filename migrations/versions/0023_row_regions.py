@@ -71,13 +71,12 @@ ADDED: dict[str, dict[str, list[str]]] = {
         'ix_application_state_closed_at': ['state', 'closed_at', 'id'],
     },
     'certificate': {
-        'ix_certificate_holder': ['holder', 'id'],
         'ix_certificate_valid_to': ['valid_to', 'id', 'status', 'suspended_to'],
         'ix_certificate_status': ['status', 'id', 'region_code'],
-        'ix_certificate_status_holder': ['status', 'holder', 'id', 'region_code'],
+        'ix_certificate_status_holder': ['status', 'holder_sort', 'id', 'region_code'],
         'ix_certificate_status_valid_to': ['status', 'valid_to', 'id', 'region_code'],
         'ix_certificate_enterprise': ['enterprise_id', 'id'],
-        'ix_certificate_enterprise_holder': ['enterprise_id', 'holder', 'id'],
+        'ix_certificate_enterprise_holder': ['enterprise_id', 'holder_sort', 'id'],
         'ix_certificate_enterprise_valid_to': ['enterprise_id', 'valid_to', 'id'],
     },
     'certificate_measure': {
@@ -87,7 +86,7 @@ ADDED: dict[str, dict[str, list[str]]] = {
     'employment_release': {'ix_employment_release_released_at': ['released_at', 'id']},
     'enterprise': {
         'ix_enterprise_name': ['name', 'id'],
-        'ix_enterprise_registration': ['registration', 'name', 'id'],
+        'ix_enterprise_registration': ['registration', 'name_sort', 'id'],
         'ix_enterprise_registration_uscc': ['registration', 'uscc'],
     },
     'entry': {'ix_entry_at': ['at', 'id'], 'ix_entry_deed': ['deed', 'at', 'id']},
@@ -111,9 +110,8 @@ ADDED: dict[str, dict[str, list[str]]] = {
         'ix_message_state_sent_at': ['state', 'sent_at', 'id'],
     },
     'person': {
-        'ix_person_name': ['name', 'id', 'region_code'],
         'ix_person_enterprise': ['enterprise_id', 'id'],
-        'ix_person_enterprise_name': ['enterprise_id', 'name', 'id'],
+        'ix_person_enterprise_name': ['enterprise_id', 'name_sort', 'id'],
     },
 }
 BY_PLACE: dict[str, tuple[tuple[str, ...], ...]] = {  # what follows the prefecture in each index
@@ -121,13 +119,13 @@ BY_PLACE: dict[str, tuple[tuple[str, ...], ...]] = {  # what follows the prefect
         (), ('state', 'submitted_at'), ('state', 'due_on'), ('state', 'closed_at'), ('closed_at',), ('due_on',),
         ('submitted_at', 'matter'),
     ),
-    'certificate': ((), ('holder',), ('valid_to',), ('status',)),
+    'certificate': ((), ('holder_sort',), ('valid_to',), ('status',)),
     'certificate_measure': ((), ('state', 'last_day'), ('state', 'proposed_at')),
     'employment_release': (('released_at',),),
     'exam_pass': (('source', 'passed_on'),),
     'exam_signup': ((), ('notice_id',), ('notice_id', 'state', 'submitted_at'), ('state', 'submitted_at')),
     'identity_correction': ((), ('state', 'asked_at')),
-    'person': ((), ('name',)),
+    'person': ((), ('name_sort',)),
 }
 
 

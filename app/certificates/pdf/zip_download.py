@@ -125,7 +125,7 @@ def _entries(session: Session, certificate_ids: Sequence[int], actor: Actor, on:
         select(version.id.label("version_id"), version.digest, *columns, *terms)
         .outerjoin(version, (version.certificate_id == Certificate.id) & version.replaced_at.is_(None))
         .where(Certificate.id.in_(certificate_ids), reach(actor, Certificate))
-        .order_by(Certificate.holder, Certificate.id)
+        .order_by(Certificate.holder_sort, Certificate.id)
     )
     found = []
     for row in session.execute(asked):

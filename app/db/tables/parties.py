@@ -30,7 +30,7 @@ class Enterprise(Model):
         choice_check("enterprise", "registration", Registration),
         Index("ix_enterprise_name_sort", "name_sort", "id"),
         search_index("enterprise"),
-        Index("ix_enterprise_registration", "registration", "name", "id"),
+        Index("ix_enterprise_registration", "registration", "name_sort", "id"),
         Index("ix_enterprise_registration_uscc", "registration", "uscc"),
         Index("ix_enterprise_name", "name", "id"),
     )
@@ -135,11 +135,10 @@ class Person(Model):
         choice_check("person", "banned_for", MeasureGround),
         Index("ix_person_name_sort", "name_sort", "id"),
         search_index("person"),
-        Index("ix_person_name", "name", "id", "region_code"),
         Index("ix_person_enterprise", "enterprise_id", "id"),
-        Index("ix_person_enterprise_name", "enterprise_id", "name", "id"),
+        Index("ix_person_enterprise_name", "enterprise_id", "name_sort", "id"),
         ordered_by_place("person"),
-        ordered_by_place("person", "name"),
+        ordered_by_place("person", "name_sort"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -102,7 +102,7 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         Where the row stands is asked anew: a page may skip or repeat what has moved since the one before. Of a row that is
         out of reach or gone: no rows.
         """
-        pk, column, down = self.get_pk(), getattr(self.obj, sort or self.get_pk_name()), descending is not back
+        pk, column, down = self.get_pk(), self._order(sort), descending is not back
         stands = self.within_reach(pk == row).with_entities(column).one_or_none()
         keys: list[Any] = []
         for part in [] if stands is None else self._following(column, stands[0], row, descending=down):
@@ -133,8 +133,15 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
     def in_order(self, query: Query[Any], sort: str, descending: bool) -> Query[Any]:
         """The id breaks ties, so that no row is on two pages."""
         pk = self.get_pk()
-        columns = [pk] if not sort or sort == self.get_pk_name() else [getattr(self.obj, sort), pk]
+        column = self._order(sort)
+        columns = [pk] if column is pk else [column, pk]
         return query.order_by(*(column.desc() if descending else column.asc() for column in columns))
+
+    def _order(self, sort: str) -> Any:
+        """The column that a list is sorted by: of a name the key by pinyin, the same on both databases (``db.derived``)."""
+        if not sort or sort == self.get_pk_name():
+            return self.get_pk()
+        return getattr(self.obj, f"{sort}_sort", getattr(self.obj, sort))
 
     def query_count(self, query: Query[Any], filters: Any = None, select_columns: Any = None) -> int:  # noqa: ARG002
         return self.count(self._apply_inner_all(query, filters, aliases_mapping={}))

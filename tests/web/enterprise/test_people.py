@@ -355,6 +355,14 @@ def test_the_number_of_queries_does_not_grow_with_people(clerk, session, system,
     assert asked[0] <= 15
 
 
+def test_people_are_sorted_by_the_pinyin_of_their_names(clerk, session, ours):
+    session.add_all(make.person(ours, name=name) for name in ("章一", "李四", "安七", "王五"))
+    session.commit()
+    page = clerk.get("/people/list/?sort=name").text
+    places = [page.index(name) for name in ("安七", "李四", "王五", "章一")]
+    assert places == sorted(places)
+
+
 def test_revealing_an_id_number_needs_a_reason_and_is_logged(enter, session, ours):
     officer, person = enter(Role.REVIEWER), kept(session, make.person(ours))
     assert person.id_number not in officer.get(f"/people/show/{person.id}").text
