@@ -128,10 +128,8 @@ def refuse_numbers(field: Field) -> None:
         raise ValidationError(str(refusal.sentence))
 
 
-class TextField(StringField):
-    """One line, stripped, without invisible characters; control characters and line ends become blanks, so that none
-    reaches a column or a header. Personal numbers are refused, unless it is for numbers or nothing of it is stored.
-    """
+class _FreeText:
+    """Personal numbers are refused, unless it is for ``numbers`` or nothing of it is stored."""
 
     def __init__(self, *args: Any, numbers: bool = False, **kwargs: Any) -> None:
         self.numbers = numbers
@@ -140,21 +138,19 @@ class TextField(StringField):
     def pre_validate(self, form: Any) -> None:  # noqa: ARG002
         if not self.numbers:
             refuse_numbers(self)
+
+
+class TextField(_FreeText, StringField):
+    """One line, stripped, without invisible characters; control characters and line ends become blanks, so that none
+    reaches a column or a header.
+    """
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([re.sub(ODD_MARKS, " ", value.translate(DROPPED)).strip() for value in valuelist])
 
 
-class LongTextField(TextAreaField):
-    """Several lines; personal numbers as in ``TextField``."""
-
-    def __init__(self, *args: Any, numbers: bool = False, **kwargs: Any) -> None:
-        self.numbers = numbers
-        super().__init__(*args, **kwargs)
-
-    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
-        if not self.numbers:
-            refuse_numbers(self)
+class LongTextField(_FreeText, TextAreaField):
+    """Several lines."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata([value.translate(DROPPED).replace("\r\n", "\n").strip() for value in valuelist])
