@@ -3,12 +3,12 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from app.core.settings import Settings
 from app.models import Model
@@ -105,3 +105,23 @@ class System:
 def _if_missing(source: str, target: str) -> None:
     if not Path(target).exists():
         shutil.copy2(source, target)
+
+
+XID = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'transactionid' AND granted"
+    " AND pg_locks.mode = 'ExclusiveLock' AND pid <> pg_backend_pid() AND datname = current_database()"
+)
+
+
+def others_can_write(system) -> bool:
+    """Whether no transaction of the application holds a lock that a writer would wait for."""
+    if system.kind != "sqlite":
+        with system.engine.connect() as connection:
+            return not connection.scalar(XID)
+    connection = sqlite3.connect(system.engine.url.database, timeout=0, isolation_level=None)
+    with closing(connection):
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from flask_babel import force_locale
 from itsdangerous import URLSafeTimedSerializer
+from openpyxl import Workbook
 from sqlalchemy import event, func, select
 
 import app as package
@@ -27,6 +28,7 @@ from app.files import spreadsheets
 from app.files.storage import Store
 from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport, Person
 from tests import make
+from tests.database import others_can_write
 from tests.hostile_files import pdf
 from tests.test_attacks import ACCEPTANCE, ADMIN, APPROVER, AUDITOR, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
@@ -398,6 +400,29 @@ def test_what_cannot_be_logged_is_not_sent(app, session, world, changsha):  # no
         assert (answer.status_code, answer.mimetype) == (500, "application/json"), endpoint
         assert "Content-Disposition" not in answer.headers, endpoint
         assert lines(session, last) == [], endpoint
+
+
+def test_no_export_holds_the_writer_while_its_bytes_are_read_or_drawn(session, system, world, changsha, monkeypatch):  # noqa: F811
+    free = []
+
+    def watch(kind, method):
+        work = getattr(kind, method)
+
+        def watching(*given, **more):
+            free.append(others_can_write(system))
+            return work(*given, **more)
+
+        monkeypatch.setattr(kind, method, watching)
+
+    watch(Workbook, "save")
+    watch(Path, "read_bytes")  # of a stored object
+    made = {endpoint: prepare(changsha, world) for endpoint, prepare in LOGGED.items()}
+    session.rollback()
+    for endpoint, one in made.items():
+        if one.method == "POST":
+            free.clear()
+            answer = world.browsers[one.role].open(one.address, method="POST", data=one.form)
+            assert (answer.status_code, {*free}) == (200, {True}), endpoint
 
 
 def test_a_download_of_an_enterprise_s_own_certificate_is_logged_too(session, world, changsha):  # noqa: F811

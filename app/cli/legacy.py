@@ -13,8 +13,9 @@ from app.cli.common import bytes_of, language, settings_in_use
 from app.core import clock
 from app.core.errors import AppError
 from app.core.settings import BadSetting
-from app.core.vocabulary import LegacyKind, LegacyOutcome, LegacyPhase, Role
-from app.db.session import db
+from app.core.vocabulary import AuditAction, LegacyKind, LegacyOutcome, LegacyPhase, Role
+from app.db import audit
+from app.db.session import db, read_only
 from app.files.storage import Store
 from app.models import LegacyImport
 from app.worker.providers import scanner_of
@@ -53,8 +54,11 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
             legacy_import.take_over(context, course.id, at=at)
             _reported(context, course.id)
         if report:
+            with read_only(), context.sessions() as session:
+                data, summary = legacy_import.report_of(session, store, course.id, BY)
             with context.sessions.begin() as session:
-                _write_privately(report, legacy_import.report_of(session, store, course.id, BY, at=clock.now()))
+                audit.log(session, BY.name, AuditAction.EXPORT, LegacyImport, course.id, summary, at=clock.now())
+            _write_privately(report, data)
 
 
 def _reported(context: legacy_import.ImportContext, import_id: int) -> LegacyImport:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
@@ -129,8 +129,10 @@ class _Entrant(NamedTuple):
 # --- export -------------------------------------------------------------------------------------------
 
 
-def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> tuple[str, bytes]:
-    """导出报名明细 (R58): file name and workbook, every submitted sign-up, with full ID numbers; audited.
+def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> tuple[str, bytes, Mapping[str, Any]]:
+    """导出报名明细 (R58): file name, workbook with every submitted sign-up and full ID numbers, and what to log of it.
+
+    Only reads: drawing takes long. The caller logs the export before sending the file.
 
     是否合格 stays empty until the scores are final, so that a corrected score does not contradict an old result.
     """
@@ -153,10 +155,8 @@ def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime
     data = write(SCORE_COLUMNS, rows, sheet_title=_("Sign-up details"), note=hint)
     title = re.sub(r'[\s\\/:*?"<>|\x00-\x1f]+', " ", notice.title).strip(" .")
     summary = {"rows": len(rows), "sha256": sha256(data).hexdigest()}
-    log(session, actor.name, AuditAction.EXPORT, notice, change=summary, at=at)
-    session.flush()
     what = _("Sign-up details")
-    return f"{title}-{what}-{office_day(at):%Y%m%d}.xlsx", data
+    return f"{title}-{what}-{office_day(at):%Y%m%d}.xlsx", data, summary
 
 
 def _cells(serial: int, signup: ExamSignup, person: Person, enterprise: str, uscc: str) -> Mapping[str, object]:

@@ -39,8 +39,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-# They read until the sheet is written, which may take half a minute; then ``request_context.note_export`` begins to write.
-EXPORTS = frozenset({"AuditLogScreen.export", "DueScreen.export", "BatchScreen.sheet"})
+# They read until the bytes are there, which may take half a minute; then ``request_context.note_export`` begins to write.
+EXPORTS = frozenset(
+    {
+        *("AuditLogScreen.export", "DueScreen.export", "BatchScreen.sheet", "NoticeScreen.export", "ScoreView.errors"),
+        *("MeasuresView.result", "LegacyView.report", "LegacyView.passwords"),
+    }
+)
 
 
 class AppBuilder(FabAppBuilder):  # type: ignore[misc]

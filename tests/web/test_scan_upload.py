@@ -1,14 +1,12 @@
 """Uploads: virus scan on every route, hostile files, file names."""
 
 import re
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from io import BytesIO, RawIOBase
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import EnvironBuilder
 
@@ -20,6 +18,7 @@ from app.files.spreadsheets import SheetLimits, SheetRefused, read
 from app.models import LegacyImport, Paper, Parameter
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
+from tests.database import others_can_write
 from tests.files.spreadsheets.conftest import TABLE
 from tests.web.form_steps import save
 
@@ -95,26 +94,6 @@ def test_every_upload_is_scanned_for_viruses(session, guarded, browsers, path):
 
 
 # --- nobody waits for a slow line or a heavy picture -----------------------------------------------------------------
-XID = text(
-    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'transactionid' AND granted"
-    " AND pg_locks.mode = 'ExclusiveLock' AND pid <> pg_backend_pid() AND datname = current_database()"
-)
-
-
-def others_can_write(system) -> bool:
-    """Whether no transaction of the application holds a lock that a writer would wait for."""
-    if system.kind != "sqlite":
-        with system.engine.connect() as connection:
-            return not connection.scalar(XID)
-    connection = sqlite3.connect(system.engine.url.database, timeout=0, isolation_level=None)
-    with closing(connection):
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-    return True
-
-
 class SlowBody(RawIOBase):
     """A body that asks, each time more of it is waited for, whether others can write."""
 

@@ -15,7 +15,7 @@ from app.applications.legacy_import.batches import (
     stored_objects,
 )
 from app.applications.legacy_import.columns import COLUMNS, template
-from app.applications.legacy_import.first_passwords import fetch_passwords, make_passwords, without_password
+from app.applications.legacy_import.first_passwords import make_passwords, read_passwords, take_passwords, without_password
 from app.applications.legacy_import.run import ImportContext, check, take_over
 
 __all__ = [
@@ -27,12 +27,13 @@ __all__ = [
     "confirm",
     "discard",
     "expire",
-    "fetch_passwords",
     "make_passwords",
+    "read_passwords",
     "receive",
     "report_of",
     "stored_objects",
     "take_over",
+    "take_passwords",
     "template",
     "without_password",
 ]

@@ -4,7 +4,7 @@ The confirmed sheet is the checked one, by its digest, and is imported once. She
 stored encrypted, every download of a report is in the audit log, and both are removed at ``expires_at``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -101,17 +101,14 @@ def _step(
     audit.log(session, actor.name, AuditAction.CHANGE, LegacyImport.__tablename__, row.id, change, at=at)
 
 
-def report_of(session: Session, store: Store, import_id: int, actor: Actor, *, at: datetime) -> bytes:
-    """The sheet with the result of each row, logged as an export. The caller commits before sending it."""
+def report_of(session: Session, store: Store, import_id: int, actor: Actor) -> tuple[bytes, Mapping[str, Any]]:
+    """The sheet with the result of each row, and what to log of it. The caller logs the export before handing it out."""
     actor.demand(Role.ADMIN)
     batch = session.get(LegacyImport, import_id)
     if batch is None or batch.report_object is None:
         raise NotFound
     data = store.read(batch.report_object)
-    change = {"report": batch.filename, "rows": batch.total, "sha256": sha256(data).hexdigest()}
-    audit.log(session, actor.name, AuditAction.EXPORT, batch, change=change, at=at)
-    session.flush()
-    return data
+    return data, {"report": batch.filename, "rows": batch.total, "sha256": sha256(data).hexdigest()}
 
 
 # --- the sheet -----------------------------------------------------------------------------------------------

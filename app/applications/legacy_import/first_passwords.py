@@ -29,6 +29,7 @@ COLUMNS = (
     Column("word", _("One-time password"), width=22),
 )
 _NOTE = _("Each password works once: it must be changed at the first sign-in. Hand every enterprise its own row only.")
+_FETCHED = _("These passwords have been fetched already, or have expired. Please make new ones.")
 
 
 def _never_signed_in() -> ColumnElement[bool]:
@@ -88,16 +89,22 @@ def _set_passwords(session: Session, hashes: list[dict[str, object]]) -> None:
     session.connection().execute(changed, hashes)
 
 
-def fetch_passwords(session: Session, store: Store, import_id: int, actor: Actor, *, at: datetime) -> tuple[bytes, str]:
-    """The sheet of passwords and its digest, once; ``Stale`` afterwards. The caller commits, then removes the object."""
+def read_passwords(session: Session, store: Store, import_id: int, actor: Actor) -> tuple[bytes, str]:
+    """The sheet of passwords and its digest; not to be handed out before ``take_passwords`` let this reader have it."""
     actor.demand(Role.ADMIN)
     digest = session.scalar(select(LegacyImport.passwords_object).where(LegacyImport.id == import_id))
-    taken = update(LegacyImport).where(LegacyImport.id == import_id, LegacyImport.passwords_object == (digest or "-"))
+    if digest is None:
+        raise Stale(_FETCHED)
+    return store.read(digest), digest
+
+
+def take_passwords(session: Session, import_id: int, digest: str, actor: Actor, *, at: datetime) -> None:
+    """Log that the sheet was fetched: once, ``Stale`` afterwards. The caller commits, then removes the object."""
+    actor.demand(Role.ADMIN)
+    taken = update(LegacyImport).where(LegacyImport.id == import_id, LegacyImport.passwords_object == digest)
     taken = taken.values(passwords_object=None).returning(LegacyImport.id)
-    if session.execute(taken.execution_options(synchronize_session=False)).first() is None or digest is None:
-        raise Stale(_("These passwords have been fetched already, or have expired. Please make new ones."))
-    data = store.read(digest)
+    if session.execute(taken.execution_options(synchronize_session=False)).first() is None:
+        raise Stale(_FETCHED)
     audit.log(session, actor.name, AuditAction.EXPORT, LegacyImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
     session.flush()
     session.expire_all()
-    return data, digest

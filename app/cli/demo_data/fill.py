@@ -198,7 +198,7 @@ class DemoBuilder:
     def _score(self, notice: ExamNotice, entrants: dict[str, Cast]) -> None:
         """Fill the exported sheet, as the clerk does in a spreadsheet, and import it."""
         exam, at = self.actors["exam"], self._before(31)
-        _name, sheet = exams.signup_sheet(self.session, notice.id, exam, at=at)
+        _name, sheet, _summary = exams.signup_sheet(self.session, notice.id, exam, at=at)
         keys = {column.key: column for column in exams.SCORE_COLUMNS}
         plain = [replace(column, parse=str, required=False) for column in exams.SCORE_COLUMNS]
         rows = [row.values | {"score": _score_of(entrants[row.values["name"]].story)} for row in read(sheet, plain).rows]

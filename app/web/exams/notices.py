@@ -296,8 +296,7 @@ class NoticeScreen(OpenList):
     @route(f"/{ROW}notice_id>/export", "POST")
     def export(self, notice_id: int) -> Response:
         """导出报名明细 (R58); POST, because each export of ID numbers is written to the audit log."""
-        name, data = exams.signup_sheet(
-            db.session(), notice_id, request_context.current_actor(), at=request_context.office_now()
-        )
-        db.session.commit()
+        notice, actor = notice_of(notice_id), request_context.current_actor()
+        name, data, summary = exams.signup_sheet(db.session(), notice_id, actor, at=request_context.office_now())
+        request_context.note_export(notice, **summary)
         return send_file(BytesIO(data), XLSX, as_attachment=True, download_name=name)

@@ -65,7 +65,7 @@ def results(means, import_id) -> list[tuple[str, str]]:
     """Result and reason of each row in the report."""
     let_go()
     with means.sessions.begin() as session:
-        data = legacy_import.report_of(session, means.store, import_id, ADMIN, at=make.NOON)
+        data, _summary = legacy_import.report_of(session, means.store, import_id, ADMIN)
     loose = [replace(column, required=False) for column in RESULT_COLUMNS]
     return [(one.values["result"].removeprefix("Row "), one.values["reason"] or "") for one in read(data, loose).rows]
 

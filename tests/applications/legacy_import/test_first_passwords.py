@@ -24,7 +24,8 @@ def fresh_words():
 def fetch(means, import_id) -> list[dict]:
     let_go()
     with means.sessions.begin() as session:
-        data, _object = legacy_import.fetch_passwords(session, means.store, import_id, ADMIN, at=make.NOON)
+        data, digest = legacy_import.read_passwords(session, means.store, import_id, ADMIN)
+        legacy_import.take_passwords(session, import_id, digest, ADMIN, at=make.NOON)
     return [one.values for one in read(data, [Column("username", "User name"), Column("word", "One-time password")]).rows]
 
 

@@ -109,10 +109,8 @@ class LegacyView(BaseView):
     def report(self, import_id: int) -> Response:
         course, actor = _course(import_id), request_context.current_actor()
         name = gettext("Results of %(records)s", records=course.kind)
-        data = legacy_import.report_of(
-            db.session(), request_context.store(), import_id, actor, at=request_context.office_now()
-        )
-        db.session.commit()
+        data, summary = legacy_import.report_of(db.session(), request_context.store(), import_id, actor)
+        request_context.note_export(course, **summary)
         return send_workbook(data, f"{name}-{import_id}")
 
     @route(f"/{ROW}import_id>/passwords.xlsx", "POST")
@@ -120,14 +118,16 @@ class LegacyView(BaseView):
         """领取: only once; then the file is removed."""
         _course(import_id)
         request_context.require_second_factor()
-        session, store, at = db.session(), request_context.store(), request_context.now()
+        session, actor, at = db.session(), request_context.current_actor(), request_context.now()
         try:
-            data, gone = legacy_import.fetch_passwords(session, store, import_id, request_context.current_actor(), at=at)
+            data, digest = legacy_import.read_passwords(session, request_context.store(), import_id, actor)
+            request_context.begin_writing()
+            legacy_import.take_passwords(session, import_id, digest, actor, at=at)
             session.commit()
         except Stale as error:
             _roll_back(error)
             return redirect(url_for("LegacyView.course", import_id=import_id))
-        remove_object(gone)
+        remove_object(digest)
         title = gettext("First passwords")
         return send_workbook(data, f"{title}-{import_id}")
 
