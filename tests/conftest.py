@@ -1,6 +1,7 @@
 """One database of each kind and one application on each, built once; tables are emptied after every test."""
 
 import gc
+import hashlib
 import json
 import os
 import shutil
@@ -45,7 +46,7 @@ from app.matters import seed_papers
 from app.models import Account
 from app.web.auth.permissions import sync_roles
 from tests import make
-from tests.database import System
+from tests.database import System, others_can_write
 
 _accounts = count(1)
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
@@ -275,6 +276,22 @@ def holder(app: Flask, session: Session) -> Callable[..., Account]:
         return account
 
     return hold
+
+
+@pytest.fixture
+def unlocked_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Watches the passwords that the test has hashed: no transaction of the application may keep others from writing."""
+    system, free = request.getfixturevalue("sign_in_system" if "sign_in_system" in request.fixturenames else "system"), []
+    for name in ("scrypt", "pbkdf2_hmac"):
+        compute = getattr(hashlib, name)
+
+        def watched(*given: Any, _compute: Callable[..., bytes] = compute, **more: Any) -> bytes:
+            free.append(others_can_write(system))
+            return _compute(*given, **more)
+
+        monkeypatch.setattr(hashlib, name, watched)
+    yield
+    assert {*free} == {True}
 
 
 # --- the browser ------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from app.core.settings import BadSetting
 from app.core.vocabulary import ADMINISTRATORS, REGIONAL, Role
 from app.db.session import db
 from app.models import Account, Enterprise, Region
-from app.web.auth.password_form import find, forget_guesses, normal
+from app.web.auth.password_form import find, forget_guesses, hashed, normal
 from app.web.auth.security_manager import set_password
 
 FIRST_NAMES = dict(zip(ADMINISTRATORS, ("admin", "secadmin", "auditor"), strict=True))
@@ -55,7 +55,9 @@ def account(name: str, roles: tuple[str, ...], full_name: str, region: str, ente
         session = db.session()
         session.info.update(actor="anguan account", at=clock.now())
         password = _one_time_password(name, office_of(session, settings.office))
-        session.add(_new_account(session, asked, password))
+        session.rollback()  # hold no lock while hashing
+        stored = hashed(password)
+        session.add(_new_account(session, asked, stored))
         session.commit()
     print(f"{normal(name)}  {password}")
     print("The password must be changed at the first sign-in.", file=sys.stderr)
@@ -79,8 +81,11 @@ def create_admin() -> None:
             names = (FIRST_NAMES[role] + (str(n) if n else "") for n in range(100))
             name = next(name for name in names if find(session, name) is None)
             passwords[name] = _one_time_password(name, office)
+        session.rollback()  # hold no lock while hashing
+        stored = [hashed(password) for password in passwords.values()]
+        for name, role, its_hash in zip(passwords, missing, stored, strict=True):
             region = office.region_code if role in REGIONAL else ""
-            session.add(_new_account(session, NewAccount(name, (role.value,), region=region), passwords[name]))
+            session.add(_new_account(session, NewAccount(name, (role.value,), region=region), its_hash))
         session.commit()
     for (name, password), role in zip(passwords.items(), missing, strict=True):
         print(f"{name:<12} {password}   {role.value}")
@@ -102,14 +107,16 @@ def reset_password(name: str) -> None:
         if found is None:
             raise BadSetting(f"There is no account '{normal(name)}'.")
         password = _one_time_password(found.username, office_of(session, settings.office))
-        set_password(found, password, must_change=True)
+        session.rollback()  # hold no lock while hashing
+        stored = hashed(password)
+        set_password(found, stored, must_change=True)
         session.commit()
         forget_guesses(db.engine, name)
     print(f"{normal(name)}  {password}")
     print("Hand it to its holder. The password must be changed at the first sign-in.", file=sys.stderr)
 
 
-def _new_account(session: Session, asked: NewAccount, password: str) -> Account:
+def _new_account(session: Session, asked: NewAccount, stored: str) -> Account:
     name = normal(asked.name)
     if find(session, name) is not None:
         raise BadSetting(f"There is an account '{name}' already.")
@@ -131,7 +138,7 @@ def _new_account(session: Session, asked: NewAccount, password: str) -> Account:
         enterprise=enterprise,
         roles=list(held.values()),
     )
-    set_password(made, password, must_change=True)
+    set_password(made, stored, must_change=True)
     return made
 
 

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from flask import redirect, url_for
+from flask import g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.accounts import role_assignment
-from app.accounts.passwords import one_time_password
 from app.accounts.role_assignment import roles_of
 from app.core.errors import AppError
 from app.core.vocabulary import AUTHORITY, Role
@@ -17,6 +16,7 @@ from app.db.session import db
 from app.models import Account, Enterprise
 from app.web import request_context
 from app.web.auth.account_actions import action_links, change_links, end_sessions, hand_out_password, reset_password, unlock
+from app.web.auth.password_form import new_one_time_password
 from app.web.auth.security_manager import set_password
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.fab import permission_name, route
@@ -78,10 +78,14 @@ class AccountScreen(ModelScreen):
             if name in form and not form[name].raw_data:  # not sent at all, which is not the same as emptied
                 form[name].data = value
 
+    def before_saving(self) -> None:
+        if request.endpoint == f"{self.endpoint}.add":
+            g.first_password = new_one_time_password(db.session())
+
     def save(self, item: Account, form: Any, *, new: bool) -> None:
         enterprise = _enterprise_of(form.enterprise.data) if "enterprise" in form and form.enterprise.data else None
         if new:
-            set_password(item, one_time_password(), must_change=True)  # unknown to anybody until one is handed out
+            set_password(item, g.first_password.hash, must_change=True)  # unknown to anybody until one is handed out
         role_assignment.save_account(
             db.session(), item, request_context.current_actor(),
             username=form.username.data, full_name=form.full_name.data,
@@ -89,7 +93,7 @@ class AccountScreen(ModelScreen):
             enterprise=enterprise, active=bool(form.active.data),
         )  # fmt: skip
         if new and enterprise is not None:
-            hand_out_password(item)
+            hand_out_password(item, g.first_password)
 
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)
@@ -100,7 +104,8 @@ class AccountScreen(ModelScreen):
 
     @route("/reset/<int:pk>", "POST")
     def reset(self, pk: int) -> Response:
-        reset_password(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()))
+        password = new_one_time_password(db.session())
+        reset_password(role_assignment.may_reset(self.get_or_404(pk), request_context.current_actor()), password)
         return redirect(safe_next(url_for("AccountScreen.list")))
 
     @route("/unlock/<int:pk>", "POST")

@@ -9,8 +9,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.accounts import privileged_changes
-from app.accounts.passwords import one_time_password
-from app.accounts.privileged_changes import OneTimePassword, Wanted
+from app.accounts.privileged_changes import Wanted
 from app.accounts.role_assignment import is_privileged, roles_of
 from app.core.errors import AppError, NotAllowed, NotFound, Refusal, Stale
 from app.core.sign_in_vocabulary import PrivilegedChangeKind, PrivilegedChangeState
@@ -19,7 +18,7 @@ from app.db.session import db
 from app.models import Account, PrivilegedChange
 from app.web import request_context
 from app.web.auth.account_actions import REASON_HINT, ask_for, asked_message
-from app.web.auth.password_form import forget_guesses, hashed
+from app.web.auth.password_form import forget_guesses, new_one_time_password
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.batch_result import run_step
@@ -129,9 +128,7 @@ class PrivilegedChangeScreen(ModelScreen):
         request_context.require_second_factor()
         session, actor, at = db.session(), request_context.current_actor(), request_context.now()
         office = request_context.current_office()
-        session.rollback()  # hold no lock while hashing
-        plain = one_time_password()
-        password = OneTimePassword(plain, hashed(plain))
+        password = new_one_time_password(session)
         try:
             if answer == "yes":
                 done = privileged_changes.confirm(session, change_id, actor, password, at=at, office=office)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import redirect, url_for
+from flask import g, redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -27,6 +27,7 @@ from app.web.auth.account_actions import (
     reset_password,
     unlock,
 )
+from app.web.auth.password_form import new_one_time_password
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseFilter, route
@@ -95,6 +96,9 @@ class AppointmentScreen(ModelScreen):
         if not form.sent:
             form.role.data = next((role for role in AUTHORITY if role in roles_of(item)), None)
 
+    def before_saving(self) -> None:
+        g.first_password = new_one_time_password(db.session())
+
     def save(self, item: Account, form: Any, *, new: bool) -> None:  # noqa: ARG002
         request_context.require_second_factor()
         role, region, mobile = form.role.data, form.region_code.data or "", form.mobile.data
@@ -104,7 +108,7 @@ class AppointmentScreen(ModelScreen):
         awaited, actor = not item.roles, request_context.current_actor()
         account = role_assignment.assign_role(db.session(), item.id, role, actor, region=region, mobile=mobile)
         if awaited and account.roles:  # a new password: the account's creator must not be able to use it
-            hand_out_password(account)
+            hand_out_password(account, g.first_password)
 
     def saved_message(self, item: Account, *, new: bool) -> str:
         change = privileged_changes.pending(db.session(), item.id, at=request_context.now())
@@ -123,8 +127,9 @@ class AppointmentScreen(ModelScreen):
     @route(f"/reset/{ROW}pk>", "POST")
     def reset(self, pk: int) -> Response:
         request_context.require_second_factor()
-        account = role_assignment.authority_account(db.session(), pk, request_context.current_actor())
-        reset_password(role_assignment.may_reset(account, request_context.current_actor()))
+        password, actor = new_one_time_password(db.session()), request_context.current_actor()
+        account = role_assignment.authority_account(db.session(), pk, actor)
+        reset_password(role_assignment.may_reset(account, actor), password)
         return self._back()
 
     @route(f"/unlock/{ROW}pk>", "POST")

@@ -8,8 +8,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from app.accounts import privileged_changes, sessions
-from app.accounts.passwords import one_time_password
-from app.accounts.privileged_changes import Wanted
+from app.accounts.privileged_changes import OneTimePassword, Wanted
 from app.accounts.role_assignment import is_privileged
 from app.core.sign_in_vocabulary import SessionEndReason
 from app.core.vocabulary import AuditAction
@@ -24,16 +23,15 @@ from app.web.base import Link
 REASON_HINT = _("Read by the other administrator, and kept in the audit log.")
 
 
-def hand_out_password(account: Account) -> None:
-    """Flash a new one-time password, which the holder must change. The caller commits."""
-    password = one_time_password()
-    set_password(account, password, must_change=True)
-    flash(gettext("One-time password of %(name)s: %(word)s", name=account.username, word=password), "warning")
+def hand_out_password(account: Account, password: OneTimePassword) -> None:
+    """Set and flash a one-time password, which the holder must change. The caller commits."""
+    set_password(account, password.hash, must_change=True)
+    flash(gettext("One-time password of %(name)s: %(word)s", name=account.username, word=password.plain), "warning")
 
 
-def reset_password(account: Account) -> None:
+def reset_password(account: Account, password: OneTimePassword) -> None:
     """A one-time password, and unlock; commits."""
-    hand_out_password(account)  # which ends its sessions
+    hand_out_password(account, password)  # which ends its sessions
     name = account.username  # before the commit: afterwards, reading would begin a writing transaction
     db.session.commit()
     forget_guesses(db.engine, name)  # the holder has probably guessed, too

@@ -126,11 +126,13 @@ class ForgottenView(BaseView):
         session, at = db.session(), request_context.now()
         number, account_id, browser, name = asked.id, account.id, pre_login_cookie.browser(), account.username
         mobile = (asked.evidence or {})["mobile"]
+        session.rollback()  # hold no lock while hashing
+        stored = password_form.hashed(plain)
         sms_codes.use(session, number, PURPOSE, browser, at=at)
         account = session.get_one(Account, account_id)
         if account.mobile != mobile or not may_reset(account):  # changed since the code was shown
             raise Stale
-        set_password(account, plain, must_change=False)
+        set_password(account, stored, must_change=False)
         session.flush()  # which ends every session of the account
         audit.log(session, account.get_full_name(), AuditAction.CHANGE, account, change={"password": "sms"}, at=at)
         facts = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}

@@ -187,8 +187,9 @@ class OwnPasswordView(BaseView):
             return False
         if had_before(session, account_id, form, office):
             return False
+        stored = password_form.hashed(form.password.data)
         account = session.get_one(Account, account_id, with_for_update=True)
-        account.password, account.must_change_password = password_form.hashed(form.password.data), False
+        set_password(account, stored, must_change=False)
         session.flush()  # which ends every session, this one too
         open_session(session, account, way, at=at, address=request_context.address(), strong_at=strong_at)
         session.commit()
@@ -300,8 +301,10 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
 
     def reset_password(self, userid: object, password: str) -> None:
         """Set a password; somebody else's must be changed at the next sign-in."""
+        self.session.rollback()  # hold no lock while hashing
+        stored = password_form.hashed(password)
         account = self.session.get_one(Account, int(str(userid)))
-        set_password(account, password, must_change=request_context.current_actor().id != account.id)
+        set_password(account, stored, must_change=request_context.current_actor().id != account.id)
         self.session.commit()
 
     # --- authorization ----------------------------------------------------------------------------
@@ -358,9 +361,9 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         """``permissions.sync_roles`` leaves nothing to clean."""
 
 
-def set_password(account: Account, plain: str, *, must_change: bool) -> None:
-    """Set a password, which ends the account's sessions. The caller commits."""
-    account.password, account.must_change_password = password_form.hashed(plain), must_change
+def set_password(account: Account, stored: str, *, must_change: bool) -> None:
+    """Set a password by its hash, made before the transaction; ends the account's sessions. The caller commits."""
+    account.password, account.must_change_password = stored, must_change
 
 
 def landing(wish: str) -> str:

@@ -151,17 +151,20 @@ def _enrol(form: EnrolmentForm) -> None:
     browser, kind = pre_login_cookie.browser(), ChallengeKind.SMS_REGISTER
     code = sms_codes.confirm(session, db.engine, kind, claim.mobile, browser, str(form.code.data), at=at, lasts=CODE_LASTS).id
     there = registration.enterprise_by_code(session, claim.uscc)
-    mine = None
+    mine, stored = None, ""
     if there is not None and there.registration is Registration.REJECTED:
         mine = _proved(claim, username, password)
     elif weak := list(passwords.weaknesses(password, username, office, also=(claim.name,))):
         raise Unmet(weak)
+    else:
+        session.rollback()  # hold no lock while hashing
+        stored = password_form.hashed(password)
     session.info.update(actor=username[:64])
     if mine is not None:
         registration.resubmit(session, claim, licence, session.get_one(Account, mine), at=request_context.office_now())
     else:
         account = registration.register(session, claim, licence, username=username, at=request_context.office_now())
-        set_password(account, password, must_change=False)
+        set_password(account, stored, must_change=False)
     sms_codes.use(session, code, kind, browser, at=at)
     session.commit()
 

@@ -15,6 +15,7 @@ def made(session, username):
     return session.scalars(select(Account).where(Account.username == username)).one()
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_a_new_account_of_the_authority_has_no_role_and_no_known_password(admin, session):
     page = admin.post("/accounts/add", data=FORM, follow_redirects=True)
     account = made(session, "reviewer2")
@@ -24,6 +25,7 @@ def test_a_new_account_of_the_authority_has_no_role_and_no_known_password(admin,
     assert "待授权" in page.text
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_a_new_enterprise_clerk_gets_a_one_time_password(admin, session):
     enterprise = make.enterprise()
     session.add(enterprise)
@@ -76,6 +78,7 @@ def test_an_invalid_account_is_explained_and_not_created(admin, session, change,
     assert len(session.scalars(select(Account)).all()) == 1
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_a_reset_password_ends_every_session(admin, session, holder, signed_in):
     other = holder(Role.ENTERPRISE_CLERK)
     theirs, number = rolling_back(signed_in(other), session), other.id

@@ -36,6 +36,7 @@ def last_change(session) -> int:
     return number
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_a_password_is_asked_for_confirmed_and_shown_to_nobody(people, session):
     (head, theirs), (_id, security), (_admin, admin) = people["head"], people["secadmin"], people["admin"]
     before = session.get_one(Account, head).password

@@ -30,6 +30,7 @@ def newcomer(session, security) -> Account:
     return made
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_account_without_role_is_queued_and_gets_role_and_one_time_password(security, newcomer, session):
     number = newcomer.id
     assert "罗二审" in security.get("/appointments/awaiting/list/").text
@@ -43,6 +44,7 @@ def test_account_without_role_is_queued_and_gets_role_and_one_time_password(secu
     assert newcomer.must_change_password
     page = save(security, f"/appointments/edit/{number}", form | {"role": "viewer"}, follow_redirects=True).text
     assert "的一次性密码" not in page
+    assert security.post(f"/appointments/reset/{number}").status_code == 302
 
 
 def test_form_shows_errors_and_keeps_entered_values(security, newcomer, session):

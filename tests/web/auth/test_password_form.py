@@ -141,6 +141,7 @@ def test_signing_out_is_logged(visitor, shop):
     assert shop.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.SIGN_OUT)).one().actor == "张三"
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_a_changed_password_ends_every_other_session_but_not_this_one(visitor, shop, sign_in_app):
     account(shop)
     sign_in(visitor)
@@ -502,6 +503,7 @@ def test_a_password_change_is_logged_without_the_password(visitor, shop):
     assert line.actor == "张三"
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_a_reset_by_somebody_else_ends_the_sessions_and_must_be_changed(visitor, shop, sign_in_app):
     victim = account(shop)
     sign_in(visitor)

@@ -13,6 +13,7 @@ from app.core.office import Office
 from app.core.vocabulary import Registration, Role
 from app.models import Account, Enterprise, Message
 from app.web.auth import captcha
+from app.web.auth.password_form import hashed
 from app.web.auth.security_manager import set_password
 from tests import make
 from tests.accounts.registration_steps import ADMIN, MOBILE, PASSWORD, count, request_for
@@ -71,6 +72,7 @@ def filled(code: str, **more):
     return {**facts, "code": code, "username": "Xinye", "password": PASSWORD, "again": PASSWORD, "licence": scan, **more}
 
 
+@pytest.mark.usefixtures("unlocked_hashes")
 def test_registration_from_form_to_approval(browser, session, signed_in):
     assert "/register/" in browser.get("/login/").text
     assert "138****5678" in ask_code(browser).text
@@ -127,7 +129,7 @@ def test_a_right_code_stays_good_while_the_form_is_corrected_and_is_used_once(br
 
 def test_rejected_registration_cannot_be_corrected_by_others(app, browser, session, pending):
     with app.app_context():
-        set_password(pending, PASSWORD, must_change=False)
+        set_password(pending, hashed(PASSWORD), must_change=False)
     decide(session, pending.enterprise_id, False, "更正", ADMIN, at=make.NOON, office=Office())
     session.commit()
     ask_code(browser, "13900000001")
