@@ -1,6 +1,5 @@
 """The command that says what is missing or unsafe in settings and database."""
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,12 +19,14 @@ from app.cli.common import database, revision
 from app.cli.demo_data.people import DEMO_ACCOUNTS
 from app.core import clock
 from app.core.crypto.seal_provider import SealUse, Suite
+from app.core.errors import Obstacle, Unwritable
 from app.core.settings import Settings, read_settings
 from app.core.sign_in_vocabulary import SecondFactor
 from app.db import key_rotation, migrate
 from app.db.session import db
 from app.eligibility.identity_check import differing_identities
 from app.models import Account, Parameter
+from app.web.health import unwritable
 from app.worker.providers import Clamd, seal_of
 
 MOST_PAIRS = 200  # records that name somebody else, listed at once
@@ -51,8 +52,7 @@ def faults(settings: Settings) -> Iterator[str]:
     for path, mode in ((home, 700), (home / "keys.json", 600), (settings.code_keys, 600), (settings.seals, 700)):
         if path.exists() and path.stat().st_mode & 0o077:
             yield f"{path} can be read by others: chmod {mode} it."
-    if not os.access(settings.blobs, os.W_OK):
-        yield f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user."
+    yield from _write_faults(settings)
     if settings.clamd and not Clamd(settings.clamd).answers():
         yield "ClamAV does not answer (ANGUAN_CLAMD): every upload would be refused."
     yield from _seal_faults(settings)
@@ -60,6 +60,22 @@ def faults(settings: Settings) -> Iterator[str]:
         yield f"Nobody can sign in with a business licence: {state}."
     if settings.production:
         yield from _production_faults(settings)
+
+
+def _write_faults(settings: Settings) -> Iterator[str]:
+    """Why nothing can be saved, found out by writing."""
+    advice = {
+        "home": f"{settings.home} cannot be written to: run 'anguan init' as the server's own user",
+        "blobs": f"{settings.blobs} cannot be written to: run 'anguan init' as the server's own user",
+        "database": "the database stores no row: its log says why",
+        Obstacle.DATABASE_READ_ONLY.value: "the database can only be read: give the server's own user its file and folder to "
+        "write (SQLite), or end the standby or read-only mode (PostgreSQL)",
+        Obstacle.DISK_FULL.value: "the disk is full: make room on it, or give the database file more",
+        Obstacle.DISK_FAULT.value: "the disk refuses what is written to it: the log of the operating system says why",
+    }
+    with database(settings) as engine:
+        for name in unwritable(settings, engine, at=clock.now()):
+            yield f"Nothing can be saved: {advice[name]}."
 
 
 def _seal_faults(settings: Settings) -> Iterator[str]:
@@ -78,6 +94,8 @@ def _seal_faults(settings: Settings) -> Iterator[str]:
 def _store_faults(settings: Settings) -> Iterator[str]:
     try:
         stands = revision(settings)
+    except Unwritable:
+        return  # ``_write_faults`` says why
     except SQLAlchemyError as fault:
         yield f"The database does not answer (DATABASE_URL): {str(fault).splitlines()[0]}"
         return

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from flask import Blueprint, current_app, jsonify
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
 from app.core.errors import Obstacle, Unwritable, obstacle_of
+from app.core.settings import Settings
 from app.db import migrate
 from app.db.session import db
 from app.outbox import jobs
@@ -83,22 +84,22 @@ def obstacles() -> list[str]:
     due = kept is None or not kept[0] <= at < kept[0] + PROBE_EVERY
     if due and _probing.acquire(blocking=kept is None):
         try:
-            kept = current_app.extensions["anguan.obstacles"] = (at, _found(at))
+            db.session.rollback()  # SQLite has one writer, and this is another connection
+            kept = current_app.extensions["anguan.obstacles"] = (at, unwritable(request_context.settings(), db.engine, at=at))
         finally:
             _probing.release()
     return kept[1] if kept is not None else []
 
 
-def _found(at: datetime) -> list[str]:
-    settings = request_context.settings()
-    found = [_in_database(at), in_folder("home", settings.home), in_folder("blobs", settings.blobs)]
+def unwritable(settings: Settings, engine: Engine, *, at: datetime) -> list[str]:
+    """What cannot be written: ``database``, ``home``, ``blobs``, or why (``Obstacle``). No transaction may be open."""
+    found = [_in_database(engine, at), in_folder("home", settings.home), in_folder("blobs", settings.blobs)]
     return list(dict.fromkeys(name for name in found if name))
 
 
-def _in_database(at: datetime) -> str:
-    db.session.rollback()  # SQLite has one writer, and this is another connection
+def _in_database(engine: Engine, at: datetime) -> str:
     try:
-        rate_limit.probe(db.engine, at=at)
+        rate_limit.probe(engine, at=at)
     except Unwritable as error:
         return error.obstacle.value
     except SQLAlchemyError:

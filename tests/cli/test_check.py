@@ -1,6 +1,7 @@
 """``anguan check``: what is unsafe is named."""
 
 import os
+import resource
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,26 @@ from tests import make
 
 def test_check_finds_nothing_in_a_complete_installation(home, capsys):
     assert app.main(["check"]) == 0
+
+
+def test_check_says_why_nothing_can_be_saved_and_what_to_do(home, monkeypatch, capsys):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))  # no file grows or is written beyond
+    try:
+        assert app.main(["check"]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = capsys.readouterr().out
+    for folder in (home, home / "blobs"):
+        assert f"Nothing can be saved: {folder} cannot be written to: run 'anguan init'" in said
+    url = os.environ["DATABASE_URL"]
+    if url.startswith("sqlite"):
+        url = url.replace("sqlite:///", "sqlite:///file:") + "?mode=ro&uri=true"
+    else:
+        url += ("&" if "?" in url else "?") + "options=-c%20default_transaction_read_only%3Don"
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert app.main(["check"]) == 1
+    assert "Nothing can be saved: the database can only be read: " in capsys.readouterr().out
 
 
 def test_check_names_everything_that_is_unsafe_in_production(home, monkeypatch, capsys):
