@@ -2,7 +2,8 @@
 
     python migrations/draft.py MESSAGE
 
-Read the draft before committing it; ``make test`` checks it on both databases.
+It is written beside this file, so ``app`` must be of the same tree. Read the draft before
+committing it; ``make test`` checks it on both databases.
 """
 
 import re
@@ -17,6 +18,10 @@ from app.db import migrate
 
 
 def draft(message: str) -> Path:
+    own = Path(__file__).resolve().parent
+    if own != migrate.FOLDER.resolve():
+        there, here = migrate.FOLDER.parent, own.parent
+        raise SystemExit(f"app comes from {there}, not from {here}: run this with PYTHONPATH={here}.")
     versions = migrate.FOLDER / "versions"
     number = f"{len(list(versions.glob('[0-9]*.py'))) + 1:04d}"
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,10 @@
 """Migrations: the same tables as the models, down to checks, partial indexes and defaults; up and down."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,3 +156,17 @@ def test_there_is_one_line_of_migrations_numbered_without_gaps():
 def test_a_migration_imports_nothing_of_the_app():
     for file in (migrate.FOLDER / "versions").glob("*.py"):
         assert "app." not in file.read_text(), file.name
+
+
+def test_a_migration_is_drafted_only_into_the_tree_that_app_comes_from(tmp_path):
+    copy, here = tmp_path / "migrations/draft.py", migrate.FOLDER.parent
+    copy.parent.mkdir()
+    shutil.copy(migrate.FOLDER / "draft.py", copy)
+    before = sorted((migrate.FOLDER / "versions").iterdir())
+    own = {**os.environ, "PYTHONPATH": str(here)}
+    run = subprocess.run([sys.executable, copy, "test"], env=own, capture_output=True, text=True, check=False)
+    new = {*(migrate.FOLDER / "versions").iterdir()} - {*before}
+    for made in new:
+        made.unlink()
+    assert (run.returncode, new) == (1, set())
+    assert f"app comes from {here}, not from {tmp_path}" in run.stderr
