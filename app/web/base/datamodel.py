@@ -72,9 +72,9 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         query = self.reach.apply_all(query) if self.reach else query
         return query.filter(*conditions)
 
-    def count(self, query: Query[Any]) -> int:
-        """The number of rows, at most ``COUNT_CAP + 1``."""
-        capped = query.order_by(None).with_entities(self.get_pk()).limit(COUNT_CAP + 1).subquery()
+    def count(self, query: Query[Any], most: int = COUNT_CAP) -> int:
+        """The number of rows, at most ``most + 1``."""
+        capped = query.order_by(None).with_entities(self.get_pk()).limit(most + 1).subquery()
         return int(self.session.scalar(select(func.count()).select_from(capped)))
 
     def tally(self, query: Query[Any], column: str, words: Sequence[Term]) -> dict[Term, int]:

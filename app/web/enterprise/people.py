@@ -20,6 +20,7 @@ from app.core.errors import AppError, Refusal
 from app.core.identifiers import fold, mask_birth_date
 from app.core.vocabulary import PERSON_PAPERS, CertificateStatus, Education, PaperKind, Position, State, TechnicalTitle
 from app.db import audit
+from app.db.counting import shown_count
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.eligibility.rules import ban_sentence
@@ -29,6 +30,7 @@ from app.models import Application, Certificate, Person
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import WithinReach
+from app.web.base.datamodel import TALLY_CAP
 from app.web.base.fab import route
 from app.web.base.query import Box, ListQuery
 from app.web.forms import (
@@ -245,10 +247,10 @@ class PersonScreen(ModelScreen):
         every = self.datamodel.within_reach(*others)
         chosen = asked.values.get("scans")
         lacking = every.filter(lacks_papers(_asked_papers()))
-        counts = (self.datamodel.count(every), self.datamodel.count(lacking))
+        counts = (self.datamodel.count(query, TALLY_CAP) for query in (every, lacking))
         tabs = ((gettext("All"), None), (gettext("Scans missing"), "incomplete"))
         return [
-            (label, str(count), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
+            (label, shown_count(count, TALLY_CAP), url_for("PersonScreen.list", **asked.args(scans=code)), chosen == code)
             for (label, code), count in zip(tabs, counts, strict=True)
         ]
 

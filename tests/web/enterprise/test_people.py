@@ -320,6 +320,14 @@ def test_a_registration_certificate_is_no_gap_and_a_replaced_scan_does_not_count
     assert ("旧件" in complete, "齐全" in complete) == (False, True)
 
 
+def test_the_tabs_count_people_as_far_as_a_tab_shows(clerk, session, ours):
+    session.add_all([make.person(ours, name="人") for _ in range(1_001)])
+    session.commit()
+    page = clerk.get("/people/list/").text
+    tabs = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "All 999+ Scans missing 999+" in tabs
+
+
 def test_people_are_found_by_the_whole_id_number_only(clerk, session, ours):
     person = kept(session, make.person(ours, name="王五"))
     kept(session, make.person(ours, name="李四"))
