@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
+from itertools import product
 
 from sqlalchemy import func, select
 
-from app.core.heavy_work import KINDS, THREADS
+from app.core.heavy_work import KINDS, THREADS, Asker
 from app.core.vocabulary import Role
 from app.models import RateLimitCounter
+from app.web.auth import known_browser
 from tests import hostile_files
 from tests.certificates.pdf.test_seal_and_store import issued
 from tests.web.form_steps import save
@@ -19,12 +21,12 @@ LIST = "李雷 湘建安C1(2026)0000001"
 
 
 @contextmanager
-def all_places_taken() -> Iterator[None]:
+def all_places_taken(*by: Asker) -> Iterator[None]:
     with ExitStack() as stack:
-        for kind in KINDS:
+        for kind, who in product(KINDS, by):
             for _request in range(kind.threads):
-                assert kind._present.acquire(blocking=False)
-                stack.callback(kind._present.release)
+                assert kind._present[who].acquire(blocking=False)
+                stack.callback(kind._present[who].release)
         yield
 
 
@@ -49,7 +51,7 @@ def test_the_surplus_of_every_kind_is_refused_at_once_and_pages_are_served(clien
             clerk, "/people/add", PERSON | {"paper_id_card": (BytesIO(hostile_files.pdf()), "身份证.pdf")}
         ),
     }
-    with all_places_taken():
+    with all_places_taken(*Asker):
         answers = {name: ask() for name, ask in asked.items()}
         for name, answer in answers.items():
             assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5"), name
@@ -64,6 +66,19 @@ def test_the_surplus_of_every_kind_is_refused_at_once_and_pages_are_served(clien
     session.rollback()
     assert sign_in().status_code == 401
     assert asked["drawing"]().data.startswith(b"%PDF")
+
+
+def test_strangers_who_take_all_their_places_keep_out_strangers_only(app, client, signed_in, holder):
+    reviewer = signed_in(holder(Role.REVIEWER))
+    guess = {"username": "lilei", "password": "Xiangjiang-2026"}
+    with app.test_request_context():
+        cookie = known_browser._signer().dumps(["of somebody who has signed in"])
+    with all_places_taken(Asker.STRANGER):
+        assert client.get("/lookup/list/template.xlsx").status_code == 503
+        assert client.post("/login/", data=guess).status_code == 503
+        assert reviewer.post("/due/export").status_code == 200
+        client.set_cookie("anguan-known", str(cookie), path="/login")
+        assert client.post("/login/", data=guess).status_code == 401
 
 
 def test_all_kinds_together_hold_few_threads():

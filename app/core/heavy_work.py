@@ -1,13 +1,15 @@
 """Bounds for work that costs much more than a page: hashing, files, sheets, drawing.
 
 Each kind has places of its own in a process. A request that finds no place, and too many waiting for one, is refused at once;
-so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Jobs and commands wait without limit.
+so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Strangers wait among
+themselves, so that they keep nobody out whom the office knows. Jobs and commands wait without limit.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from threading import BoundedSemaphore
 
 from flask_babel import lazy_gettext as _
@@ -17,8 +19,16 @@ from app.core.errors import TooMany
 WAIT = 10  # seconds; what waits for a place takes its turn much sooner, unless the machine is overloaded
 RETRY_AFTER = 5  # seconds
 
-# Whether a person waits for an answer: set for each request.
-in_request: ContextVar[bool] = ContextVar("in_request", default=False)
+
+class Asker(Enum):
+    """Who waits for an answer."""
+
+    STRANGER = "stranger"
+    KNOWN = "known"  # signed in, or in a browser from which somebody has signed in
+
+
+# Set for each request; None in jobs and commands.
+asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
 _entered: ContextVar[frozenset["Places"]] = ContextVar("_entered", default=frozenset())
 
 
@@ -34,11 +44,15 @@ class Busy(TooMany):
 
 
 class Places:
-    """``at_once`` places for one kind of work in this process, for which up to ``waiting`` more requests may wait."""
+    """``at_once`` places for one kind of work in this process, for which up to ``waiting`` more may wait.
+
+    Requests of strangers and of known people are limited to so many each, and share the places.
+    """
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self.threads = at_once + waiting
-        self._working, self._present = BoundedSemaphore(at_once), BoundedSemaphore(self.threads)
+        self._working = BoundedSemaphore(at_once)
+        self._present = {who: BoundedSemaphore(self.threads) for who in Asker}
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -50,11 +64,11 @@ class Places:
         if self in _entered.get():
             yield
             return
-        asked = in_request.get()
-        if asked and not self._present.acquire(blocking=False):
+        who = asker.get()
+        if who and not self._present[who].acquire(blocking=False):
             raise Busy
         try:
-            if not self._working.acquire(timeout=WAIT if asked else None):
+            if not self._working.acquire(timeout=WAIT if who else None):
                 raise Busy
             token = _entered.set(_entered.get() | {self})
             try:
@@ -63,8 +77,8 @@ class Places:
                 _entered.reset(token)
                 self._working.release()
         finally:
-            if asked:
-                self._present.release()
+            if who:
+                self._present[who].release()
 
 
 HASHING = Places(max(1, (os.cpu_count() or 2) - 1), waiting=3)  # a hash occupies a core; one is left for pages
@@ -74,4 +88,4 @@ DRAWING = Places(1, waiting=2)  # certificates, letters, forms
 PICTURES = Places(2, waiting=5)  # scans and photographs; one may take 300 MB
 THUMBNAILS = Places(2, waiting=10)  # some 30 ms each; the page of a case has nine, of which a browser asks for six at once
 KINDS = (HASHING, CHECKING, SHEETS, DRAWING, PICTURES, THUMBNAILS)
-THREADS = sum(kind.threads for kind in KINDS)  # that all kinds together can hold
+THREADS = sum(kind.threads for kind in KINDS)  # that requests of known people can hold; of strangers as many

@@ -25,11 +25,12 @@ from werkzeug.wrappers import Response
 
 from app.core import clock
 from app.core.clock import office_day, office_time
-from app.core.heavy_work import in_request
+from app.core.heavy_work import Asker, asker
 from app.core.office import Office
 from app.core.settings import BadSetting, Settings
 from app.db.session import db, reading
 from app.web import request_context
+from app.web.auth import known_browser
 from app.web.auth.permissions import ANONYMOUS
 from app.web.base.error_pages import error_page, wants_json
 from app.web.body_limits import FILES, check_body_size, receive_body
@@ -137,7 +138,7 @@ def day(on: date | datetime | None) -> str:
 def before_request() -> Response | None:
     g.request_id = uuid4().hex[:16]
     reading.set(True)
-    in_request.set(True)
+    asker.set(Asker.STRANGER)
     clock.set_days_ahead(0)  # what an earlier request on this thread left
     if request.endpoint in STATIC:
         return None
@@ -148,6 +149,8 @@ def before_request() -> Response | None:
     if request_context.settings().office.demonstration and not str(request.endpoint).startswith("ops."):
         request_context.current_office()  # sets the clock, before anything is read or logged
     g.came_signed_in = "_user_id" in session
+    if g.came_signed_in or known_browser.has_signed_in():
+        asker.set(Asker.KNOWN)
     check_body_size()
     # An unknown address is left to Flask: 404, 405.
     known = request.endpoint is not None and request.endpoint not in ANONYMOUS
@@ -169,5 +172,5 @@ def redirect_to_login() -> Response:
 
 def teardown(_error: BaseException | None) -> None:
     clock.set_days_ahead(0)
-    in_request.set(False)
+    asker.set(None)
     reading.set(False)  # for the next request, or a job, on this thread

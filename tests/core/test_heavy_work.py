@@ -1,27 +1,28 @@
 """So many at once, a few more wait, and the rest of the requests is refused at once."""
 
 from contextlib import contextmanager
+from contextvars import copy_context
 from threading import Event, Thread
 
 import pytest
 
-from app.core.heavy_work import Busy, Places, in_request
+from app.core.heavy_work import Asker, Busy, Places, asker
 
 
 @pytest.fixture
 def asked():
-    token = in_request.set(True)
+    token = asker.set(Asker.KNOWN)
     yield
-    in_request.reset(token)
+    asker.reset(token)
 
 
 @contextmanager
-def held(places: Places, count: int):
+def held(places: Places, count: int, who: Asker = Asker.KNOWN):
     """Places taken by ``count`` requests, of which the last wait; they end when the block does. Yields how many worked."""
     end, worked = Event(), []
 
     def work() -> None:
-        in_request.set(True)
+        asker.set(who)
         with places.taken():
             worked.append(1)
             end.wait()
@@ -29,8 +30,8 @@ def held(places: Places, count: int):
     threads = [Thread(target=work) for _request in range(count)]
     for thread in threads:
         thread.start()
-    while count == places.threads and places._present.acquire(blocking=False):  # until the last one is there
-        places._present.release()
+    while count == places.threads and places._present[who].acquire(blocking=False):  # until the last one is there
+        places._present[who].release()
     while not worked:
         pass
     yield worked
@@ -49,6 +50,15 @@ def test_the_surplus_is_refused_while_all_places_are_taken_and_served_afterwards
     assert len(worked) == 3  # those who waited had their turn
     with places.taken():
         pass
+
+
+def test_strangers_who_wait_keep_nobody_out_who_is_known(asked):
+    places, served = Places(1, waiting=2), Event()
+    with held(places, 3, Asker.STRANGER):
+        known = Thread(target=copy_context().run, args=(places.taken()(served.set),))
+        known.start()
+    known.join()
+    assert served.is_set()
 
 
 def test_who_has_a_place_needs_no_other(asked):

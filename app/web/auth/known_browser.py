@@ -1,7 +1,7 @@
 """The cookie by which a browser is known from which somebody has signed in before.
 
-Wrong passwords from such a browser are counted apart, so that a stranger who guesses locks out only other strangers. It names
-nobody (keyed digests of user names) and admits nobody: it only decides which counter a wrong password goes to.
+Wrong passwords from such a browser are counted apart, so that a stranger who guesses locks out only other strangers; and it
+waits for a hash among the known (``core.heavy_work``). It names nobody (keyed digests of user names) and admits nobody.
 """
 
 from flask import current_app, g, request
@@ -19,6 +19,11 @@ MOST = 8  # user names of one browser
 def knows(username: str) -> bool:
     """Whether this user name has been signed in from this browser."""
     return _mark(username) in _marks()
+
+
+def has_signed_in() -> bool:
+    """Whether anybody has signed in from this browser. Asks no database; only pages of signing in are sent the cookie."""
+    return bool(_marks())
 
 
 def remember(username: str) -> None:
