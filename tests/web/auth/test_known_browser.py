@@ -4,6 +4,8 @@ import pytest
 
 from app.web.auth import known_browser
 
+pytest_plugins = ("tests.sign_in_fixture",)
+
 
 @pytest.fixture
 def cookie(sign_in_app):
