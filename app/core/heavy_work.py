@@ -1,8 +1,8 @@
 """Bounds for work that costs much more than a page: hashing, files, sheets, drawing.
 
 Each kind has places of its own in a process. A request that finds no place, and too many waiting for one, is refused at once;
-so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Strangers wait among
-themselves, so that they keep nobody out whom the office knows. Jobs and commands wait without limit.
+so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Strangers have places of their own, so that
+they keep out nobody who is known. Jobs and commands wait without limit.
 """
 
 import os
@@ -46,12 +46,12 @@ class Busy(TooMany):
 class Places:
     """``at_once`` places for one kind of work in this process, for which up to ``waiting`` more may wait.
 
-    Requests of strangers and of known people are limited to so many each, and share the places.
+    Strangers have as many of their own, or ``strangers``: who waits for a shared place may be overtaken without end.
     """
 
-    def __init__(self, at_once: int, waiting: int) -> None:
+    def __init__(self, at_once: int, waiting: int, strangers: int = 0) -> None:
         self.threads = at_once + waiting
-        self._working = BoundedSemaphore(at_once)
+        self._working = {Asker.STRANGER: BoundedSemaphore(strangers or at_once), Asker.KNOWN: BoundedSemaphore(at_once)}
         self._present = {who: BoundedSemaphore(self.threads) for who in Asker}
 
     @contextmanager
@@ -65,17 +65,18 @@ class Places:
             yield
             return
         who = asker.get()
+        working = self._working[who or Asker.KNOWN]
         if who and not self._present[who].acquire(blocking=False):
             raise Busy
         try:
-            if not self._working.acquire(timeout=WAIT if who else None):
+            if not working.acquire(timeout=WAIT if who else None):
                 raise Busy
             token = _entered.set(_entered.get() | {self})
             try:
                 yield
             finally:
                 _entered.reset(token)
-                self._working.release()
+                working.release()
         finally:
             if who:
                 self._present[who].release()
@@ -85,7 +86,7 @@ HASHING = Places(max(1, (os.cpu_count() or 2) - 1), waiting=3)  # a hash occupie
 CHECKING = Places(1, waiting=1)  # files whose seal is verified, in a process of its own
 SHEETS = Places(1, waiting=1)  # read and written in Python, which keeps other threads from running
 DRAWING = Places(1, waiting=2)  # certificates, letters, forms
-PICTURES = Places(2, waiting=5)  # scans and photographs; one may take 300 MB
+PICTURES = Places(2, waiting=5, strangers=1)  # scans and photographs; one may take 300 MB
 THUMBNAILS = Places(2, waiting=10)  # some 30 ms each; the page of a case has nine, of which a browser asks for six at once
 KINDS = (HASHING, CHECKING, SHEETS, DRAWING, PICTURES, THUMBNAILS)
 THREADS = sum(kind.threads for kind in KINDS)  # that requests of known people can hold; of strangers as many
