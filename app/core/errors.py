@@ -109,6 +109,7 @@ class ClockInDoubt(AppError):
 
     status = 503
     code = "clock-in-doubt"
+    title = _("The system's clock is in doubt")
     sentence = _(
         "The system's clock seems to be wrong, so nothing that would bear its date is done. Nothing was changed. "
         "Please tell the system administrator, and try again later."

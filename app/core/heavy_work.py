@@ -1,8 +1,8 @@
 """Bounds for work that costs much more than a page: hashing, files, sheets, drawing.
 
 Each kind has places of its own in a process. A request that finds no place, and too many waiting for one, is refused at once;
-so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Strangers have places of their own, so that
-they keep out nobody who is known. Jobs and commands wait without limit.
+so a flood of one kind leaves the threads that serve pages, and the other kinds, alone. Strangers have other places than known
+people, and keep none of them out. Jobs and commands wait without limit.
 """
 
 import os
@@ -37,6 +37,7 @@ class Busy(TooMany):
 
     status = 503
     code = "busy"
+    title = _("Very many people ask for this at the moment")
 
     def __init__(self) -> None:
         sentence = _("Very many people ask for this at the moment, so nothing was done. Please try again in a few seconds.")

@@ -5,6 +5,7 @@ from flask import get_flashed_messages
 from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestURITooLarge, ServiceUnavailable
 
 from app.core import errors
+from app.core.heavy_work import Busy
 from app.web.base.error_pages import ERROR_TEXTS, flash_refusals, on_app_error, on_http_error, wants_json
 
 
@@ -53,6 +54,14 @@ def test_an_error_with_a_status_is_a_page_and_never_a_message(asked, error):
         flash_refusals(error)
     answer = on_app_error(error)
     assert (answer.status_code, answer.headers.get("Retry-After")) == (error.status, "5" if error.status == 429 else None)
+
+
+@pytest.mark.parametrize("error", [errors.ClockInDoubt(), Busy()])
+def test_a_503_for_a_reason_of_its_own_is_not_headed_as_many_who_save(asked, error):
+    page = on_app_error(error).get_data(as_text=True)
+    assert str(error.title) in page
+    assert error.title
+    assert str(ERROR_TEXTS[503][0]) not in page
 
 
 def test_every_refusal_is_flashed(asked):
