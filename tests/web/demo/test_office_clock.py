@@ -16,8 +16,10 @@ from tests.sign_in_fixture import PASSWORD, quickly_hashed
 from tests.web.exams.exam_steps import typed
 
 DAY = timedelta(days=1)
-TODAY = clock.office_day(clock.now())
-LATER = TODAY + 20 * DAY
+
+
+def later():
+    return clock.office_day(clock.now()) + 20 * DAY
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def enter(session, signed_in):
 
 @pytest.fixture
 def moved(session, system):
-    set_day(session, LATER, by="演示人员", base=system.settings.office, at=clock.now())
+    set_day(session, later(), by="演示人员", base=system.settings.office, at=clock.now())
     session.commit()
 
 
@@ -45,7 +47,7 @@ def stored(session) -> list[str]:
 
 
 def test_nobody_sets_it_without_signing_in(client, session):
-    for answer in (client.get("/demo-clock/"), client.post("/demo-clock/move", data={"day": LATER.isoformat()})):
+    for answer in (client.get("/demo-clock/"), client.post("/demo-clock/move", data={"day": later().isoformat()})):
         assert (answer.status_code, "/login/" in answer.headers["Location"]) == (302, True)
     assert stored(session) == []
 
@@ -56,7 +58,7 @@ def test_production_has_no_such_page_and_refuses_to_set_it(app, enter, session, 
     monkeypatch.setitem(app.extensions, "anguan", plain)
     browser = enter()
     assert browser.get("/demo-clock/").status_code == 404
-    assert browser.post("/demo-clock/move", data={"day": LATER.isoformat()}).status_code == 404
+    assert browser.post("/demo-clock/move", data={"day": later().isoformat()}).status_code == 404
     assert stored(session) == []
     assert "演示时钟" not in browser.get("/work/").text
 
@@ -71,20 +73,20 @@ def test_production_ignores_a_clock_that_a_demonstration_left(app, enter, monkey
 @pytest.mark.parametrize("role", list(Role))
 def test_everybody_in_the_demonstration_sets_it_and_every_page_says_so(enter, session, role, client):
     browser = enter(role)
-    answer = browser.post("/demo-clock/move", data={"day": LATER.isoformat()}, follow_redirects=True)
+    answer = browser.post("/demo-clock/move", data={"day": later().isoformat()}, follow_redirects=True)
     assert answer.status_code == 200
     assert stored(session) == ["20"]
     for page in (browser.get("/work/"), client.get("/"), client.get("/login/"), client.get("/no-such-page")):
-        assert f"演示时钟：{LATER}" in page.text
+        assert f"演示时钟：{later()}" in page.text
 
 
 @pytest.mark.usefixtures("moved")
 def test_a_day_that_is_over_is_refused_and_the_form_kept(enter, session):
-    yesterday = (LATER - DAY).isoformat()
+    yesterday = (later() - DAY).isoformat()
     answer = enter().post("/demo-clock/move", data={"day": yesterday})
     assert answer.status_code == 422
     assert f'value="{yesterday}"' in answer.text
-    assert f"现在已是 {LATER}" in answer.text
+    assert f"现在已是 {later()}" in answer.text
     assert stored(session) == ["20"]
 
 
@@ -105,16 +107,16 @@ def test_a_notice_is_published_by_the_clock_of_the_office(enter, session):
     assert browser.post("/exam/notices/add", data=good).status_code == 302
     session.rollback()
     notice = session.scalars(select(ExamNotice)).one()
-    assert clock.office_day(notice.published_at) == LATER
+    assert clock.office_day(notice.published_at) == later()
     entry = session.scalars(select(AuditEntry).where(AuditEntry.table == "exam_notice")).one()
     assert abs(entry.at - clock.now()) < timedelta(minutes=5)
-    assert entry.change["demo_clock"] == LATER.isoformat()
+    assert entry.change["demo_clock"] == later().isoformat()
 
 
 # --- security --------------------------------------------------------------------------------------------------
 def test_setting_the_clock_ends_no_session_and_makes_none_older(enter, session):
     browser = enter()
-    browser.post("/demo-clock/move", data={"day": LATER.isoformat()})
+    browser.post("/demo-clock/move", data={"day": later().isoformat()})
     assert browser.get("/work/").status_code == 200
     session.rollback()
     visit = session.scalars(select(UserSession)).one()
@@ -129,7 +131,7 @@ def test_setting_the_clock_opens_no_locked_account(session, system, app, holder)
     browser = app.test_client()
     for _try in range(system.settings.office.lock_after):
         browser.post("/login/", data={"username": name, "password": "wrong"})
-    set_day(session, LATER, by="x", base=system.settings.office, at=clock.now())
+    set_day(session, later(), by="x", base=system.settings.office, at=clock.now())
     session.commit()
     answer = browser.post("/login/", data={"username": name, "password": PASSWORD})
     assert answer.status_code != 302
