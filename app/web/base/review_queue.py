@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import url_for
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
 from app.core.errors import Refusal
@@ -23,6 +25,12 @@ class ReviewPage:
 
 
 OPENED = ReviewPage()
+NO_DECISION = Refusal("no-decision", _("Please choose a result first."), "decision")
+
+
+def for_decision(number: str) -> str:
+    """Why whoever decides a matter sees its full numbers; for the audit log."""
+    return str(gettext("Deciding %(number)s", number=number))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from app.accounts import identity_corrections
 from app.accounts.access import reaches
 from app.applications.attachments import current
-from app.core.errors import AppError, NotAllowed, NotFound
+from app.core.errors import AppError, NotAllowed, NotFound, Unmet
 from app.core.identifiers import IDENTITY, identity_differences, mask_id
 from app.core.vocabulary import IdentityCorrectionState, PaperKind
 from app.db import audit
@@ -23,7 +23,7 @@ from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import ROW, WithinReach, asked_reason
 from app.web.base.fab import route
-from app.web.base.review_queue import OPENED, QueuePosition, ReviewPage, Scan, position_in
+from app.web.base.review_queue import NO_DECISION, OPENED, QueuePosition, ReviewPage, Scan, for_decision, position_in
 from app.web.enterprise.identity_requests import LABELS
 from app.web.enterprise.scans import scan_response
 
@@ -82,8 +82,10 @@ class CorrectionReviewScreen(ModelScreen):
                 done = identity_corrections.approve(session, pk, **acting)
             elif answer == "no":
                 done = identity_corrections.reject(session, pk, asked_reason(), **acting)
-            else:
+            elif answer:
                 abort(400)
+            else:
+                raise Unmet.because(NO_DECISION)
             session.commit()
         except (NotAllowed, NotFound):
             session.rollback()
@@ -96,10 +98,11 @@ class CorrectionReviewScreen(ModelScreen):
 
     @route(f"/{ROW}pk>/numbers", "POST")
     def reveal(self, pk: int) -> Response:
-        """Both ID numbers in full, in this answer only; the reason given goes into the audit log."""
+        """Both ID numbers in full, in this answer only; the audit log keeps why."""
         correction, session = self.get_or_404(pk), db.session()
+        why = request.form.get("why") or (for_decision(f"{self.list_title} {pk}") if correction.state is WAITS else "")
         try:
-            audit.log_reveal(session, correction, "id_number", request.form.get("why", ""), at=request_context.office_now())
+            audit.log_reveal(session, correction, "id_number", why, at=request_context.office_now())
             session.commit()
         except AppError as error:
             session.rollback()

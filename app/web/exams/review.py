@@ -27,7 +27,7 @@ from app.web.base.access_filter import ROW, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch, skipped_rows
 from app.web.base.error_pages import flash_refusals, refusals_after
 from app.web.base.fab import route
-from app.web.base.review_queue import OPENED, QueuePosition, ReviewPage, Scan, position_in
+from app.web.base.review_queue import NO_DECISION, OPENED, QueuePosition, ReviewPage, Scan, for_decision, position_in
 from app.web.base.stock_reasons import stock_reasons
 from app.web.exams.access import notice_box
 from app.web.exams.labels import score_text
@@ -145,7 +145,9 @@ class SignupReviewScreen(OpenList):
             return self._page(signup)
         follow = self._place(signup).following
         try:
-            outcome = _review([signup_id], _answer(request.form.get("decision", "")))
+            if not request.form.get("decision"):
+                raise Unmet.because(NO_DECISION)
+            outcome = _review([signup_id], _answer(request.form["decision"]))
             if outcome.refused:
                 raise Unmet(outcome.refused[signup_id])
             db.session.commit()
@@ -158,10 +160,11 @@ class SignupReviewScreen(OpenList):
 
     @route(f"/{ROW}signup_id>/id-number", "POST")
     def reveal(self, signup_id: int) -> Response:
-        """Show the ID number in full in this response only; the reason given goes into the audit log."""
+        """Show the ID number in full in this response only; the audit log keeps why."""
         signup, session = self.get_or_404(signup_id), db.session()
+        why = request.form.get("why") or (for_decision(signup.number) if signup.state is WAITS else "")
         try:
-            audit.log_reveal(session, signup, "id_number", request.form.get("why", ""), at=request_context.office_now())
+            audit.log_reveal(session, signup, "id_number", why, at=request_context.office_now())
             session.commit()
         except AppError as error:
             session.rollback()
@@ -191,7 +194,7 @@ class SignupReviewScreen(OpenList):
             waits=signup.state is WAITS,
             undo=[] if signup.state is WAITS else self.decisions(signup),
             reasons=stock_reasons(ReasonStep.REJECT_SIGNUP),
-            chosen=request.form.get("decision", "yes"),
+            chosen=request.form.get("decision", ""),
             reason=asked_reason(),
         )
         return Response(text, page.status, mimetype="text/html")

@@ -84,7 +84,7 @@ def test_a_rejection_needs_a_reason(session, clerk, sign):
 def test_a_decision_other_than_yes_or_no_is_a_bad_request(answer, session, clerk, sign):
     [signup] = sign()
     assert clerk.post(f"/exam/review/decide?admit={answer}&only={signup.id}").status_code == 400
-    assert clerk.post(f"/exam/review/{signup.id}", data={"decision": answer}).status_code == 400
+    assert clerk.post(f"/exam/review/{signup.id}", data={"decision": answer}).status_code == (400 if answer else 422)
     assert states(session) == [SUBMITTED]
 
 
@@ -137,18 +137,24 @@ def test_a_decision_can_be_reversed_until_the_scores_are_final(session, clerk, n
     assert states(session) == [REJECTED]
 
 
-def test_the_number_is_shown_in_full_for_a_reason_that_is_written_down(session, clerk, sign):
+def test_the_number_is_shown_in_full_to_decide_and_later_for_a_reason(session, clerk, sign):
     [signup] = sign()
-    number, born = signup.person.id_number, f"{signup.person.birth_date}"
-    refused = clerk.post(f"/exam/review/{signup.id}/id-number", data={"decision": "no", "reason": "字迹不清"})
-    assert (refused.status_code, number in refused.text) == (422, False)
-    shown = clerk.post(f"/exam/review/{signup.id}/id-number", data={"why": "核对身份证扫描件", "reason": "字迹不清"})
+    number, born, page = signup.person.id_number, f"{signup.person.birth_date}", f"/exam/review/{signup.id}"
+    shown = clerk.post(f"{page}/id-number", data={"reason": "字迹不清"})
     assert number in shown.text
     assert born in shown.text
     assert "字迹不清" in shown.text  # what was typed beside it is kept
-    assert number not in clerk.get(f"/exam/review/{signup.id}").text
-    entry = read(session, lambda: session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.READ)).one())
-    assert (entry.table, entry.row, entry.change["why"]) == ("exam_signup", str(signup.id), "核对身份证扫描件")
+    assert number not in clerk.get(page).text
+    clerk.post(page, data={"decision": "yes"})
+    refused = clerk.post(f"{page}/id-number", data={"why": ""})
+    assert (refused.status_code, number in refused.text) == (422, False)
+    assert number in clerk.post(f"{page}/id-number", data={"why": "核对身份证扫描件"}).text
+    seen = select(AuditEntry.table, AuditEntry.row, AuditEntry.change["why"].as_string())
+    entries = read(session, lambda: session.execute(seen.where(AuditEntry.deed == AuditAction.READ)).all())
+    assert entries == [
+        ("exam_signup", str(signup.id), f"Deciding {signup.number}"),
+        ("exam_signup", str(signup.id), "核对身份证扫描件"),
+    ]
 
 
 def test_the_page_tells_of_certificates_passes_and_a_position_that_does_not_fit(session, clerk, sign):

@@ -41,7 +41,7 @@ from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url, safe_next
-from app.web.base.review_queue import QueuePosition
+from app.web.base.review_queue import NO_DECISION, QueuePosition, for_decision
 from app.web.base.stock_reasons import stock_reasons
 from app.web.certificates.render_progress import draw_at_once
 from app.workflow import carry_out, plan
@@ -90,7 +90,7 @@ class CaseView(BaseView):
             return self._page(case)
         try:
             if action is None:
-                raise Unmet.because(Refusal("no-decision", _("Please choose a result first."), "decision"))
+                raise Unmet.because(NO_DECISION)
             _decide(case, action)
             db.session.commit()
         except Stale:
@@ -124,11 +124,16 @@ class CaseView(BaseView):
 
     @route(f"/{ROW}application_id>/id-number", "POST")
     def reveal(self, application_id: int) -> Response:
-        """Show the ID number in full in this response only; the reason given goes into the audit log."""
+        """Show the ID number in full in this response only; the audit log keeps why.
+
+        The purpose of whoever may decide the case now is the case itself; others say theirs.
+        """
         request_context.current_actor().demand(*CASE_OFFICERS)
         case = case_of(application_id)
+        own = for_decision(case.number) if any(move.stage for move in open_moves(case)) else ""
+        why = request.form.get("why") or own
         try:
-            audit.log_reveal(db.session(), case, "id_number", request.form.get("why", ""), at=request_context.office_now())
+            audit.log_reveal(db.session(), case, "id_number", why, at=request_context.office_now())
             db.session.commit()
             page_state = PageState(revealed=True)
         except AppError as error:
@@ -252,7 +257,7 @@ def _decision(case: Application, facts: Facts, moves: Sequence[Move], page_state
         "chips": [(move.action, stock_reasons(move.action, case.matter)) for move in moves if move.reason],
         "again": bool(facts.snapshot_before),
         "brought_up": "brought_up" in request.form,
-        "chosen": chosen or ("" if blocking and not asks_for_originals(facts) else moves[0].action.value),
+        "chosen": chosen,
         "reason": "" if chosen in FORMS_OF_THEIR_OWN else asked_reason(),
         "seen": getattr(last_step(case), "id", ""),
         "marking": marking_of(facts, page_state.refusals) if _may_return(moves) else None,

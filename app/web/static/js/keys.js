@@ -1,4 +1,4 @@
-/* Keys J K X Enter A R 1-9 / ? (WCAG 2.1.4: can be switched off under ?). */
+/* Single keys, as the page under ? lists them (WCAG 2.1.4: they can be switched off there; ? itself stays). */
 import { isAgainst } from './decision.js';
 import { find, findAll, on } from './dom.js';
 import { closeMenus } from './menu.js';
@@ -42,14 +42,16 @@ function showKeys() {
   find('[data-keys-off]').checked = areSwitchedOff();
 }
 
-function choose(against) {
-  const choice = findAll('[data-review] [name=decision]').find((one) => isAgainst(one) === against);
+function choose(isWanted) {
+  const choice = findAll('[data-review] [name=decision]').find(isWanted);
   if (!choice) return false;
   choice.checked = true;
   choice.dispatchEvent(new Event('change', { bubbles: true }));
-  ((against && find('[data-review] textarea:enabled')) || choice).focus();
+  ((isAgainst(choice) && find('[data-review] #reason')) || choice).focus();
   return true;
 }
+
+const sendsBack = (choice) => choice.value === 'return';
 
 function goToCase(selector) {
   const link = find(selector);
@@ -84,11 +86,21 @@ function help() {
 const KEYS = new Map([
   ['?', help],
   ['/', () => focusOn(find('[data-slash]'))],
-  ['a', () => choose(false)],
-  ['r', () => choose(true)],
+  ['a', () => choose((choice) => !isAgainst(choice))],
+  ['b', () => choose(sendsBack)],
+  ['r', () => choose((choice) => isAgainst(choice) && !sendsBack(choice))],
   ['j', () => (find('[data-review]') ? goToCase('[data-next]') : goToRow(current + 1))],
   ['k', () => (find('[data-review]') ? goToCase('[data-prev]') : goToRow(current - 1))],
+  ['i', () => press(find('[data-reveal]'))],
   ['x', tickRow],
+  ['+', () => press(find('.viewer [data-zoom="1.25"]'))],
+  ['=', () => press(find('.viewer [data-zoom="1.25"]'))], // the same key without Shift
+  ['-', () => press(find('.viewer [data-zoom="0.8"]'))],
+  ['0', () => press(find('.viewer [data-fit=whole]'))],
+  ['w', () => press(find('.viewer [data-fit=width]'))],
+  ['t', () => press(find('.viewer [data-turn]'))],
+  ['s', () => press(find('.viewer [data-beside]'))],
+  ['f', () => press(find('.viewer [data-full]'))],
 ]);
 
 /** Whether the key did something. */
@@ -114,6 +126,7 @@ document.addEventListener('keydown', (e) => {
     }
     return;
   }
-  if (e.ctrlKey || e.metaKey || e.altKey || isTypedIn(e.target) || find('dialog[open]') || areSwitchedOff()) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || isTypedIn(e.target) || find('dialog[open]')) return;
+  if (areSwitchedOff() && e.key !== '?') return;
   if (act(e.key.toLowerCase())) e.preventDefault();
 });

@@ -119,11 +119,7 @@ def test_a_second_round_is_not_decided_by_the_page_of_the_first(firm, acceptance
 
 def test_the_full_number_is_shown_on_demand_and_audited(firm, acceptance, session):
     application = firm.case()
-    answer = acceptance.post(f"/cases/{application.id}/id-number", data={"reason": "写到一半", "decision": "decline"})
-    assert answer.status_code == 422
-    assert application.person.id_number not in answer.text
-    assert "写到一半" in answer.text
-    typed = {"reason": "写到一半", "decision": "decline", "why": "核对身份证"}
+    typed = {"reason": "写到一半", "decision": "decline"}
     answer = acceptance.post(f"/cases/{application.id}/id-number", data=typed)
     assert application.person.id_number in answer.text
     assert "写到一半" in answer.text
@@ -131,9 +127,20 @@ def test_the_full_number_is_shown_on_demand_and_audited(firm, acceptance, sessio
     assert (line.table, line.row, line.change) == (
         "application",
         str(application.id),
-        {"shown": "id_number", "why": "核对身份证"},
+        {"shown": "id_number", "why": f"Deciding {application.number}"},
     )
     assert firm.state(application) is State.AWAITING_ACCEPTANCE
+
+
+def test_who_does_not_decide_the_case_says_why_the_full_number_is_needed(firm, acceptance, session):
+    application = firm.case()
+    decide(acceptance, application, Action.ACCEPT)
+    url, number = f"/cases/{application.id}/id-number", application.person.id_number
+    refused = acceptance.post(url, data={"reading": "1"})
+    assert (refused.status_code, number in refused.text) == (422, False)
+    assert number in acceptance.post(url, data={"reading": "1", "why": "核对身份证"}).text
+    line = read_scalar(session, select(AuditEntry).where(AuditEntry.deed == AuditAction.READ))
+    assert line.change["why"] == "核对身份证"
 
 
 def test_originals_are_noted_and_then_the_case_can_be_accepted(firm, acceptance, session):
