@@ -276,8 +276,8 @@ ROUTES = {
     ("GET", "/identity-requests/scan/{}"): ("correction", {CLERK: 200}),
     ("GET", "/identity-reviews/scan/{}"): ("correction", {ACCEPTANCE: 200}),
     ("GET", "/identity-reviews/{}"): ("correction", {ACCEPTANCE: 200}),
-    ("POST", "/identity-reviews/{}/numbers"): ("correction", {ACCEPTANCE: 422}),  # no reason, no number
-    ("POST", "/identity-reviews/{}/decide"): ("correction", {ACCEPTANCE: 400}),  # no decision
+    ("POST", "/identity-reviews/{}/numbers"): ("correction", {ACCEPTANCE: 200}),  # to decide it
+    ("POST", "/identity-reviews/{}/decide"): ("correction", {ACCEPTANCE: 422}),  # no decision
     ("POST", "/identity-requests/withdraw/{}"): ("correction", {CLERK: 302}),
     ("GET", "/qualifications/edit/{}"): ("qualification", {CLERK: 200}),
     ("POST", "/qualifications/edit/{}"): ("qualification", {CLERK: 409}),
@@ -289,7 +289,7 @@ ROUTES = {
     ("GET", "/cases/{}/read"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("POST", "/cases/{}/decide"): ("case", dict.fromkeys(OFFICERS, 422)),
     ("POST", "/cases/{}/originals"): ("case", {ACCEPTANCE: 422}),
-    ("POST", "/cases/{}/id-number"): ("case", dict.fromkeys(OFFICERS, 422)),
+    ("POST", "/cases/{}/id-number"): ("case", dict.fromkeys(OFFICERS, 422) | {ACCEPTANCE: 200}),  # decides it, or no reason
     ("GET", "/archive/{}"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", "/archive/{}.zip"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", "/archive/{}/form.pdf"): ("closed", dict.fromkeys(PARTIES, 200)),
@@ -336,13 +336,13 @@ ROUTES = {
     ("GET", "/exam/signups/show/{}"): ("signup", {CLERK: 200}),
     ("GET", "/exam/signups/{}/category"): ("signup", {CLERK: 200}),
     ("POST", "/exam/signups/{}/category"): ("signup", {CLERK: 422}),
-    ("POST", "/exam/review/{}/id-number"): ("signup", {EXAM: 422}),  # no reason, no number
+    ("POST", "/exam/review/{}/id-number"): ("signup", {EXAM: 200}),  # to decide it
     ("GET", "/exam/review/{}"): ("signup", {EXAM: 200}),
     ("GET", "/exam/score-corrections/ask/{}"): ("signup", {EXAM: 404}),  # not scored yet
     ("POST", "/exam/score-corrections/ask/{}"): ("signup", {EXAM: 404}),
     ("POST", "/exam/score-corrections/{}/retract"): ("score", {EXAM: 404}),  # asked for by another
     ("GET", "/employment-releases/{}/evidence"): ("release", {ADMIN: 200}),
-    ("POST", "/exam/review/{}"): ("signup", {EXAM: 400}),
+    ("POST", "/exam/review/{}"): ("signup", {EXAM: 422}),
     # administrator: accounts and technical data of every town, and nothing of the above
     ("GET", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 200}),
     ("POST", "/required-papers/edit/{}"): ("paper_rule", {ADMIN: 302}),

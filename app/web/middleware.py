@@ -40,12 +40,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-# They read until the bytes are there, which may take half a minute; then ``request_context.note_export`` begins to write.
+# They, and every view named ``export``, read until the bytes are there, which may take half a minute; then
+# ``request_context.note_export`` begins to write.
 EXPORTS = frozenset(
-    {
-        *("AuditLogScreen.export", "DueScreen.export", "BatchScreen.sheet", "NoticeScreen.export", "ScoreView.errors"),
-        *("MeasuresView.result", "LegacyView.report", "LegacyView.passwords"),
-    }
+    {"BatchScreen.sheet", "ScoreView.errors", "MeasuresView.result", "LegacyView.report", "LegacyView.passwords"}
 )
 
 
@@ -158,7 +156,8 @@ def before_request() -> Response | None:
         return redirect_to_login()
     if request.method not in READS:
         receive_body()
-        if request.endpoint not in EXPORTS and request.endpoint not in FILES:  # which begin to write when files are checked
+        late = request.endpoint in EXPORTS or request.endpoint in FILES or (request.endpoint or "").endswith(".export")
+        if not late:  # files are checked, and sheets drawn, before anything is written
             request_context.begin_writing()
     return None
 

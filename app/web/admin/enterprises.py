@@ -15,10 +15,11 @@ from app.core.vocabulary import Registration, Role
 from app.db.session import db
 from app.models import Enterprise, Region
 from app.web import request_context
-from app.web.base import Link, ModelScreen, SelInterface, safe_next
+from app.web.base import Link, SelInterface, safe_next
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
+from app.web.base.list_export import ExportedList
 from app.web.forms import AppForm, ChoiceField, CreditCodeField, Required, TextField, TextLength, WordField
 
 
@@ -29,13 +30,13 @@ class EnterpriseForm(AppForm):
     registration = WordField(Registration, _("Registration"), blank=False)
 
 
-class EnterpriseAdminScreen(ModelScreen):
+class EnterpriseAdminScreen(ExportedList):
     """Enterprises with name, credit code, region and the state of their registration."""
 
     datamodel = SelInterface(Enterprise, eager=(Enterprise.region,))
     route_base = "/enterprises"
     class_permission_name = "EnterpriseAdmin"
-    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide"]
+    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide", "can_export"]
     list_title, show_title = _("Enterprises"), _("Information on the enterprise")
     add_title, edit_title = _("Add enterprise"), _("Edit enterprise")
     list_columns = ["name", "uscc", "region", "registration", "registered_at", "source"]

@@ -10,18 +10,19 @@ from app.db.session import db
 from app.models import Message
 from app.outbox import sms
 from app.web import request_context
-from app.web.base import Link, ModelScreen, SelInterface, safe_next
+from app.web.base import Link, SelInterface, safe_next
 from app.web.base.access_filter import ROW
 from app.web.base.fab import route
+from app.web.base.list_export import ExportedList
 
 
-class MessageScreen(ModelScreen):
+class MessageScreen(ExportedList):
     """The outbox of text messages: sent, waiting and failed."""
 
     datamodel = SelInterface(Message)
     route_base = "/messages"
     class_permission_name = "Message"
-    base_permissions = ["can_list", "can_again"]
+    base_permissions = ["can_list", "can_again", "can_export"]
     list_title = _("Text messages")
     list_columns = ["masked_mobile", "text", "state", "due_at", "sent_at", "tries"]
     sub_columns = {"tries": "fault"}

@@ -48,12 +48,12 @@ PERMISSIONS: Declaration = {
     "Identity": to(SECURITY, "can_list", "can_add", "can_delete"),
     "OwnCertificates": to(EVERYBODY, "can_mine") | to(CLERK, "can_start", "can_bind", "can_remove"),
     "Enterprises": to(ADMIN, MENU),
-    "EnterpriseAdmin": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide"),
+    "EnterpriseAdmin": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide", "can_export"),
     "Calendar": to(
         ADMIN, MENU, "can_show", "can_set", "can_remove", "can_sheet", "can_confirm", "can_export", "can_template"
     ),
     "Messages": to(ADMIN, MENU),
-    "Message": to(ADMIN, "can_list", "can_again"),
+    "Message": to(ADMIN, "can_list", "can_again", "can_export"),
     "Simulator": to(ADMIN, "can_phones"),
     "DemoClock": to(EVERYBODY, "can_show", "can_move"),  # production does not have it
     "Jobs": to(ADMIN, MENU),
@@ -70,7 +70,7 @@ PERMISSIONS: Declaration = {
     "Signup": to(CLERK, MENU, "can_list", "can_show", "can_submit", "can_retract", "can_category", "can_cancel"),
     "ScoreCorrections": to((Role.EXAM_CLERK,), MENU),
     "ScoreCorrection": to((Role.EXAM_CLERK,), "can_list", "can_ask", "can_decide", "can_retract"),
-    "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine", "can_reveal"),
+    "SignupReview": to((Role.EXAM_CLERK,), MENU, "can_list", "can_decide", "can_examine", "can_reveal", "can_export"),
     # applications, from filing to the archive
     "Casework": to((*PARTIES, *ADMIN), MENU),
     "NewApplication": to(CLERK, MENU, "can_list", "can_submit", "can_discard", "can_withdraw"),
@@ -90,7 +90,7 @@ PERMISSIONS: Declaration = {
     | to(OFFICERS, "can_confirm", "can_discard", "can_retry", "can_sheet"),
     "Due": to(OFFICERS, MENU, "can_list", "can_export") | to((Role.APPROVER,), "can_extend"),
     "DueBoard": to((*OFFICERS, Role.VIEWER), MENU, "can_show"),
-    "Closed": to((*OFFICERS, Role.VIEWER), MENU, "can_list"),
+    "Closed": to((*OFFICERS, Role.VIEWER), MENU, "can_list", "can_export"),
     "Case": to(PARTIES, "can_show", "can_read")
     | to(OFFICERS, "can_decide")
     | to(OFFICERS, "can_reveal")
@@ -99,7 +99,7 @@ PERMISSIONS: Declaration = {
     "Certificates": to(PARTIES, MENU),
     "PapersDrawn": to((Role.APPROVER,), MENU),
     "Papers": to((Role.APPROVER,), "can_watch", "can_again"),
-    "Certificate": to(PARTIES, "can_list", "can_pack"),
+    "Certificate": to(PARTIES, "can_list", "can_pack", "can_export"),
     "Bundle": to(PARTIES, "can_watch"),
     "CertificateFile": to(PARTIES, "can_open"),
     "CertificateHistory": to(PARTIES, "can_show"),
@@ -136,7 +136,8 @@ PERMISSIONS: Declaration = {
     "Qualifications": to(CLERK, MENU),
     "Qualification": to(CLERK, "can_list", "can_add", "can_edit", "can_delete"),
     "People": to(CLERK, MENU),
-    "Person": to(CLERK, "can_list", "can_add", "can_edit", "can_release") | to(READERS, "can_show", "can_reveal"),
+    "Person": to(CLERK, "can_list", "can_add", "can_edit", "can_release", "can_export")
+    | to(READERS, "can_show", "can_reveal"),
     "IdentityRequests": to(CLERK, MENU),
     "IdentityRequest": to(CLERK, "can_list", "can_ask", "can_withdraw", "can_open"),
     "IdentityReviews": to((Role.ACCEPTANCE_OFFICER,), MENU),

@@ -1,7 +1,7 @@
 """How screens read rows: in few queries, with capped counts, always inside the base filters (row access)."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flask_appbuilder.models.filters import Filters
@@ -15,6 +15,7 @@ from app.core.vocabulary import Term
 COUNT_CAP = 10_000  # exact counts of more are not worth their cost
 TALLY_CAP = 999  # a tab shows 999+ beyond it
 PAGE_SIZES = (10, 20, 50, 100)
+PART = 500  # rows read at a time where all of a list are
 LARGEST_ID = 2**31 - 1
 
 
@@ -93,6 +94,12 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         """One page of rows with their relations. What comes before it is passed over in an index, not read."""
         keys = self.in_order(query, sort, descending).with_entities(self.get_pk())
         return self._rows([key for (key,) in self.apply_pagination(keys, page, size)])
+
+    def in_parts(self, query: Query[Any], sort: str, descending: bool, most: int) -> Iterator[list[Any]]:
+        """The first ``most`` rows in this order with their relations, ``PART`` at a time."""
+        keys = [key for (key,) in self.in_order(query, sort, descending).with_entities(self.get_pk()).limit(most)]
+        for start in range(0, len(keys), PART):
+            yield self._rows(keys[start : start + PART])
 
     def beyond(
         self, query: Query[Any], sort: str, descending: bool, row: int, size: int, *, back: bool = False

@@ -111,6 +111,9 @@ class ModelScreen(ModelView):
         """Buttons at the top right of the list."""
         return [Link(gettext("Add"), self.url("add"), icon="plus", primary=True)] if self.may("add") else []
 
+    def export_link(self) -> Link | None:
+        """The button that takes the list away as a sheet, if there is one."""
+
     def row_links(self, item: Any) -> builtins.list[Link]:
         """The last column; the first link opens the row."""
         pk = self.datamodel.get_pk_value(item)

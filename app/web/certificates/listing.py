@@ -18,15 +18,16 @@ from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, tone
 from app.web.base.access_filter import asked_ids
 from app.web.base.fab import route
+from app.web.base.list_export import ExportedList
 from app.web.certificates import bulk_download
 from app.web.certificates.filing_links import certificate_links, open_on
 
 
-class CertificateScreen(OpenList):
+class CertificateScreen(ExportedList, OpenList):
     datamodel = SelInterface(Certificate)
     route_base = "/certificates"
     class_permission_name = "Certificate"
-    base_permissions = ["can_list", "can_pack"]
+    base_permissions = ["can_list", "can_pack", "can_export"]
     list_template = "applications/list.html"
     list_title = _("Safety personnel certificates")
     list_columns = ["holder", "number", "enterprise.name", "valid_to", "status"]

@@ -3,6 +3,7 @@
 ID numbers are masked; ``reveal`` is the only way to see one in full, and is logged with its reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,11 @@ from app.exams import lacks_papers, signup_papers
 from app.exams.papers import SignupPapers
 from app.models import Application, Certificate, Person
 from app.web import request_context
-from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
+from app.web.base import Link, SelInterface, safe_next, shown
 from app.web.base.access_filter import WithinReach
 from app.web.base.datamodel import TALLY_CAP
 from app.web.base.fab import route
+from app.web.base.list_export import ExportedList
 from app.web.base.query import Box, ListQuery
 from app.web.forms import (
     AppForm,
@@ -119,11 +121,11 @@ def details_of(session: Session, people: list[int]) -> PeopleDetails:
     return PeopleDetails(_asked_papers(), current_kinds(session, people), certificates)
 
 
-class PersonScreen(ModelScreen):
+class PersonScreen(ExportedList):
     datamodel = SelInterface(Person, eager=(Person.enterprise,))
     route_base = "/people"
     class_permission_name = "Person"
-    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_release", "can_reveal"]
+    base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_release", "can_reveal", "can_export"]
     exclude_route_methods = {"delete"}
     base_filters = [["id", WithinReach, None]]
     list_title, show_title, add_title, edit_title = _("People"), _("Person"), _("Add person"), _("Edit person")
@@ -182,9 +184,12 @@ class PersonScreen(ModelScreen):
         options = (("incomplete", _("Scans missing")), ("complete", _("Scans complete")))
         self.boxes.append(Box("scans", _("Scans"), "select", _by_scans, options=options))
 
+    def rows_loaded(self, rows: Sequence[Person]) -> None:
+        g.people_details = details_of(db.session(), [person.id for person in rows])
+
     def render_template(self, template: str, **context: Any) -> str:
-        people = [*context.get("rows", ()), *filter(None, [context.get("item")])]
-        g.people_details = details_of(db.session(), [person.id for person in people])
+        if item := context.get("item"):
+            self.rows_loaded([item])
         return str(super().render_template(template, **context))
 
     def head_links(self) -> list[Link]:

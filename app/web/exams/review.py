@@ -27,6 +27,7 @@ from app.web.base.access_filter import ROW, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch, skipped_rows
 from app.web.base.error_pages import flash_refusals, refusals_after
 from app.web.base.fab import route
+from app.web.base.list_export import ExportedList
 from app.web.base.review_queue import NO_DECISION, OPENED, QueuePosition, ReviewPage, Scan, for_decision, position_in
 from app.web.base.stock_reasons import stock_reasons
 from app.web.exams.access import notice_box
@@ -38,13 +39,13 @@ DECIDED = (SignupState.ADMITTED, SignupState.REJECTED)
 ANSWERS = {"yes": True, "no": False}
 
 
-class SignupReviewScreen(OpenList):
+class SignupReviewScreen(ExportedList, OpenList):
     """Sign-ups by state, the longest waiting first; without a state in the URL the waiting ones."""
 
     datamodel = SelInterface(ExamSignup)
     route_base = "/exam/review"
     class_permission_name = "SignupReview"
-    base_permissions = ["can_list", "can_decide", "can_examine", "can_reveal"]
+    base_permissions = ["can_list", "can_decide", "can_examine", "can_reveal", "can_export"]
     list_title = _("Review of sign-ups")
     head_column = "person.name"
     list_columns = ["person.name", "category", "enterprise.name", "notice.title", "submitted_at", "score", "state"]
@@ -58,7 +59,9 @@ class SignupReviewScreen(OpenList):
     base_order = ("submitted_at", "asc")
     label_columns = {
         "person.name": _("Full name"),
+        "person.masked_id_number": _("ID number"),
         "category": _("Personnel category"),
+        "person.position": _("Position"),
         "enterprise.name": _("Enterprise name"),
         "notice.title": _("Exam notice"),
         "number": _("Sign-up number"),

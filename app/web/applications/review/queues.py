@@ -38,6 +38,7 @@ from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
 from app.web.base.layout import safe_next, this_page
 from app.web.base.links import NOTHING, tone
+from app.web.base.list_export import ExportedList
 from app.web.base.private_urls import safe_local_url
 from app.web.base.query import Box
 from app.web.base.review_queue import QueuePosition, position_in
@@ -274,12 +275,12 @@ class IsClosed(WithinReach):
         return super().apply(query, value).filter(Application.closed_at.is_not(None))
 
 
-class ClosedScreen(CaseList):
+class ClosedScreen(ExportedList, CaseList):
     """办结查阅: closed cases, read-only (R88–R90)."""
 
     route_base = "/closed"
     class_permission_name = "Closed"
-    base_permissions = ["can_list"]
+    base_permissions = ["can_list", "can_export"]
     base_filters = [["id", IsClosed, None]]
     list_title = _("Closed applications")
     tabs = CLOSED
