@@ -40,6 +40,7 @@ from app.web.public import list_check, registration
 from app.web.public.help import register as register_help
 from app.web.public.lookup import register_public
 from app.web.public.offline_verification import register_verification
+from app.web.search import SearchView
 
 
 def register_views(appbuilder: Any) -> None:
@@ -77,6 +78,7 @@ def register_views(appbuilder: Any) -> None:
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(AuditLogScreen, "Diary", label=_("Audit log"), icon="history", **system)
     register_help(appbuilder)
+    appbuilder.add_view_no_menu(SearchView)
     current_app.jinja_env.globals["menu_counts"] = menu_counts
 
 

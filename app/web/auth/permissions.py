@@ -36,6 +36,7 @@ def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ..
 # A heading must be granted as well as its entries; ``held_by_nobody`` finds what was forgotten.
 PERMISSIONS: Declaration = {
     "Work": to(EVERYBODY, MENU, "can_home"),
+    "Search": to(EVERYBODY, "can_find"),
     "System": to(ADMINISTRATORS, MENU),
     "Accounts": to(ADMIN, MENU),
     "Account": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_reset"),

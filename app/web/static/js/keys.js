@@ -116,6 +116,15 @@ const isTypedIn = (element) =>
 on('change', '[data-keys-off]', (_e, box) => switchOff(box.checked));
 on('click', '[data-keys]', showKeys);
 
+/* Ctrl+K, while typing as well: the box at the top; where the window is too narrow for it, the page of the search. */
+document.addEventListener('keydown', (e) => {
+  if (!(e.ctrlKey || e.metaKey) || e.key !== 'k') return;
+  e.preventDefault();
+  const box = findAll('[data-find], #find-q').find((one) => one.offsetParent);
+  if (box) box.focus();
+  else press(find('.find-link'));
+});
+
 document.addEventListener('keydown', (e) => {
   if (e.key === 'Escape') closeMenus();
   if (e.ctrlKey && e.key === 'Enter') {
