@@ -15,7 +15,7 @@ NARROW = {"width": 390, "height": 844}
 def marks(page: Page) -> None:
     """Marking the photo selects the decision 补正; the preview of the notice follows the input."""
     open_case(page, WHO, "业务受理", "受理")
-    page.keyboard.press("r")
+    page.keyboard.press("b")
     expect(page.get_by_role("textbox", name="备注")).to_be_focused()
     page.get_by_role("radio", name="受理", exact=True).check()
     page.get_by_role("checkbox", name="标记 照片").check()

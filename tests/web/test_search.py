@@ -5,7 +5,6 @@ import pytest
 from app.core.vocabulary import Role
 from tests import make
 
-
 SEE_CERTIFICATES = (Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER, Role.VIEWER)
 
 

@@ -16,4 +16,10 @@ export function showDecision(choice) {
 
 on('change', '[name=decision]', (_e, choice) => showDecision(choice));
 
+/* Before anything is chosen, what belongs to a refusal is not shown. */
+findAll('[name=decision]').forEach((choice) => {
+  findAll('[data-neg]', choice.form).forEach((part) => {
+    part.hidden = true;
+  });
+});
 findAll('[name=decision]:checked').forEach(showDecision);

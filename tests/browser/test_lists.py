@@ -1,0 +1,39 @@
+"""Lists as the browser draws them: how many rows are seen at once, and what is never broken over two lines."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
+
+SEEN_WHOLE = """() => {
+  const frame = document.querySelector('.tbl-wrap').getBoundingClientRect();
+  return [...document.querySelectorAll('.tbl-wrap tbody tr')]
+    .filter(row => row.getBoundingClientRect().bottom <= frame.bottom + 1).length;
+}"""
+# Dates, and numbers of certificates, applications and people, that take more than one line.
+BROKEN = r"""() => [...document.querySelectorAll('.tbl-wrap td span, .tbl-wrap td b')]
+  .filter(e => !e.children.length && /^[^ ]{0,8}\d[\d*()-]{5,}[^ ]{0,4}$/.test(e.textContent.trim()))
+  .filter(e => e.getClientRects().length > 1 || e.offsetHeight > 1.9 * parseFloat(getComputedStyle(e).fontSize))
+  .map(e => e.textContent.trim())"""
+LONG_TEXTS = {"/messages/list/"}  # the text of a message is read in the list
+PAGES = {
+    "acceptance": ("/acceptance/", "/due/", "/closed/", "/certificates/"),
+    "enterprise1": ("/people/list/", "/applications/new/", "/exam/signups/", "/certificates/"),
+    "exam": ("/exam/review/", "/exam/notices/"),
+    "admin": ("/enterprises/list/", "/messages/list/", "/jobs/list/", "/accounts/list/"),
+}
+
+
+def test_ten_rows_are_seen_and_no_number_is_broken(watch, system):
+    broken = {}
+    for username, paths in PAGES.items():
+        with watch.signed_in(username, system.settings.demo_password) as page:
+            page.set_viewport_size({"width": 1366, "height": 768})
+            for path in paths:
+                page.goto(path)
+                if found := page.evaluate(BROKEN):
+                    broken[username, path] = found[:3]
+                told = path in LONG_TEXTS or page.locator(".page > .alert").count()
+                if page.locator(".tbl-wrap tbody tr").count() >= 10 and not told:
+                    assert page.evaluate(SEEN_WHOLE) >= 10, path
+                assert page.evaluate("document.documentElement.scrollWidth") <= 1366, path
+    assert not broken
