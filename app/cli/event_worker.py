@@ -19,7 +19,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from app.web.body_limits import SCANS
 from app.web.middleware import came_signed_in
@@ -44,10 +44,19 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("Transfer-Encoding beside Content-Length, or before HTTP/1.1")
 
 
+class Answer(WSGITask):  # type: ignore[misc]
+    """One answer. Those of a process that is about to end ask the client to take another connection."""
+
+    def build_response_header(self) -> bytes:
+        if self.channel.server.is_ending():
+            self.set_close_on_finish()
+        return bytes(super().build_response_header())
+
+
 class TimedChannel(HTTPChannel):  # type: ignore[misc]
     """A connection, and since when it has waited for its client."""
 
-    parser_class = StrictParser
+    parser_class, task_class = StrictParser, Answer
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -70,6 +79,10 @@ class TimedChannel(HTTPChannel):  # type: ignore[misc]
             return False
         allowed = BODY_SECONDS if self.request.headers_finished else HEAD_SECONDS
         return time.monotonic() - self.waiting_since > allowed
+
+    def is_in_use(self, seconds: float) -> bool:
+        """Whether a request is here or coming in, or the last byte went by so lately that the next may be on its way."""
+        return bool(self.is_busy or self.request) or time.time() - self.last_activity < seconds
 
 
 class TwoPools:
@@ -94,6 +107,7 @@ class EventServer(TcpWSGIServer):  # type: ignore[misc]
     """waitress's server with an end to every wait."""
 
     channel_class = TimedChannel
+    is_ending: Callable[[], bool] = staticmethod(lambda: False)
 
     def handle_accept(self) -> None:
         super().handle_accept()
@@ -140,14 +154,15 @@ class EventWorker(Worker):  # type: ignore[misc]
                 ident=None,
             ),
         )
+        server.is_ending = lambda: not self.alive
         while self.alive and self.ppid == os.getppid():
             self.turn()
         self.finish(server)
 
-    def turn(self) -> None:
-        """Wait for events for a second at most, and handle them."""
+    def turn(self, seconds: float = 1) -> None:
+        """Wait for events for so long at most, and handle them."""
         self.notify()
-        wasyncore.loop(timeout=1, use_poll=True, map=self.connections, count=1)
+        wasyncore.loop(timeout=seconds, use_poll=True, map=self.connections, count=1)
 
     def answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         self.nr += 1
@@ -157,13 +172,14 @@ class EventWorker(Worker):  # type: ignore[misc]
         return answer
 
     def finish(self, server: EventServer) -> None:
-        """Accept no more, and answer what has begun to come in."""
+        """Accept no more, and answer what has begun to come in, or comes over a connection that was in use just now."""
+        self.alive = False
         wasyncore.dispatcher.close(server)
         end = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < end and any(
-            channel.is_busy or channel.request for channel in server.active_channels.values()
+            channel.is_in_use(self.cfg.keepalive) for channel in server.active_channels.values()
         ):
-            self.turn()
+            self.turn(0.1)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)

@@ -97,6 +97,7 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
             "threads": THREADS,
             "timeout": 60,
             "graceful_timeout": 30 if settings.production else 5,
+            "keepalive": 1,  # of a process that ends: its clients still send over connections that they used just now
             "max_requests": 5000,
             "max_requests_jitter": 500,
             "loglevel": "warning",

@@ -1,5 +1,7 @@
 """No slow client holds a thread, and no wait is without end."""
 
+import logging
+import os
 import resource
 import socket
 import subprocess
@@ -9,15 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 from statistics import median
-from threading import Event
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import pytest
+from gunicorn.config import Config
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from app.cli import app
-from app.cli.event_worker import BODY_SECONDS, HEAD_SECONDS, SPARE, VISITORS, EventServer, TwoPools, open_files
+from app.cli.event_worker import BODY_SECONDS, HEAD_SECONDS, SPARE, VISITORS, EventServer, EventWorker, TwoPools, open_files
 from tests.flood import FLOODS, PASSWORD, Visitor
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -151,6 +154,28 @@ def test_visitors_who_hold_all_their_threads_keep_nobody_waiting_who_is_signed_i
     held.set()
     assert free.wait(timeout=60)
     pools.shutdown()
+
+
+def test_a_process_that_has_answered_enough_loses_no_request_that_is_on_its_way():
+    settings = {"max_requests": 3, "max_requests_jitter": 0, "threads": 1, "keepalive": 60}
+    cfg = Config()
+    for name, value in settings.items():
+        cfg.set(name, value)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        worker = EventWorker(1, os.getppid(), [SimpleNamespace(sock=listener)], None, 30, cfg, logging.getLogger(__name__))
+        worker.wsgi = empty_page
+        ends = Thread(target=worker.run)
+        ends.start()
+        first, second = (HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=20) for _client in range(2))
+        told = []
+        for client in (first, second, first, second):
+            client.request("GET", "/")
+            answer = client.getresponse()
+            assert (answer.status, answer.read()) == (200, b"")
+            told.append(answer.headers["Connection"])
+        assert told == [None, None, "close", "close"]
+        ends.join(timeout=20)  # at once, with the last connection
+        assert not ends.is_alive()
 
 
 def test_a_process_may_open_more_files_than_it_takes_connections():
