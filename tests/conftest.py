@@ -54,6 +54,7 @@ KEYS = Keys(session="for tests only, and long enough", index=b"i" * 32, data={1:
 keyring.unlock(KEYS.index, KEYS.data)
 
 
+ENDED = text("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name")
 READ_ONLY = "&options=-c%20default_transaction_read_only%3Don"
 
 
@@ -100,15 +101,22 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def new_postgres(postgres: str) -> Callable[[], str]:
-    """A function that creates an empty database and returns its URL."""
+def new_postgres(postgres: str) -> Callable[..., str]:
+    """``new_postgres(like)``: the URL of a new database, a copy of the one with this URL, to which nobody is connected any
+    more; without one it is empty.
+    """
     engine = create_engine(postgres, isolation_level="AUTOCOMMIT")
     numbers = count(1)
 
-    def new() -> str:
+    def new(like: str = "") -> str:
         name = f"system_{next(numbers)}"
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            if like:
+                template = make_url(like).database
+                connection.execute(ENDED, {"name": template})
+                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            else:
+                connection.execute(text(f"CREATE DATABASE {name}"))
         return make_url(postgres).set(database=name).render_as_string(hide_password=False)
 
     return new

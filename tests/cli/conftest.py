@@ -6,8 +6,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,39 +24,52 @@ ANGUAN = Path(sys.executable).parent / "anguan"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path, monkeypatch):
-    """An empty place to live in, and nothing of ours in the environment."""
-    for name in [name for name in os.environ if name.startswith("ANGUAN_") or name in {"HOST", "PORT"}]:
-        monkeypatch.delenv(name)
-    url = (
-        request.getfixturevalue("new_postgres")() if request.param == "postgresql" else f"sqlite:///{tmp_path / 'anguan.db'}"
-    )
-    monkeypatch.setenv("ANGUAN_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DATABASE_URL", url)
+    """An empty place to live in (with ``home`` beside a database that is made ready), and nothing of ours in the environment."""
+    url = f"sqlite:///{tmp_path / 'anguan.db'}"
+    if request.param == "postgresql":
+        like = request.getfixturevalue("ready")("postgresql")[1] if "home" in request.fixturenames else ""
+        url = request.getfixturevalue("new_postgres")(like)
+    move_in(monkeypatch, tmp_path / "home", url)
     return tmp_path / "home"
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory) -> Path:
-    """An installation made by ``init`` once: it takes a second and a half, and a copy is as good."""
-    return tmp_path_factory.mktemp("ready")
+def move_in(patch: pytest.MonkeyPatch, home: Path, url: str) -> None:
+    for name in [name for name in os.environ if name.startswith("ANGUAN_") or name in {"HOST", "PORT"}]:
+        patch.delenv(name)
+    patch.setenv("ANGUAN_HOME", str(home))
+    patch.setenv("DATABASE_URL", url)
+
+
+@pytest.fixture(scope="session")
+def ready(request, tmp_path_factory) -> Callable[[str], tuple[Path, str]]:
+    """``ready(kind)``: an installation that ``init`` made, once, as it takes a second and a half and a copy is as good: the
+    folder with its home and its SQLite database, and the URL of the database.
+    """
+
+    @cache
+    def installed(kind: str) -> tuple[Path, str]:
+        folder = tmp_path_factory.mktemp("ready")
+        url = request.getfixturevalue("new_postgres")() if kind == "postgresql" else f"sqlite:///{folder / 'anguan.db'}"
+        with pytest.MonkeyPatch.context() as patch:
+            move_in(patch, folder / "home", url)
+            assert app.main(["init"]) == 0
+        if kind == "sqlite":
+            with closing(sqlite3.connect(folder / "anguan.db")) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return folder, url
+
+    return installed
 
 
 @pytest.fixture
 def home(place, ready, capsys):
     """The same, made ready."""
-    url = make_url(os.environ["DATABASE_URL"])
-    if url.drivername == "sqlite" and any(ready.iterdir()):
-        shutil.copytree(ready, place.parent, dirs_exist_ok=True)
-        settings = read_settings()
-        keyring.unlock(*settings.keys.ring)
-        ring.open(settings.code_keys)
-        return place
-    assert app.main(["init"]) == 0
+    folder, _url = ready(make_url(os.environ["DATABASE_URL"]).get_backend_name())
+    shutil.copytree(folder, place.parent, dirs_exist_ok=True)
+    settings = read_settings()
+    keyring.unlock(*settings.keys.ring)
+    ring.open(settings.code_keys)
     capsys.readouterr()
-    if url.drivername == "sqlite":
-        shutil.copytree(place, ready / place.name)
-        with closing(sqlite3.connect(str(url.database))) as system, closing(sqlite3.connect(ready / "anguan.db")) as copy:
-            system.backup(copy)  # with what still lies in its journal
     return place
 
 
