@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
+@cache
 def chinese() -> dict[str, str]:
     with (i18n.FOLDER / "zh/LC_MESSAGES/messages.po").open("rb") as file:
         return {str(message.id): str(message.string) for message in read_po(file) if message.id}
