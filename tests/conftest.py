@@ -20,10 +20,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import Role as RoleRow
+from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
 from werkzeug.serving import make_server
 
 from app import create_app
@@ -49,6 +51,10 @@ from tests import make
 from tests.database import System, others_can_write
 
 _accounts = count(1)
+# For a page it is all the same what a hash costs: 80 ms. ``test_password_form`` sees that it does.
+QUICK_HASH = "pbkdf2:sha256:1"
+NOBODYS = generate_password_hash("nobody's password", QUICK_HASH)
+QUICK_HASHES = {"FAB_PASSWORD_HASH_METHOD": QUICK_HASH, "AUTH_DB_FAKE_PASSWORD_HASH_CHECK": NOBODYS}
 CODE_KEYS = {"keys": [{"made_at": "2026-01-01T00:00:00+00:00", "d": "A" * 42 + "8"}]}  # a scalar for tests only
 KEYS = Keys(session="for tests only, and long enough", index=b"i" * 32, data={1: b"d" * 32})
 keyring.unlock(KEYS.index, KEYS.data)
@@ -65,6 +71,8 @@ def write_code_keys(home: Path) -> Path:
 
 _folder = tempfile.TemporaryDirectory(prefix="anguan-")
 _code_keys = write_code_keys(Path(_folder.name))
+# Templates are compiled once, not by every application of every process.
+Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache()}
 
 
 @event.listens_for(Engine, "connect")
@@ -146,7 +154,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def built(system: System) -> Flask:
     """The application, built once because FAB takes half a second, with the roles of ``anguan init``."""
     app = create_app(system.settings)
-    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, **QUICK_HASHES)
     with app.app_context():
         sync_roles(app.extensions["appbuilder"])
         db.session.remove()

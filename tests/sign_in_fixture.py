@@ -25,16 +25,14 @@ from app.core.settings import Settings
 from app.core.vocabulary import Role
 from app.db.session import db
 from app.models import Account, Model
-from app.web.auth.password_form import hashed
 from app.web.auth.permissions import sync_roles
 from app.web.auth.security_manager import SecurityManager
 from app.web.base import init_app
 from app.web.middleware import AppBuilder, guard
-from tests.conftest import KEYS
+from tests.conftest import KEYS, QUICK_HASH, QUICK_HASHES
 from tests.database import System
 
 PASSWORD = "Correct-Horse-7"
-QUICK_HASH = "pbkdf2:sha256:1"
 
 DECLARED = {
     "Scratch": {"can_look": (Role.VIEWER, Role.ENTERPRISE_CLERK, Role.ADMIN), "can_touch": (Role.ADMIN,)},
@@ -62,7 +60,7 @@ def build(settings: Settings) -> Flask:
     """Middleware and sign-in as in ``create_app``, with the scratch page as the only view."""
     app = Flask("app", template_folder="web/templates", static_folder="web/static")
     app.config.from_mapping(settings.flask(), BABEL_TRANSLATION_DIRECTORIES=str(FOLDER), FAB_BASE_TEMPLATE="base/frame.html")
-    app.config.update(TESTING=True, FAB_PASSWORD_HASH_METHOD=QUICK_HASH)
+    app.config.update(TESTING=True)
     app.extensions["anguan"] = settings
     db.init_app(app)
     guard(app, settings)
@@ -70,7 +68,7 @@ def build(settings: Settings) -> Flask:
     with app.app_context():
         builder = AppBuilder(app, db.session, security_manager_class=SecurityManager)
         app.config["FAB_FAKE_HASH"] = app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"]
-        app.config["AUTH_DB_FAKE_PASSWORD_HASH_CHECK"] = hashed("nobody's password")
+        app.config.update(QUICK_HASHES)
         builder.add_view(Scratch, "Scratch entry", category="Scratch heading")
         init_app(app)
         sync_roles(builder, DECLARED)
