@@ -24,8 +24,7 @@ ANGUAN = Path(sys.executable).parent / "anguan"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path, monkeypatch):
-    """An empty place to live in (for ``home`` beside a database that is made ready), and nothing of ours in the environment.
-    """
+    """An empty place to live in (for ``home`` with a database that is ready), and nothing of ours in the environment."""
     url = f"sqlite:///{tmp_path / 'anguan.db'}"
     if request.param == "postgresql":
         like = request.getfixturevalue("ready")("postgresql")[1] if "home" in request.fixturenames else ""
