@@ -21,6 +21,8 @@ from app.models import RateLimitCounter
 
 DAY = 24 * 60 * 60
 PROBE_BYTES = 64 * 1024  # bytes
+_CELLS = RateLimitCounter.__table__.c
+_COUNT = select(_CELLS.count).where(_CELLS.key == bindparam("key"), _CELLS.window == bindparam("window"))
 
 
 def hit(engine: Engine, key: str, *, limit: int, seconds: int, at: datetime, uses: int = 1) -> None:
@@ -86,8 +88,7 @@ def attempt(engine: Engine, key: str, *, limit: int, rest: timedelta, at: dateti
 def peek(engine: Engine, key: str, *, seconds: int = DAY, at: datetime) -> int:
     """The count of ``key`` in the window that contains ``at``; does not count itself."""
     with side_connection(engine, for_reading=True) as connection:
-        here = (RateLimitCounter.key == _stored(key)) & (RateLimitCounter.window == _window(at, seconds))
-        return connection.scalar(select(RateLimitCounter.count).where(here)) or 0
+        return connection.scalar(_COUNT, {"key": _stored(key), "window": _window(at, seconds)}) or 0
 
 
 def clear(engine: Engine, key: str) -> None:

@@ -6,8 +6,9 @@ Only this module ends sessions, each with a reason, by conditional UPDATEs; an e
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Engine, Select, delete, select, update
+from sqlalchemy import Engine, Select, bindparam, delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.role_assignment import roles_of
@@ -52,10 +53,16 @@ def begin(
     return key, end_all(session, account.id, SessionEndReason.REPLACED, at=at, but=session.scalars(newest).all())
 
 
-def session_query(key: str) -> Select[tuple[UserSession]]:
-    """Query for the session of this key, ended or not, with its account and roles."""
+def session_of(session: Session, key: str) -> UserSession | None:
+    """The session of this key, ended or not, with its account and roles."""
+    return session.scalars(_by_key(), {"digest": _digest(key)}).unique().one_or_none()
+
+
+@cache
+def _by_key() -> Select[UserSession]:
+    """Built once: it is asked at every request."""
     account = joinedload(UserSession.account)
-    return select(UserSession).where(UserSession.key == _digest(key)).options(account.joinedload(Account.roles))
+    return select(UserSession).where(UserSession.key == bindparam("digest")).options(account.joinedload(Account.roles))
 
 
 def end_reason(user_session: UserSession, office: Office, *, at: datetime) -> SessionEndReason | None:

@@ -227,7 +227,7 @@ def test_a_session_begun_while_the_clock_was_ahead_ends_with_it(session, holder)
     key, _replaced = sessions.begin(
         session, holder(Role.VIEWER), SignInMethod.PASSWORD, at=at + YEAR, office=Office(), address="", agent=""
     )
-    begun = session.scalars(sessions.session_query(key)).unique().one()
+    begun = sessions.session_of(session, key)
     assert sessions.end_reason(begun, Office(), at=at + YEAR) is None
     assert sessions.end_reason(begun, Office(), at=at) is SessionEndReason.TOO_OLD
 

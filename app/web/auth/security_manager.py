@@ -4,6 +4,7 @@ Nothing is public by permission and nothing is granted here (see ``permissions``
 row allows now. Signing in and out are POSTs with a CSRF token.
 """
 
+from functools import cached_property
 from typing import Any
 
 from flask import current_app, flash, g, redirect, request, url_for
@@ -12,7 +13,7 @@ from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurit
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -242,8 +243,8 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
 
     def load_user(self, pk: object) -> Account | None:
         """The account of an open session; sets ``g.visit`` to the session, or ``g.ended`` to why it ended."""
-        session, at, wanted = db.session(), request_context.now(), sessions.session_query(str(pk))
-        visit = session.scalars(wanted).unique().one_or_none()
+        session, at = db.session(), request_context.now()
+        visit = sessions.session_of(session, str(pk))
         if visit is None:
             return None
         why = sessions.end_reason(visit, request_context.current_office(), at=at)
@@ -260,7 +261,9 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
                 if why is not None:
                     g.ended = why
                     return None
-            visit = session.scalars(wanted).unique().one()  # a concurrent request may have ended it
+            visit = sessions.session_of(session, str(pk))  # a concurrent request may have ended it
+            if visit is None:
+                return None
         if visit.ended_at is not None:
             g.ended = visit.ended_why
             return None
@@ -334,17 +337,21 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         return cache[account.id]
 
     def _permissions_of(self, account_id: int) -> frozenset[tuple[str, str]]:
+        return frozenset((row[0], row[1]) for row in self.session.execute(self._held, {"account": account_id}))
+
+    @cached_property
+    def _held(self) -> Select[str, str]:
+        """Built once: it is asked at every request."""
         pair, permission, view = self.permissionview_model, self.permission_model, self.viewmenu_model
-        held = (
+        return (
             select(permission.name, view.name)
             .select_from(pair)
             .join(permission, pair.permission_id == permission.id)
             .join(view, pair.view_menu_id == view.id)
             .join(pair.role)
             .join(self.role_model.user)
-            .where(self.user_model.id == account_id)
+            .where(self.user_model.id == bindparam("account"))
         )
-        return frozenset((row[0], row[1]) for row in self.session.execute(held))
 
     # --- grants FAB would make itself -----------------------------------------------------------
 

@@ -49,7 +49,8 @@ def log_denied(status: int) -> None:
 def _table(endpoint: str) -> str:
     """The table of the screen, so that attempts on a row are listed with its changes; else the endpoint."""
     views = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
-    view = next((view for view in views if view.endpoint == request.blueprint), None)
+    blueprint = request.blueprint
+    view = next((view for view in views if view.endpoint == blueprint), None)
     datamodel = getattr(view, "datamodel", None)
     return str(datamodel.obj.__tablename__ if datamodel is not None else endpoint)[:40]
 
