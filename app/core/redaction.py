@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from flask_babel import lazy_gettext as _
 
+from app.core import clock
 from app.core.errors import Refusal, Unmet
-from app.core.identifiers import INVISIBLE, PROVINCES, BadNumber, mask_id, mask_mobile, parse_old_id_number
+from app.core.identifiers import INVISIBLE, PROVINCES, BadNumber, age, birth_date, mask_id, mask_mobile, parse_old_id_number
 
 REASON = _("Reason")
 ID_NUMBER, MOBILE, BANK_CARD = _("ID number"), _("Mobile"), _("Bank card number")
@@ -23,6 +24,8 @@ _TOKEN = re.compile(r"[0-9A-Za-z]*[0-9][A-Za-z]+$")  # letters and digits mixed:
 _MOBILE = re.compile(r"(?:0{0,2}86)?(1[3-9]\d{9})", re.ASCII)
 _MOBILE_GROUPS = ((3, 4, 4), (3, 8), (2, 3, 4, 4), (2, 11), (4, 11))
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+_CONTRACT = re.compile(r"[A-Za-z]{2,}-(?:19|20)\d\d-$", re.ASCII)  # HT-2024-13800138000
+_AGES = range(16, 100)  # in years, of people whose ID number may stand in a text
 _LOOSE = re.compile(r"(?<!\d)\d{11,19}(?!\d)|1[3-9]\d[- ]\d{4}[- ]\d{4}", re.ASCII)
 
 
@@ -47,11 +50,11 @@ def may_hold_number(text: str) -> bool:
     return bool(_LOOSE.search(folded) or _LOOSE.search(re.sub(r"\s+", "", folded))) or any(_spans(folded))
 
 
-def find_numbers(text: str, place: object = "") -> Iterator[FoundNumber]:
-    """Every personal number in the text, each once."""
-    seen = set()
-    for _start, _end, kind, masked in _spans(normalised(text)):
-        if (kind, masked) not in seen:
+def find_numbers(text: str, place: object = "", *, certain: bool = False) -> Iterator[FoundNumber]:
+    """Every personal number in the text, each once. ``certain``: without those that may as well be a document's number."""
+    seen, folded = set(), normalised(text)
+    for start, end, kind, masked in _spans(folded):
+        if (kind, masked) not in seen and not (certain and _may_be_a_document(folded, start, end, kind)):
             seen.add((kind, masked))
             yield FoundNumber(kind, masked, place)
 
@@ -82,10 +85,11 @@ def refusal_text(found: FoundNumber) -> object:
 def number_refusals(texts: Mapping[str, tuple[object, str]]) -> Iterator[Refusal]:
     """A refusal for each ID number and mobile in free text, which is stored and logged as it is: ``{field: (label, text)}``.
 
-    Such numbers are encrypted in the fields that are for them. Bank cards are left alone: document numbers look like them.
+    Such numbers are encrypted in the fields that are for them. Bank cards, and what may as well be a document's number, are
+    left alone; ``mask_numbers`` masks those, too.
     """
     for field, (label, text) in texts.items():
-        for found in find_numbers(text, label):
+        for found in find_numbers(text, label, certain=True):
             if found.kind is not BANK_CARD:
                 yield Refusal("personal-number", stored_text(found), field)
 
@@ -110,6 +114,19 @@ class MaskingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return mask_numbers(super().format(record))
+
+
+def _may_be_a_document(text: str, start: int, end: int, kind: object) -> bool:
+    """Whether this may be the number of a building permit (18 digits: region, date, 4 digits; one in eleven has the check
+    digit of an ID number), of the former register of enterprises (15 digits: region, 0 for domestic ones, 8 digits), or of a
+    contract (letters, year, digits).
+    """
+    if kind is MOBILE:
+        return _CONTRACT.search(text, max(start - 64, 0), start) is not None
+    if kind is not ID_NUMBER:
+        return False
+    born = birth_date(parse_old_id_number(re.sub(r"[^0-9Xx]", "", text[start:end])))
+    return age(born, clock.office_day(clock.now())) not in _AGES
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, object, str]]:

@@ -4,12 +4,14 @@ import string
 from datetime import date
 
 import pytest
+from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core import clock
 from app.core.errors import Unmet
 from app.core.identifiers import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS, parse_credit_code
-from app.core.redaction import find_numbers, number_refusals, without_numbers
+from app.core.redaction import find_numbers, mask_numbers, number_refusals, without_numbers
 from tests import make
 
 ID, OLD, MOBILE = make.id_number(), "430102850615001", "13873112345"
@@ -60,6 +62,30 @@ def test_other_numbers_stay():
     ):
         assert without_numbers(text) == text
     assert codes("6222021234567890128") == []  # a bank card, or a document number like it
+
+
+def with_check_digit(body: str) -> str:
+    return body + ID_CHECKS[sum(w * int(d) for w, d in zip(ID_WEIGHTS, body, strict=True)) % 11]
+
+
+def test_numbers_of_documents_that_pass_for_personal_ones_are_masked_but_not_refused():
+    permits = [with_check_digit(f"430102{day}{n:03}") for day in ("20190315", "20240605") for n in range(1, 23)]
+    permits = [number for number in permits if number.isdecimal()]
+    registered = [f"43010300{month:02}{day:02}{n}" for month, day, n in ((1, 1, 123), (12, 31, 999), (6, 15, 100))]
+    grouped = [f"{number[:6]}-{number[6:14]}-{number[14:]}" for number in permits]
+    for number in [*permits, *grouped, *registered, "HT-2024-13800138000"]:
+        assert codes(number) == codes(f"施工许可证{number}，合同段") == [], number
+        assert mask_numbers(f"编号{number}") != f"编号{number}", number
+
+
+def test_people_of_working_age_are_refused_whatever_stands_before_the_number():
+    today = clock.office_day(clock.now())
+    for born in (today - relativedelta(years=16), today - relativedelta(years=99), date(1985, 6, 15)):
+        assert codes(f"施工许可证{with_check_digit(f'430102{born:%Y%m%d}012')}") == ["personal-number"], born
+    for born in (today - relativedelta(years=16, days=-1), today - relativedelta(years=100)):
+        assert codes(with_check_digit(f"430102{born:%Y%m%d}012")) == [], born
+    for text in (f"Tel-{MOBILE}", f"HT-{MOBILE}", f"2024-{MOBILE}", f"HT-2024 {MOBILE}", f"430103-{OLD}", "430103600101123"):
+        assert codes(text) == ["personal-number"], text
 
 
 @given(
