@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 
 import pikepdf
+import pillow_heif
 from PIL import Image
 
 
@@ -202,6 +203,36 @@ def pdf_bomb(megabytes: int, levels: int) -> bytes:
     return pdf_with_packed_object(b"[" + b"1 " * (megabytes * 500_000) + b"]", levels)
 
 
+# --- HEIC and TIFF ----------------------------------------------------------------------------------------------
+def heic(width: int = 300, height: int = 400, orientation: int = 1) -> bytes:
+    """As phones write it: the turn stands in the container, and again in EXIF."""
+    pillow_heif.register_heif_opener()
+    drawn = picture(width, height)
+    drawn.info["exif"] = exif(orientation).tobytes()
+    return saved(drawn, "HEIF")
+
+
+def heic_with_declared_size(width: int, height: int) -> bytes:
+    """A small picture that says it is larger: in its property, as readers believe before they decode."""
+    data = bytearray(heic(64, 64))
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", width, height)
+    return bytes(data)
+
+
+def tiff(*pages: Image.Image, **how: object) -> bytes:
+    first, *others = pages or (picture(300, 400),)
+    return saved(first, "TIFF", save_all=True, append_images=others, **how)
+
+
+def tiff_by_hand(width: int, height: int, strip: bytes = b"", *, next_page: int = 0, compression: int = 1) -> bytes:
+    """One grey picture of one strip; ``next_page`` is where the next one is said to begin."""
+    rows = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, compression), (262, 3, 1, 1)]
+    rows += [(273, 4, 1, 200), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, len(strip))]
+    table = struct.pack("<H", len(rows)) + b"".join(struct.pack("<HHII", *row) for row in rows) + struct.pack("<I", next_page)
+    return (b"II*\0" + struct.pack("<I", 8) + table).ljust(200, b"\0") + strip
+
+
 # --- other formats ----------------------------------------------------------------------------------------------
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
 SVG = b'<?xml version="1.0"?><!-- a --><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -211,8 +242,8 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%touch x) (w) file\n"
 def other_formats() -> dict[str, bytes]:
     small = picture(40, 40)
     return {
-        "HTML": HTML, "SVG": SVG, "EPS": EPS, "TIFF": saved(small, "TIFF"), "WebP": saved(small, "WEBP"),
-        "GIF": saved(small, "GIF"), "BMP": saved(small, "BMP"), "HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+        "HTML": HTML, "SVG": SVG, "EPS": EPS, "WebP": saved(small, "WEBP"),
+        "GIF": saved(small, "GIF"), "BMP": saved(small, "BMP"),
         "AVIF": b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "ZIP": b"PK\x03\x04\x14\0",
         "DOC/XLS": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504, "EXE": b"MZ\x90\0",
     }  # fmt: skip

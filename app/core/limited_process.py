@@ -95,16 +95,16 @@ class LimitedProcess:
 # --- in the process ---------------------------------------------------------------------------------------------
 
 
-def serve(answer: Callable[[bytes], bytes]) -> NoReturn:
+def serve(answer: Callable[[bytes], bytes], *, memory: int = MEMORY, cpu_seconds: int = CPU_SECONDS) -> NoReturn:
     """Answer every question until the parent is gone. The first one is empty, and only asks whether all is loaded."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is meant for the parent
     asked, answered = sys.stdin.buffer, sys.stdout.buffer
     try:
         _send(answered, _received(asked))
-        _limit_memory()
+        _limit_memory(memory)
         while True:
             question = _received(asked)
-            _allow_cpu_time()
+            _allow_cpu_time(cpu_seconds)
             _send(answered, answer(question))
     except (EOFError, BrokenPipeError):
         sys.exit(0)
@@ -112,19 +112,19 @@ def serve(answer: Callable[[bytes], bytes]) -> NoReturn:
         sys.exit(1)
 
 
-def _limit_memory() -> None:
+def _limit_memory(memory: int) -> None:
     size = Path("/proc/self/statm")
     if not (HAS_LIMITS and size.exists()):
         return
-    most = int(size.read_text().split()[0]) * resource.getpagesize() + MEMORY
+    most = int(size.read_text().split()[0]) * resource.getpagesize() + memory
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would leave personal data on the disk
 
 
-def _allow_cpu_time() -> None:
+def _allow_cpu_time(seconds: int) -> None:
     if HAS_LIMITS:
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + CPU_SECONDS, hard))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 1 + seconds, hard))
 
 
 # --- messages ---------------------------------------------------------------------------------------------------

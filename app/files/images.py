@@ -57,7 +57,7 @@ def refuse_embedded_file(*parts: bytes | memoryview) -> None:
         raise FileFault("file-two-in-one")
 
 
-def _check_area(width: int, height: int, limits: ImageLimits, pixels: int) -> None:
+def check_area(width: int, height: int, limits: ImageLimits, pixels: int) -> None:
     if not width or not height:
         raise FileFault("image-broken")
     if max(width, height) > limits.side or width * height > pixels:
@@ -83,7 +83,7 @@ def _jpeg_without_metadata(data: bytes, limits: ImageLimits) -> bytes:
     for count, (marker, segment) in enumerate(_jpeg_segments(data)):
         if marker in FRAMES:
             height, width = struct.unpack(">HH", segment[5:9].ljust(4, b"\0"))
-            _check_area(width, height, limits, limits.pixels)
+            check_area(width, height, limits, limits.pixels)
             area = width * height
         if marker not in DRAWING:
             refuse_embedded_file(segment)
@@ -169,7 +169,7 @@ def _png_size(header: bytes, limits: ImageLimits, *, transparent: bool = False) 
         raise FileFault("image-broken")
     width, height, depth, colour, _method, _filter, interlaced = struct.unpack(">IIBBBBB", header)
     deep = transparent or depth == 16 or colour in (4, 6)
-    _check_area(width, height, limits, limits.deep_png_pixels if deep else limits.png_pixels)
+    check_area(width, height, limits, limits.deep_png_pixels if deep else limits.png_pixels)
     bits = depth * CHANNELS[colour]
     grids = ADAM7 if interlaced else ((0, 0, 1, 1),)
     sides = ((-(-(width - x) // across), -(-(height - y) // down)) for x, y, across, down in grids)
@@ -228,8 +228,12 @@ def reencode(data: bytes, kind: str, photo: bool, limits: ImageLimits) -> tuple[
     picture = _jpeg_without_metadata(data, limits) if kind == "JPEG" else _png_without_metadata(data, limits)
     with PICTURES.taken():
         # For a photo the JPEG decoder shrinks by 2, 4 or 8 while it reads: a fraction of the time and memory.
-        plain = _decoded(picture, max(limits.photo_width, limits.photo_height) if photo else 0)
-        return _photo(plain, limits) if photo else _scan(plain, limits)
+        return encoded(_decoded(picture, max(limits.photo_width, limits.photo_height) if photo else 0), photo, limits)
+
+
+def encoded(image: Image.Image, photo: bool, limits: ImageLimits) -> tuple[bytes, int, int]:
+    """JPEG bytes, width and height of an upright RGB picture."""
+    return _photo(image, limits) if photo else _scan(image, limits)
 
 
 def _decoded(picture: bytes, least_side: int = 0) -> Image.Image:
@@ -238,7 +242,7 @@ def _decoded(picture: bytes, least_side: int = 0) -> Image.Image:
         with Image.open(io.BytesIO(picture), formats=("JPEG", "PNG")) as image:
             if least_side:
                 image.draft(None, (least_side, least_side))
-            return _plain(_upright(image))
+            return plain(_upright(image))
     except Exception:  # noqa: BLE001 — hostile bytes make a decoder raise anything, even AssertionError
         raise FileFault("image-broken") from None
 
@@ -252,7 +256,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def plain(image: Image.Image) -> Image.Image:
     """RGB of 8 bits, on white."""
     if image.mode.startswith("I"):  # 16 bits of grey: Pillow's own conversion makes all but the darkest white
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
@@ -301,7 +305,7 @@ def _jpeg(image: Image.Image, quality: int, **options: Any) -> bytes:
 
 
 def thumbnail(data: bytes, mime: str, width: int) -> bytes | None:
-    """A small JPEG of a stored picture; None for a PDF."""
+    """A small JPEG of a stored picture; None for a document."""
     if mime != "image/jpeg":
         return None
     with THUMBNAILS.taken():

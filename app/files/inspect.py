@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.errors import AppError
 from app.core.heavy_work import PICTURES
+from app.files import apart
 from app.files.images import FileFault, ImageLimits, reencode, refuse_embedded_file
 
 LIMITS = ImageLimits()
@@ -24,10 +25,10 @@ class InspectedFile:
 
     data: bytes
     mime: str
-    extension: str  # without dot: jpg or pdf
+    extension: str  # without dot
     width: int | None  # of a picture, in pixels
     height: int | None
-    pages: int  # of a PDF; a picture is one page
+    pages: int  # of a document; a picture is one page
     digest: str
     name: str
 
@@ -47,12 +48,13 @@ SENTENCES: dict[str, Callable[..., object]] = {
         "Please scan at a lower resolution.", **f),
     "file-truncated": lambda **f: _(
         "%(name)s: the file breaks off before its end. Please send the original once more.", **f),
-    "file-extension": lambda **f: _(
-        "%(name)s: this is really a %(kind)s file. Please save it as %(kind)s and hand that in.", **f),
     "file-kind": lambda **f: _(
-        "%(name)s: this is a %(kind)s file. Only JPG, PNG and PDF are accepted.", **f),
+        "%(name)s: this is a %(kind)s file. Only JPG, PNG, HEIC, TIFF, PDF and OFD are accepted.", **f),
     "file-unknown": lambda **f: _(
-        "%(name)s: this is not a JPG, PNG or PDF file.", **f),
+        "%(name)s: this is not a JPG, PNG, HEIC, TIFF, PDF or OFD file.", **f),
+    "file-too-heavy": lambda **f: _(
+        "%(name)s: to show the file takes far more time or memory than a paper needs. Please save it anew as JPG or PDF.",
+        **f),
     "file-two-in-one": lambda **f: _(
         "%(name)s: a web page or another file is hidden in this one. Please scan the paper anew.", **f),
     "file-infected": lambda **f: _(
@@ -64,6 +66,8 @@ SENTENCES: dict[str, Callable[..., object]] = {
     "image-too-large": lambda **f: _(
         "%(name)s: the picture has %(width)s × %(height)s points, more than can be handled. "
         "Please scan at 300 dpi.", **f),
+    "image-overlong": lambda **f: _(
+        "%(name)s: its pages together take more than %(most)s MB as PDF. Please scan at a lower resolution.", **f),
     "image-broken": lambda **f: _(
         "%(name)s: the picture is damaged and cannot be shown. Please scan or take it again.", **f),
     "image-moving": lambda **f: _(
@@ -71,7 +75,7 @@ SENTENCES: dict[str, Callable[..., object]] = {
     "image-overloaded": lambda **f: _(
         "%(name)s: far too much text is packed into the picture. Please save it anew as JPG.", **f),
     "photo-pdf": lambda **f: _(
-        "%(name)s: a photo must be a JPG or PNG picture, not a PDF.", **f),
+        "%(name)s: a photo must be a picture (JPG, PNG, HEIC or TIFF), not a document.", **f),
     "photo-too-small": lambda **f: _(
         "%(name)s: the photo has %(width)s × %(height)s points, at least %(least_width)s × %(least_height)s "
         "are needed.", **f),
@@ -91,7 +95,7 @@ SENTENCES: dict[str, Callable[..., object]] = {
     "pdf-image-size": lambda **f: _(
         "%(name)s: the PDF holds a picture of more than %(pixels)s million points. Please scan at 300 dpi.", **f),
     "pdf-too-many-pages": lambda **f: _(
-        "%(name)s: the PDF has more than %(most)s pages. Please hand in only those that are asked for.", **f),
+        "%(name)s: the file has more than %(most)s pages. Please hand in only those that are asked for.", **f),
     "pdf-script": lambda **f: _(
         "%(name)s: the PDF contains a program (JavaScript). Please print it to a new PDF.", **f),
     "pdf-launch": lambda **f: _(
@@ -109,8 +113,9 @@ SENTENCES: dict[str, Callable[..., object]] = {
 def inspect(data: bytes, filename: str, *, photo: bool, limits: ImageLimits = LIMITS) -> InspectedFile:
     """The file as it may be stored. Raises ``FileRefused`` with the first fault.
 
-    Pictures are returned as upright RGB JPEG without metadata (EXIF, place, comments), photos within
-    ``limits.photo_bytes``. A PDF is returned unchanged, but for what stands around it and for restrictions.
+    The content decides of what kind it is, not the name. Pictures are returned as upright RGB JPEG without metadata (EXIF,
+    place, comments), photos within ``limits.photo_bytes``; a TIFF of several pages as PDF. A PDF is returned unchanged, but
+    for what stands around it and for restrictions.
     """
     try:
         return _inspected(data, filename, photo, limits)
@@ -128,14 +133,18 @@ def _inspected(data: bytes, filename: str, photo: bool, limits: ImageLimits) -> 
     kind = _kind(data)
     if kind == "PDF" and photo:
         raise FileFault("photo-pdf")
-    _check_extension(filename, kind)
+    width = height = None
+    pages = 1
     if kind == "PDF":
         data, pages = _checked_pdf(_without_surroundings(data), limits)
-        digest, name = hashlib.sha256(data).hexdigest(), display_name(filename, "pdf")
-        return InspectedFile(data, "application/pdf", "pdf", None, None, pages, digest, name)
-    drawn, width, height = reencode(data, kind, photo, limits)
-    digest, name = hashlib.sha256(drawn).hexdigest(), display_name(filename, "jpg")
-    return InspectedFile(drawn, "image/jpeg", "jpg", width, height, 1, digest, name)
+    elif kind in DECODED_APART:
+        data, width, height, pages = apart.redrawn(data, kind, photo, limits)
+    else:
+        data, width, height = reencode(data, kind, photo, limits)
+    extension, mime = ("pdf", PDF) if width is None else ("jpg", "image/jpeg")
+    return InspectedFile(
+        data, mime, extension, width, height, pages, hashlib.sha256(data).hexdigest(), display_name(filename, extension)
+    )
 
 
 def _check_size(data: bytes, limits: ImageLimits) -> None:
@@ -148,7 +157,11 @@ def _check_size(data: bytes, limits: ImageLimits) -> None:
 
 # --- what kind of file it is -------------------------------------------------------------------------------
 
-ACCEPTED = {"JPEG": ("jpg", "jpeg", "jpe", "jfif"), "PNG": ("png",), "PDF": ("pdf",)}
+PICTURE_NAMES = (".jpg", ".jpeg", ".jfif", ".png", ".heic", ".heif", ".tif", ".tiff")  # offered in the dialogue of a browser
+SCAN_NAMES = (*PICTURE_NAMES, ".pdf", ".ofd")
+PDF = "application/pdf"
+DECODED_APART = frozenset({"HEIC", "TIFF"})
+ACCEPTED = DECODED_APART | {"JPEG", "PNG", "PDF"}
 SIGNATURES = (
     (rb"\xff\xd8\xff", "JPEG"),
     (rb"\x89PNG\r\n\x1a\n", "PNG"),
@@ -172,7 +185,7 @@ KINDS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in SIGNAT
 
 
 def _kind(data: bytes) -> str:
-    """JPEG, PNG or PDF, by the first bytes alone."""
+    """One of ``ACCEPTED``, by the first bytes alone."""
     head = data[:1024]
     kind = next((kind for pattern, kind in KINDS if pattern.match(head)), "PDF" if b"%PDF-" in head else None)
     if kind is None:
@@ -180,13 +193,6 @@ def _kind(data: bytes) -> str:
     if kind not in ACCEPTED:
         raise FileFault("file-kind", kind=kind)
     return kind
-
-
-def _check_extension(filename: str, kind: str) -> None:
-    """A name without an extension is accepted."""
-    stem, dot, extension = _cleaned(filename).rpartition(".")
-    if dot and stem and extension.lower() not in ACCEPTED[kind]:
-        raise FileFault("file-extension", kind="JPG" if kind == "JPEG" else kind)
 
 
 # --- PDF ----------------------------------------------------------------------------------------------------
@@ -234,7 +240,7 @@ NAMELESS = "file"
 # Without Cn and Co: rare characters of personal names may be newer than our Python.
 INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)")
-KNOWN_ENDINGS = re.compile(r"(?i)(\.(jpg|jpeg|jpe|jfif|png|pdf))+$")
+KNOWN_ENDINGS = re.compile(rf"(?i)({'|'.join(map(re.escape, (*SCAN_NAMES, '.jpe')))})+$")
 
 
 def display_name(name: str, extension: str) -> str:

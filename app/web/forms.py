@@ -46,6 +46,7 @@ from app.core.vocabulary import Term
 from app.db.session import Choice as ChoiceColumn
 from app.db.session import Choices as ChoicesColumn
 from app.db.session import Encrypted, UtcDateTime
+from app.files.inspect import SCAN_NAMES
 
 ODD_MARKS = "[\x00-\x1f\x7f\x85\u2028\u2029]+"
 DROPPED = {0: None, **identifiers.INVISIBLE}
@@ -395,15 +396,21 @@ class Uploaded:
     small: str = ""  # URL of a thumbnail; without one ``url`` is shown
 
 
+OTHER_NAMES = frozenset({".jpeg", ".jfif", ".heif", ".tif"})  # of kinds that are listed under their usual one
+
+
 class UploadField(FileField):
-    """An upload card. ``data`` is werkzeug's FileStorage or None; the view stores it."""
+    """An upload card. ``data`` is werkzeug's FileStorage or None; the view stores it.
+
+    A paper may bear any name, as ``files.inspect`` judges its content; a sheet must be named for what it is.
+    """
 
     def __init__(
         self,
         label: object = None,
         validators: Any = None,
         *,
-        accept: Sequence[str] = (".jpg", ".jpeg", ".png", ".pdf"),
+        accept: Sequence[str] = SCAN_NAMES,
         limit_mb: float = 5,
         limit_bytes: int = 0,
         removable: bool = False,
@@ -418,7 +425,7 @@ class UploadField(FileField):
 
     @property
     def kinds(self) -> str:
-        return str(gettext(", ").join(mark.lstrip(".").upper() for mark in self.accept if mark != ".jpeg"))
+        return str(gettext(", ").join(mark.lstrip(".").upper() for mark in self.accept if mark not in OTHER_NAMES))
 
     @property
     def limit(self) -> str:
@@ -437,7 +444,7 @@ class UploadField(FileField):
             if self.needed and (self.current is None or self.removed):
                 raise ValidationError(gettext("Please choose a file."))
             return
-        if not str(self.data.filename).lower().endswith(self.accept):
+        if not set(self.accept) <= set(SCAN_NAMES) and not str(self.data.filename).lower().endswith(self.accept):
             raise ValidationError(gettext("Only these kinds of file fit here: %(kinds)s.", kinds=self.kinds))
         size = self.data.stream.seek(0, 2)
         self.data.stream.seek(0)

@@ -19,7 +19,7 @@ from app.core.office import Office
 from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind, TechnicalTitle
 from app.db.session import db
 from app.exams import signup_papers
-from app.files.inspect import FileRefused, InspectedFile
+from app.files.inspect import PICTURE_NAMES, SCAN_NAMES, FileRefused, InspectedFile
 from app.files.storage import Store, keep_scan
 from app.matters import standard_papers
 from app.models import Paper
@@ -27,15 +27,12 @@ from app.web import request_context
 from app.web.fix_links import anchor_of
 from app.web.forms import Uploaded, UploadField
 
-PICTURES = (".jpg", ".jpeg", ".png")
-SCANS = (*PICTURES, ".pdf")
-
 _BY_CATEGORY = {category: standard_papers(MatterKind.NEW, category) for category in CURRENT_CATEGORIES}
 
 
 def scan_field(kind: PaperKind, hint: object = "") -> Any:
     """The upload card of one scan; its id is the target of ``fix_links``."""
-    accept = PICTURES if kind is PaperKind.PHOTO else SCANS
+    accept = PICTURE_NAMES if kind is PaperKind.PHOTO else SCAN_NAMES
     return UploadField(kind.label, id=anchor_of(kind.value), accept=accept, description=hint, removable=True)
 
 

@@ -6,7 +6,7 @@ from io import BytesIO, RawIOBase
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import EnvironBuilder
 
@@ -15,7 +15,7 @@ from app.core.vocabulary import Role
 from app.db.session import db, read_only
 from app.files.inspect import FileRefused, inspect
 from app.files.spreadsheets import SheetLimits, SheetRefused, read
-from app.models import LegacyImport, Paper, Parameter
+from app.models import CertificateMeasure, LegacyImport, Paper, Parameter
 from tests import hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.database import others_can_write
@@ -162,6 +162,45 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     assert all("keep_scan(" in (root / path).read_text() for path in below.values())
     assert "store.screen(" in (root / "app/files/storage.py").read_text()
     assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
+
+
+# --- what counts is the content --------------------------------------------------------------------------------------
+MISNAMED = {  # content, its name, what is stored
+    "jpegbytes.png": (hostile_files.jpeg(), "image/jpeg"),
+    "photo.jfif": (hostile_files.jpeg(), "image/jpeg"),
+    "IMG_0001.HEIC": (hostile_files.heic(), "image/jpeg"),
+    "扫描.tif": (hostile_files.tiff(hostile_files.picture(300, 400), hostile_files.picture(300, 400)), "application/pdf"),
+    "文件": (hostile_files.pdf(), "application/pdf"),
+}
+
+
+@ON_SQLITE
+def test_every_form_takes_a_paper_by_its_content(session, browsers):
+    paths = [path for path, upload in UPLOADS.items() if upload[3].endswith(".pdf") and path != "/verify-file"]
+    assert len(paths) == 4
+    for path in paths:
+        role, field, typed, _name, _data = UPLOADS[path]
+        for at, (name, (data, mime)) in enumerate(MISNAMED.items()):
+            new = (
+                {"id_number": make.id_number()}
+                if "id_number" in typed
+                else {"number": f"D34300010{at}"}
+                if "number" in typed
+                else {}
+            )
+            given = typed | new | {field: (BytesIO(data), name)}
+            answer = save(browsers[role], path, given)
+            assert answer.status_code in (302, 303), (path, name)
+            stored = session.scalars(select(Paper.mime).order_by(Paper.id.desc())).first()
+            if field == "document":  # one measure of a certificate at a time
+                stored = session.scalars(select(CertificateMeasure.document_mime)).one()
+                session.execute(delete(CertificateMeasure))
+            session.commit()
+            assert stored == mime, (path, name)
+    for name in ("jpegbytes.png", "IMG_0001.HEIC"):
+        photo = {"paper_photo": (BytesIO(hostile_files.heic(600, 800) if name.endswith("HEIC") else MISNAMED[name][0]), name)}
+        answer = browsers[CLERK].post("/people/add", data=PERSON | {"id_number": make.id_number()} | photo)
+        assert answer.status_code == 302, name
 
 
 # --- hostile files that other tests do not hold -------------------------------------------------------------------

@@ -1,0 +1,32 @@
+"""Decodes HEIC and TIFF in a process of its own, so that no file takes more time or memory than is allowed for it."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from app.core.heavy_work import PICTURES
+from app.core.limited_process import LimitedProcess, Overran
+from app.files.images import FileFault, ImageLimits
+
+SECONDS = 20  # for an answer; the time of the processor is limited in ``apart_process``
+PROCESS = LimitedProcess("app.files.apart_process", seconds=SECONDS)
+
+
+def redrawn(
+    data: bytes, kind: str, photo: bool, limits: ImageLimits, process: LimitedProcess = PROCESS
+) -> tuple[bytes, int | None, int | None, int]:
+    """As ``frames.redrawn``. Raises ``FileFault``."""
+    told, drawn = _asked(process, data, task="redraw", kind=kind, photo=photo, limits=asdict(limits))
+    return drawn, told["width"], told["height"], told["pages"]
+
+
+def _asked(process: LimitedProcess, data: bytes, **what: object) -> tuple[dict[str, Any], bytes]:
+    try:
+        with PICTURES.taken():
+            head, _newline, result = process.ask(json.dumps(what).encode() + b"\n" + data).partition(b"\n")
+    except Overran:
+        raise FileFault("file-too-heavy") from None
+    told: dict[str, Any] = json.loads(head)
+    if "fault" in told:
+        raise FileFault(told["fault"], **told["figures"])
+    return told, result

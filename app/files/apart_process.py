@@ -1,0 +1,36 @@
+"""The process of ``files.apart``: decodes what strangers hand in."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from app.core.limited_process import serve
+from app.files.frames import redrawn
+from app.files.images import FileFault, ImageLimits
+
+MEMORY = 300 * 1024**2
+CPU_SECONDS = 10
+
+Told = tuple[dict[str, Any], bytes]
+
+
+def _redrawn(data: bytes, *, kind: str, photo: bool, limits: dict[str, Any]) -> Told:
+    drawn, width, height, pages = redrawn(data, kind, photo, ImageLimits(**limits))
+    return {"width": width, "height": height, "pages": pages}, drawn
+
+
+TASKS: dict[str, Callable[..., Told]] = {"redraw": _redrawn}
+
+
+def answer(question: bytes) -> bytes:
+    head, _newline, data = question.partition(b"\n")
+    asked = json.loads(head)
+    try:
+        told, result = TASKS[asked.pop("task")](data, **asked)
+    except FileFault as fault:
+        told, result = {"fault": fault.code, "figures": fault.figures}, b""
+    return json.dumps(told).encode() + b"\n" + result
+
+
+if __name__ == "__main__":
+    serve(answer, memory=MEMORY, cpu_seconds=CPU_SECONDS)
