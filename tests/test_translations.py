@@ -78,6 +78,7 @@ CHINESE_ALLOWED = {
     "app/core/regions.py": "names of places",
     "app/core/pinyin.py": "characters that are read otherwise at the start of a name",
     "app/core/identifiers.py": "characters of names at their Unicode place",
+    "app/files/ofd/glyphs.py": "parts of the names of fonts",
     "app/db/sequences.py": "the form of certificate numbers",
     "app/cli/demo_data/fill.py": "people and firms that do not exist",
     "app/cli/demo_data/people.py": "as fill.py",

@@ -1,7 +1,7 @@
 """Extracts rare characters from their source fonts, in blocks of 4096, for `app/files/fonts.py`.
 
     apt-get download fonts-babelstone-han fonts-hanazono        # and unpack with dpkg -x
-    pip install -c constraints.txt -e '.[fonts]'
+    pip install -c constraints.txt -e .
     python tools/rare_fonts.py BabelStoneHan.ttf HanaMinB.ttf
 
 A character is taken from the first source that has it, unless our Song font has it. The result depends only on the two

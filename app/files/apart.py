@@ -1,4 +1,4 @@
-"""Decodes HEIC and TIFF in a process of its own, so that no file takes more time or memory than is allowed for it."""
+"""Decodes HEIC and TIFF and draws OFD in a process of its own: no file takes more time or memory than is allowed for it."""
 
 import json
 from dataclasses import asdict
@@ -7,6 +7,7 @@ from typing import Any
 from app.core.heavy_work import PICTURES
 from app.core.limited_process import LimitedProcess, Overran
 from app.files.images import FileFault, ImageLimits
+from app.files.ofd import Drawing
 
 SECONDS = 20  # for an answer; the time of the processor is limited in ``apart_process``
 PROCESS = LimitedProcess("app.files.apart_process", seconds=SECONDS)
@@ -18,6 +19,12 @@ def redrawn(
     """As ``frames.redrawn``. Raises ``FileFault``."""
     told, drawn = _asked(process, data, task="redraw", kind=kind, photo=photo, limits=asdict(limits))
     return drawn, told["width"], told["height"], told["pages"]
+
+
+def drawing(ofd: bytes, limits: ImageLimits, process: LimitedProcess = PROCESS) -> Drawing:
+    """An OFD as PDF. Raises ``FileFault``."""
+    told, pdf = _asked(process, ofd, task="ofd", limits=asdict(limits))
+    return Drawing(pdf, told["pages"], [(kind, name) for kind, name in told["remarks"]])
 
 
 def _asked(process: LimitedProcess, data: bytes, **what: object) -> tuple[dict[str, Any], bytes]:

@@ -2,12 +2,18 @@
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
+
+from PIL import Image
 
 from app.core.limited_process import serve
 from app.files.frames import redrawn
 from app.files.images import FileFault, ImageLimits
+from app.files.ofd import Drawing
+from app.files.ofd.drawing import drawn
 
+Image.MAX_IMAGE_PIXELS = None  # sizes are checked by our own limits, which name them
 MEMORY = 300 * 1024**2
 CPU_SECONDS = 10
 
@@ -19,7 +25,17 @@ def _redrawn(data: bytes, *, kind: str, photo: bool, limits: dict[str, Any]) -> 
     return {"width": width, "height": height, "pages": pages}, drawn
 
 
-TASKS: dict[str, Callable[..., Told]] = {"redraw": _redrawn}
+def _of_ofd(data: bytes, *, limits: dict[str, Any]) -> Told:
+    drawing = _kept(data, ImageLimits(**limits))
+    return {"pages": drawing.pages, "remarks": drawing.remarks}, drawing.pdf
+
+
+@lru_cache(maxsize=2)  # its page asks for what is to be said of it, then for the drawing
+def _kept(data: bytes, limits: ImageLimits) -> Drawing:
+    return drawn(data, limits)
+
+
+TASKS: dict[str, Callable[..., Told]] = {"redraw": _redrawn, "ofd": _of_ofd}
 
 
 def answer(question: bytes) -> bytes:

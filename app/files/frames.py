@@ -9,7 +9,6 @@ from PIL import Image, TiffImagePlugin
 
 from app.files.images import FileFault, ImageLimits, check_area, encoded, plain
 
-Image.MAX_IMAGE_PIXELS = None  # every size is checked here, before anything is decoded
 pillow_heif.options.DECODE_THREADS = 1
 REDUCED, SUBFILE_TYPE = 1, 254  # TIFF 6.0: a smaller copy of another picture of the file
 DPI, LEAST_DPI, MOST_DPI = 300, 50, 1200

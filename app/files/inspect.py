@@ -86,12 +86,14 @@ SENTENCES: dict[str, Callable[..., object]] = {
         "%(name)s: the photo cannot be made small enough. Please use a photo with a plain background.", **f),
     "pdf-broken": lambda **f: _(
         "%(name)s: the PDF is damaged. Please print it to a new PDF or scan the paper.", **f),
+    "ofd-broken": lambda **f: _(
+        "%(name)s: the OFD cannot be read: it is damaged, encrypted or of another kind. Please print it to a PDF.", **f),
     "pdf-too-heavy": lambda **f: _(
         "%(name)s: the PDF is too complicated to be checked. Please scan the paper.", **f),
     "pdf-encrypted": lambda **f: _(
         "%(name)s: the PDF opens only with a password. Please print it to a new PDF or scan the paper.", **f),
     "pdf-page-size": lambda **f: _(
-        "%(name)s: a page of the PDF is larger than %(side)s points (five metres). Please scan the paper.", **f),
+        "%(name)s: a page is larger than %(side)s points (five metres). Please scan the paper.", **f),
     "pdf-image-size": lambda **f: _(
         "%(name)s: the PDF holds a picture of more than %(pixels)s million points. Please scan at 300 dpi.", **f),
     "pdf-too-many-pages": lambda **f: _(
@@ -115,7 +117,7 @@ def inspect(data: bytes, filename: str, *, photo: bool, limits: ImageLimits = LI
 
     The content decides of what kind it is, not the name. Pictures are returned as upright RGB JPEG without metadata (EXIF,
     place, comments), photos within ``limits.photo_bytes``; a TIFF of several pages as PDF. A PDF is returned unchanged, but
-    for what stands around it and for restrictions.
+    for what stands around it and for restrictions; an OFD, if it can be drawn, as it is, because its seal covers all of it.
     """
     try:
         return _inspected(data, filename, photo, limits)
@@ -131,17 +133,20 @@ def refusal(filename: str, code: str, **figures: object) -> FileRefused:
 def _inspected(data: bytes, filename: str, photo: bool, limits: ImageLimits) -> InspectedFile:
     _check_size(data, limits)
     kind = _kind(data)
-    if kind == "PDF" and photo:
+    if kind in ("PDF", "OFD") and photo:
         raise FileFault("photo-pdf")
     width = height = None
-    pages = 1
-    if kind == "PDF":
+    pages, extension, mime = 1, "pdf", PDF
+    if kind == "OFD":
+        pages, extension, mime = apart.drawing(data, limits).pages, "ofd", OFD
+    elif kind == "PDF":
         data, pages = _checked_pdf(_without_surroundings(data), limits)
     elif kind in DECODED_APART:
         data, width, height, pages = apart.redrawn(data, kind, photo, limits)
     else:
         data, width, height = reencode(data, kind, photo, limits)
-    extension, mime = ("pdf", PDF) if width is None else ("jpg", "image/jpeg")
+    if width is not None:
+        extension, mime = "jpg", "image/jpeg"
     return InspectedFile(
         data, mime, extension, width, height, pages, hashlib.sha256(data).hexdigest(), display_name(filename, extension)
     )
@@ -159,9 +164,9 @@ def _check_size(data: bytes, limits: ImageLimits) -> None:
 
 PICTURE_NAMES = (".jpg", ".jpeg", ".jfif", ".png", ".heic", ".heif", ".tif", ".tiff")  # offered in the dialogue of a browser
 SCAN_NAMES = (*PICTURE_NAMES, ".pdf", ".ofd")
-PDF = "application/pdf"
+PDF, OFD = "application/pdf", "application/ofd"
 DECODED_APART = frozenset({"HEIC", "TIFF"})
-ACCEPTED = DECODED_APART | {"JPEG", "PNG", "PDF"}
+ACCEPTED = DECODED_APART | {"JPEG", "PNG", "PDF", "OFD"}
 SIGNATURES = (
     (rb"\xff\xd8\xff", "JPEG"),
     (rb"\x89PNG\r\n\x1a\n", "PNG"),
@@ -185,9 +190,11 @@ KINDS = tuple((re.compile(pattern, re.DOTALL), kind) for pattern, kind in SIGNAT
 
 
 def _kind(data: bytes) -> str:
-    """One of ``ACCEPTED``, by the first bytes alone."""
+    """One of ``ACCEPTED``, by the first bytes; an OFD is a zip with an entry of its own."""
     head = data[:1024]
     kind = next((kind for pattern, kind in KINDS if pattern.match(head)), "PDF" if b"%PDF-" in head else None)
+    if kind == "ZIP" and b"OFD.xml" in data:
+        kind = "OFD"
     if kind is None:
         raise FileFault("file-unknown")
     if kind not in ACCEPTED:

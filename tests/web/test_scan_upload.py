@@ -16,7 +16,7 @@ from app.db.session import db, read_only
 from app.files.inspect import FileRefused, inspect
 from app.files.spreadsheets import SheetLimits, SheetRefused, read
 from app.models import CertificateMeasure, LegacyImport, Paper, Parameter
-from tests import hostile_files, hostile_sheets, make
+from tests import foreign_ofd, hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.database import others_can_write
 from tests.files.spreadsheets.conftest import TABLE
@@ -171,6 +171,7 @@ MISNAMED = {  # content, its name, what is stored
     "IMG_0001.HEIC": (hostile_files.heic(), "image/jpeg"),
     "扫描.tif": (hostile_files.tiff(hostile_files.picture(300, 400), hostile_files.picture(300, 400)), "application/pdf"),
     "文件": (hostile_files.pdf(), "application/pdf"),
+    "证明.zip": (foreign_ofd.ofd(), "application/ofd"),
 }
 
 

@@ -32,7 +32,7 @@ LISTED = (
 ).encode()
 SM3 = "1.2.156.10197.1.401"
 VERSION = 4  # of both structures, in the standard of 2020
-MOST_PARTS, LARGEST_PART, LARGEST = 64, 16 * 1024 * 1024, 32 * 1024 * 1024
+MOST_PARTS, LARGEST_PART, LARGEST = 512, 16 * 1024 * 1024, 32 * 1024 * 1024
 PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others raise errors of their own and use more memory
 Parts = dict[str, bytes]
 
@@ -189,6 +189,8 @@ def read(data: bytes) -> SesClaims | None:
     """The seal of an OFD; None if it has none. ``UnsupportedSignature`` for a file or seal that we never write."""
     parts = unzip_parts(data)
     if VALUE not in parts:
+        if any(name.lower().endswith(("signatures.xml", "signedvalue.dat")) for name in parts.keys() - {LIST}):
+            raise UnsupportedSignature  # sealed, but where we put no seal
         return None
     try:
         value = asn1.decode_der(Signature, parts[VALUE])

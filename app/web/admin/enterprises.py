@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import flash, redirect, send_file, url_for
+from flask import flash, redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from app.web.base import Link, SelInterface, safe_next
 from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
+from app.web.base.file_response import EXTENSIONS, file_answer, sends_content
 from app.web.base.list_export import ExportedList
 from app.web.forms import AppForm, ChoiceField, CreditCodeField, Required, TextField, TextLength, WordField
 
@@ -100,9 +101,10 @@ class EnterpriseAdminScreen(ExportedList):
         item = self.get_or_404(pk)
         if not item.licence_digest:
             raise NotFound
-        request_context.note_reading(item, what="licence")
-        file = request_context.store().open(item.licence_digest)
-        return send_file(file, mimetype=item.licence_mime, download_name=f"licence-{pk}", max_age=0)
+        if sends_content(item.licence_mime):
+            request_context.note_reading(item, what="licence")
+        data = request_context.store().read(item.licence_digest)
+        return file_answer(data, item.licence_mime, f"licence-{pk}{EXTENSIONS[item.licence_mime]}")
 
     @route(f"/decide/{ROW}pk>/<agree>", "POST")
     def decide(self, pk: int, agree: str) -> Response:

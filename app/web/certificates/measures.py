@@ -25,7 +25,7 @@ from app.web.base.access_filter import ROW, WithinReach, asked_ids, asked_reason
 from app.web.base.batch_result import run_batch, run_step, skipped_rows
 from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import BaseView, permission_name, route
-from app.web.base.file_response import file_answer
+from app.web.base.file_response import file_answer, sends_content
 from app.web.base.layout import this_page
 from app.web.certificates.letter_file import pdf_of_measure
 
@@ -257,7 +257,8 @@ class MeasurePaperView(BaseView):
         if not measure.document_digest:
             abort(404)
         data = request_context.store().read(measure.document_digest)
-        request_context.note_reading(measure, shown="document")
+        if sends_content(measure.document_mime):
+            request_context.note_reading(measure, shown="document")
         return file_answer(data, measure.document_mime, measure.document_name)
 
     @route(f"/{ROW}measure_id>/letter.pdf")

@@ -16,7 +16,7 @@ from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface
 from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.fab import route
-from app.web.base.file_response import file_answer
+from app.web.base.file_response import file_answer, sends_content
 from app.web.forms import AppForm, CreditCodeField, IdNumberField, LongTextField, NameField, Required, TextLength, UploadField
 
 
@@ -108,5 +108,6 @@ class EmploymentReleaseScreen(ModelScreen):
         """The document; opening it is logged."""
         release: EmploymentRelease = self.get_or_404(pk)
         data = request_context.store().read(release.digest)
-        request_context.note_reading(release, shown="document", person=release.person_id)
+        if sends_content(release.mime):
+            request_context.note_reading(release, shown="document", person=release.person_id)
         return file_answer(data, release.mime, release.filename)

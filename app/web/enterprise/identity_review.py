@@ -178,7 +178,7 @@ def _on_file(correction: IdentityCorrection) -> list[Scan]:
         paper = papers.get(kind)
         if paper is None or paper.digest == correction.digest or not reaches(request_context.current_actor(), paper):
             continue
-        pdf = paper.mime == "application/pdf"
+        pdf = paper.mime != "image/jpeg"
         small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)
         label = gettext("%(paper)s on record", paper=kind.label)
         found.append(Scan(label, url_for("PaperView.open", paper_id=paper.id), small, pdf, paper.filename))
@@ -187,5 +187,5 @@ def _on_file(correction: IdentityCorrection) -> list[Scan]:
 
 def _scan(correction: IdentityCorrection) -> Scan:
     url = url_for("CorrectionReviewScreen.open", pk=correction.id)
-    pdf = correction.mime == "application/pdf"
+    pdf = correction.mime != "image/jpeg"
     return Scan(PaperKind.ID_CARD.label, url, "" if pdf else url, pdf)

@@ -5,7 +5,7 @@ No path or digest of the store is ever sent.
 
 from io import BytesIO
 
-from flask import abort, request, send_file
+from flask import abort, send_file
 from werkzeug.wrappers import Response
 
 from app.accounts.access import OFFICERS
@@ -17,7 +17,7 @@ from app.models import IdentityCorrection
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, permission_name, route
-from app.web.base.file_response import file_answer, secured
+from app.web.base.file_response import file_answer, secured, sends_content
 
 SMALL = 240  # pixels across
 
@@ -32,14 +32,18 @@ class PaperView(BaseView):
         """Inline, or with ``?download=1`` as a file under its own name."""
         paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())
         data = attachments.bytes_of(paper, request_context.store())
-        if paper.person_id is not None and not request_context.current_actor().roles.isdisjoint(OFFICERS):
+        if (
+            paper.person_id is not None
+            and sends_content(paper.mime)
+            and not request_context.current_actor().roles.isdisjoint(OFFICERS)
+        ):
             request_context.note_reading(paper, person=paper.person_id, kind=paper.kind.value)
-        return file_answer(data, paper.mime, paper.filename, download=request.args.get("download") == "1")
+        return file_answer(data, paper.mime, paper.filename)
 
     @route(f"/{ROW}paper_id>/small")
     @permission_name("open")
     def small(self, paper_id: int) -> Response:
-        """A thumbnail, too small to read; 404 for a PDF."""
+        """A thumbnail, too small to read; 404 for a document."""
         paper = attachments.may_open(db.session(), paper_id, request_context.current_actor())
         picture = thumbnail(attachments.bytes_of(paper, request_context.store()), paper.mime, SMALL)
         if picture is None:
@@ -50,6 +54,6 @@ class PaperView(BaseView):
 def scan_response(correction: IdentityCorrection) -> Response:
     """The scan that a correction of name or ID number rests on; an officer's view is logged."""
     data = request_context.store().read(correction.digest)
-    if not request_context.current_actor().roles.isdisjoint(OFFICERS):
+    if sends_content(correction.mime) and not request_context.current_actor().roles.isdisjoint(OFFICERS):
         request_context.note_reading(correction, person=correction.person_id, kind=PaperKind.ID_CARD.value)
-    return file_answer(data, correction.mime, correction.filename, download=request.args.get("download") == "1")
+    return file_answer(data, correction.mime, correction.filename)

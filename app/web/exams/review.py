@@ -258,6 +258,6 @@ def scans_of(signup: ExamSignup) -> list[Scan]:
 def _scan(kind: PaperKind, paper: Paper | None) -> Scan:
     if paper is None or not reaches(request_context.current_actor(), paper):
         return Scan(kind.label)
-    pdf = paper.mime == "application/pdf"
+    pdf = paper.mime != "image/jpeg"
     small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)
     return Scan(kind.label, url_for("PaperView.open", paper_id=paper.id), small, pdf)

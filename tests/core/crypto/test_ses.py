@@ -164,6 +164,12 @@ def test_without_gmssl_there_is_no_sm2_seal_and_init_makes_it_later(tmp_path, mo
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
+def test_a_seal_in_another_place_than_ours_is_unknown_and_not_missing(folder):
+    assert finding({"OFD.xml": b"<x/>"}, folder) is Finding.NO_SEAL
+    for place in ("Doc_0/Signs/Sign_1/SignedValue.dat", "Signatures.xml"):
+        assert finding({"OFD.xml": b"<x/>", place: b"x"}, folder) is Finding.UNKNOWN
+
+
 # --- hostile files --------------------------------------------------------------------------------------------------
 def test_an_oversized_zip_is_refused(monkeypatch):
     monkeypatch.setattr(ses, "LARGEST_PART", 1000)

@@ -181,7 +181,7 @@ def test_invalid_input_is_named_and_stays_in_the_form(clerk, session, words, sen
         (HTML, "照片.jpg", "照片.jpg: this is a HTML file"),
         (jpeg()[:3000], "照片.jpg", "照片.jpg: the"),
         (png(40, 40), "小.png", "小.png: the photo has"),
-        (b"MZ" + b"0" * 100, "setup.exe", "Only these kinds of file fit here"),
+        (b"MZ" + b"0" * 100, "setup.exe", "setup.exe: this is a EXE file"),
         (b"", "空.jpg", "The file is empty"),
     ],
 )

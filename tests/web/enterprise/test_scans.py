@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.vocabulary import PaperKind, Role
-from tests import make
+from tests import foreign_ofd, make
 from tests.at_once import at_once
 from tests.hostile_files import jpeg, pdf
 from tests.web.enterprise.conftest import handed_in, kept, reads
@@ -39,6 +39,30 @@ def test_a_pdf_is_framed_by_own_pages_only_and_runs_nothing(clerk, session, syst
     assert (answer.mimetype, answer.headers["X-Frame-Options"]) == ("application/pdf", "SAMEORIGIN")
     assert "default-src 'none'" in policy
     assert "script-src" not in policy
+
+
+def test_an_ofd_is_shown_as_a_drawing_with_the_verdict_on_its_seal(enter, clerk, session, system, ours):
+    data = foreign_ofd.stamped("xyz", b"")
+    paper = handed_in(session, system, kept(session, make.person(ours)), PaperKind.EDUCATION, data, "学历证.ofd")
+    page = clerk.get(f"/papers/{paper.id}")
+    assert (page.mimetype, page.headers["X-Frame-Options"]) == ("text/html", "SAMEORIGIN")
+    assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
+    assert "The file bears a seal, but not one of this authority." in page.text
+    assert "The picture of a seal cannot be shown." in page.text
+    assert f'src="/papers/{paper.id}?drawn=1"' in page.text
+    drawing = clerk.get(f"/papers/{paper.id}?drawn=1")
+    assert (drawing.mimetype, drawing.data[:5]) == ("application/pdf", b"%PDF-")
+    assert "default-src 'none'" in drawing.headers["Content-Security-Policy"]
+    own = clerk.get(f"/papers/{paper.id}?download=1")
+    assert (own.mimetype, own.data) == ("application/ofd", data)
+    assert own.headers["Content-Disposition"].startswith("attachment")
+    assert clerk.get(f"/papers/{paper.id}/small").status_code == 404
+    officer = enter(Role.REVIEWER)
+    for query, count in (("", 0), ("?drawn=1", 1), ("?download=1", 2)):  # the page around the drawing shows nothing of it
+        officer.get(f"/papers/{paper.id}{query}")
+        assert len(reads(session)) == count
+    plain = handed_in(session, system, kept(session, make.person(ours)), PaperKind.EDUCATION, foreign_ofd.ofd(), "x.ofd")
+    assert "There is no seal in this file." in clerk.get(f"/papers/{plain.id}").text
 
 
 def test_a_small_picture_is_small_and_a_pdf_has_none(clerk, session, system, ours):

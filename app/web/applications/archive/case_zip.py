@@ -23,6 +23,7 @@ from app.models import Application, CertificateVersion
 from app.web import request_context
 from app.web.applications.archive.letters import documents_of
 from app.web.applications.review.presentation import papers_of
+from app.web.base.file_response import EXTENSIONS
 from app.web.certificates.render_progress import pdf_file
 
 IN_MEMORY = 16 * 1024 * 1024  # bytes; a larger zip is built on disk
@@ -68,8 +69,7 @@ def _entries(case: Application, facts: Facts, version: CertificateVersion | None
     folder = gettext("Papers")
     for n, (kind, paper) in enumerate(papers_of(facts), 1):
         if paper is not None:
-            extension = "pdf" if paper.mime == "application/pdf" else "jpg"
-            name = safe_file_name(f"{n:02}-{kind.label}.{extension}")
+            name = safe_file_name(f"{n:02}-{kind.label}{EXTENSIONS[paper.mime]}")
             yield f"{folder}/{name}", partial(bytes_of, paper, request_context.store())
 
 

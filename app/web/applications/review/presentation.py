@@ -182,7 +182,7 @@ def _scan(kind: PaperKind, paper: Paper | None, before: Paper | None = None) -> 
         return Scan(kind.label, item=_ITEMS[kind], before=old)
     if paper.removed_at is not None:
         return Scan(kind.label, item=_ITEMS[kind], gone=PaperRemoved(paper).sentence, before=old)
-    pdf = paper.mime == "application/pdf"
+    pdf = paper.mime != "image/jpeg"
     small = "" if pdf else url_for("PaperView.small", paper_id=paper.id)
     return Scan(
         kind.label, url_for("PaperView.open", paper_id=paper.id), small, pdf, paper.filename, item=_ITEMS[kind], before=old
