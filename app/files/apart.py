@@ -1,8 +1,11 @@
 """Decodes HEIC and TIFF and draws OFD in a process of its own: no file takes more time or memory than is allowed for it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
+
+from flask_babel import lazy_gettext as _
 
 from app.core.heavy_work import PICTURES
 from app.core.limited_process import LimitedProcess, Overran
@@ -11,6 +14,13 @@ from app.files.ofd import Drawing
 
 SECONDS = 20  # for an answer; the time of the processor is limited in ``apart_process``
 PROCESS = LimitedProcess("app.files.apart_process", seconds=SECONDS)
+READER = LimitedProcess("app.files.release_texts", seconds=SECONDS)
+PLACES: dict[str, Callable[[str], object]] = {
+    "page": lambda name: _("page %(name)s", name=name),
+    "line": lambda name: _("line %(name)s", name=name),
+    "data": lambda name: _("data of the file (%(name)s)", name=name),
+    "part": lambda name: name,
+}
 
 
 def redrawn(
@@ -27,10 +37,22 @@ def drawing(ofd: bytes, limits: ImageLimits, process: LimitedProcess = PROCESS) 
     return Drawing(pdf, told["pages"], [(kind, name) for kind, name in told["remarks"]])
 
 
+def texts(data: bytes, process: LimitedProcess = READER) -> list[tuple[object, str]]:
+    """All texts of a file, each with its place. Raises ``FileFault`` for a file that cannot be looked into."""
+    try:
+        with PICTURES.taken():
+            told: list[tuple[str, str, str]] | None = json.loads(process.ask(data))
+    except Overran:
+        raise FileFault("file-too-heavy") from None
+    if told is None:
+        raise FileFault("file-unread")
+    return [(PLACES[kind](name), text) for kind, name, text in told]
+
+
 def _asked(process: LimitedProcess, data: bytes, **what: object) -> tuple[dict[str, Any], bytes]:
     try:
         with PICTURES.taken():
-            head, _newline, result = process.ask(json.dumps(what).encode() + b"\n" + data).partition(b"\n")
+            head, _line, result = process.ask(json.dumps(what).encode() + b"\n" + data).partition(b"\n")
     except Overran:
         raise FileFault("file-too-heavy") from None
     told: dict[str, Any] = json.loads(head)

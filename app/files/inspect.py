@@ -52,6 +52,8 @@ SENTENCES: dict[str, Callable[..., object]] = {
         "%(name)s: this is a %(kind)s file. Only JPG, PNG, HEIC, TIFF, PDF and OFD are accepted.", **f),
     "file-unknown": lambda **f: _(
         "%(name)s: this is not a JPG, PNG, HEIC, TIFF, PDF or OFD file.", **f),
+    "file-unread": lambda **f: _(
+        "%(name)s: the file cannot be searched for personal numbers. Please have a person read it.", **f),
     "file-too-heavy": lambda **f: _(
         "%(name)s: to show the file takes far more time or memory than a paper needs. Please save it anew as JPG or PDF.",
         **f),

@@ -2,6 +2,7 @@
 
 from app.cli import app as cli_app
 from tests.core.redaction_steps import MOBILE, workbook
+from tests.hostile_files import jpeg
 
 
 def test_the_command_reports_file_place_and_masked_number(tmp_path, capsys):
@@ -18,3 +19,6 @@ def test_the_command_reports_file_place_and_masked_number(tmp_path, capsys):
     assert MOBILE not in output
     (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.7 ...")
     assert cli_app.main(["disclosure", str(tmp_path / "scan.pdf")]) == 1  # an unreadable file fails
+    (tmp_path / "photo.jpg").write_bytes(jpeg(comment=MOBILE.encode()))
+    assert cli_app.main(["disclosure", str(tmp_path / "photo.jpg")]) == 1
+    assert "photo.jpg: data of the file (comment)" in capsys.readouterr().out

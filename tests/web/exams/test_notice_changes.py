@@ -3,10 +3,12 @@
 from io import BytesIO
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import select
 
 from app.core.vocabulary import NoticeState
 from app.models import ExamNotice, ExamNoticeFile
+from tests import foreign_ofd, make
 from tests.hostile_files import pdf
 from tests.web.exams.exam_steps import SUBMITTED, read, typed
 from tests.web.form_steps import save
@@ -25,6 +27,27 @@ def state(session):
 def attach(clerk, notice, data=None, name="考场安排.pdf"):
     form = {"file": (BytesIO(data or pdf()), name)}
     return clerk.post(f"/exam/notices/{notice.id}/files", data=form, follow_redirects=True)
+
+
+def test_an_attachment_with_a_personal_number_in_it_is_not_published(session, client, clerk, notice):
+    with_number = seat_plan(f"13873112345 {make.id_number()}")
+    for data, name, sentence in (
+        (with_number, "考场安排.pdf", "考场安排.pdf, page 1: Mobile 138****2345 stands there."),
+        (foreign_ofd.ofd(foreign_ofd.text("13873112345")), "考场安排.ofd", "Mobile 138****2345 stands there."),
+    ):
+        answer = attach(clerk, notice, data, name)
+        assert sentence in answer.text
+        assert "13873112345" not in answer.text
+    assert session.scalars(select(ExamNoticeFile)).all() == []
+    session.commit()
+    assert "The attachment is published." in attach(clerk, notice, seat_plan("0731-88950000")).text
+
+
+def seat_plan(words):
+    canvas = Canvas(out := BytesIO())
+    canvas.drawString(50, 700, words)
+    canvas.save()
+    return out.getvalue()
 
 
 def test_a_recall_is_seen_by_everybody_and_taken_back(session, client, clerk, own, sign, notice):
