@@ -21,7 +21,7 @@ CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015: no I, O, Z
 PROVINCES = re.compile(r"1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")  # GB/T 2260
 OLDEST_BIRTH = 1900  # year
 INVISIBLE = dict.fromkeys((0x00AD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
-_DOTS = "[\u2022\u2027\u30fb\uff65\u2219\u22c5.]"
+DOTS = "[\u2022\u2027\u30fb\uff65\u2219\u22c5.]"
 
 
 def _private_use() -> dict[int, str]:
@@ -52,7 +52,7 @@ def fold(text: str) -> str:
 
 def fold_name(text: str) -> str:
     """A name as stored: as ``visible``, without spaces, the middle dot of many shapes as ``·``."""
-    return re.sub(_DOTS, "·", re.sub(r"\s+", "", visible(text)))
+    return re.sub(DOTS, "·", re.sub(r"\s+", "", visible(text)))
 
 
 def name_key(text: str) -> str:

@@ -9,12 +9,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from app.core.identifiers import visible
+from app.core.identifiers import DOTS, visible
 from app.core.pinyin import LONGEST_SPELLING, spellings
 
 # Folded text has neither: they keep spellings and numbers apart from the characters of names.
 SPELLING, NUMBER = "·", "№"
 _LONGEST_NUMBER = 60
+_WIDE = str.maketrans("()", "（）")
+_DOT = re.compile(DOTS)
 _PARTS = re.compile(r"[0-9]+|[a-z]+|[^\W0-9a-z_]+")
 
 
@@ -27,6 +29,13 @@ def _is_kept(mark: str) -> bool:
     """Letters and digits, and characters that are too new or too rare for this version of Unicode."""
     kind = unicodedata.category(mark)
     return kind[0] not in "PSZ" and kind not in ("Cc", "Cf", "Cs")
+
+
+def variants(text: str) -> list[str]:
+    """The ways in which a name that is not folded may be stored: brackets of either width, the dot between its parts."""
+    shown = visible(text)
+    found = {text, shown, shown.translate(_WIDE), _DOT.sub("·", shown)}
+    return sorted(found)
 
 
 def tokens(names: Iterable[str | None] = (), numbers: Iterable[str | None] = ()) -> list[str]:

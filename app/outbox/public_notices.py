@@ -14,11 +14,11 @@ from app.core.clock import OFFICE_ZONE
 from app.core.identifiers import mask_id_publicly
 from app.core.office import Office
 from app.core.redaction import mask_numbers
+from app.core.search_text import variants
 from app.core.vocabulary import Category, CertificateEventKind, MatterKind, Stage
 from app.models import PublicNotice
 
 PAGE_SIZE = 20
-_BRACKETS = (str.maketrans("()", "（）"), str.maketrans("（）", "()"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def notices_page(
     page: int = 1,
     size: int = PAGE_SIZE,
 ) -> NoticePage:
-    """Notices public on a day. ``text`` is part of an enterprise's or a person's name, with brackets of either width.
+    """Notices public on a day. ``text`` is part of an enterprise's or a person's name, as ``variants`` writes it.
 
     ``measures``: only those of measures.
     A page number beyond the last page gives the last page.
@@ -141,11 +141,8 @@ def _is_public(on: date, office: Office) -> ColumnElement[bool]:
 def _matches(text: str, matter: MatterKind | None, stage: Stage | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if text:
-        spellings = {text, *(text.translate(width) for width in _BRACKETS)}
         columns = (PublicNotice.enterprise_name, PublicNotice.name)
-        conditions.append(
-            or_(*(column.icontains(spelling, autoescape=True) for spelling in sorted(spellings) for column in columns))
-        )
+        conditions.append(or_(*(column.icontains(name, autoescape=True) for name in variants(text) for column in columns)))
     if matter is not None:
         conditions.append(PublicNotice.matter == matter)
     if stage is not None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.search_text import numbered, search_fold, spelt, tokens
+from app.core.search_text import numbered, search_fold, spelt, tokens, variants
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,14 @@ from app.core.search_text import numbered, search_fold, spelt, tokens
 )
 def test_marks_and_widths_are_folded(typed):
     assert search_fold(typed) == "湖南长沙建设"
+
+
+def test_a_name_is_looked_for_in_the_ways_it_may_be_stored():
+    assert variants("湘建") == ["湘建"]
+    for typed in ("湘建（集团）", "湘建(集团)", "\u202d湘建(集团)\u200e"):
+        assert {"湘建（集团）", "湘建(集团)"} <= set(variants(typed))
+    assert "买买提·吐尔逊" in variants("买买提•吐尔逊")
+    assert "１２" in variants("１２")  # as it was typed, too
 
 
 def test_folding_keeps_letters_digits_and_rare_characters():

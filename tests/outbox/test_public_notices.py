@@ -77,10 +77,16 @@ def test_the_day_is_in_the_time_zone_of_the_office(session, case):
     assert found(session, on=make.TODAY + timedelta(days=1)).total == 1
 
 
-@pytest.mark.parametrize("asked", ["湘江(集团)", "湘江（集团）", "李雷", "湘江"])
+@pytest.mark.parametrize("asked", ["湘江(集团)", "湘江（集团）", "李雷", "湘江", "\u202d湘江(集团)\u202c", "李雷\u200e"])
 def test_part_of_either_name_finds_it_with_either_width_of_brackets(session, case, asked):
     publish(session, [result(case), result(case, name="韩梅梅", enterprise_name="株洲二建")], at=make.NOON)
     assert [notice.name for notice in found(session, text=asked).notices] == ["李雷"]
+
+
+def test_the_dot_of_a_name_is_found_in_any_shape(session, case):
+    publish(session, [result(case), result(case, name="买买提·吐尔逊")], at=make.NOON)
+    for dot in "·•・．":
+        assert [notice.name for notice in found(session, text=f"买买提{dot}吐尔逊").notices] == ["买买提·吐尔逊"], dot
 
 
 @pytest.mark.parametrize("asked", ["%", "_", "\\", "'; --", "湘江\\"])

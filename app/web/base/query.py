@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any, cast
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import Boolean, ColumnElement, Date, DateTime, Integer, String
+from sqlalchemy import Boolean, ColumnElement, Date, DateTime, Integer, String, or_
 from werkzeug.datastructures import MultiDict
 
 from app.core.clock import OFFICE_ZONE
 from app.core.identifiers import INVISIBLE
+from app.core.search_text import variants
 from app.db import search
 from app.db.session import Choice, Choices, UtcDateTime, db
 from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface, as_id
@@ -189,9 +190,9 @@ def _box(name: str, label: object, column: Any, wrap: Callable[[Any], ColumnElem
 
 
 def contains(column: Any, text: str) -> ColumnElement[bool]:
-    """Case-insensitive substring match; ``%`` and ``_`` are literal."""
-    literal = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
-    return cast("ColumnElement[bool]", column.ilike(f"%{literal}%", escape="/"))
+    """Case-insensitive substring match, of any of the ``variants``; ``%`` and ``_`` are literal."""
+    literal = (name.replace("/", "//").replace("%", "/%").replace("_", "/_") for name in variants(text))
+    return or_(*(column.ilike(f"%{name}%", escape="/") for name in literal))
 
 
 def _parse(text: str) -> date | None:

@@ -57,14 +57,21 @@ def test_the_three_ways_show_the_same_result(visitor, holder):
 
 @pytest.mark.parametrize(
     "typed",
-    ["１１０１０５１９４９１２３１００２ｘ", "110105 19491231 002x", "湘建安c1（2024）0000001", " 湘建安Ｃ１(2024) 0000001 "],
+    [
+        "１１０１０５１９４９１２３１００２ｘ",
+        "110105 19491231 002x",
+        "湘建安c1（2024）0000001",
+        " 湘建安Ｃ１(2024) 0000001 ",
+        "\u202d湘建安C1(2024)0000001\u202c",
+    ],
 )
 def test_numbers_are_found_in_whatever_width_and_case_they_are_typed(visitor, holder, typed):
     assert NUMBER in look_up(visitor, number=typed).text
 
 
 @pytest.mark.parametrize(
-    ("stored", "typed"), [("阿依古丽·买买提", "阿依古丽•买买提"), ("John Smith", "ＪＯＨＮ smith"), ("李雷", " 李 雷 ")]
+    ("stored", "typed"),
+    [("阿依古丽·买买提", "阿依古丽•买买提"), ("John Smith", "ＪＯＨＮ smith"), ("李雷", " 李 雷 "), ("李雷", "李雷\u200e")],
 )
 def test_names_are_compared_as_people_mean_them(visitor, session, stored, typed):
     session.add(make.certificate(make.person(make.enterprise(), name=stored, id_number=ID_NUMBER)))
