@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from app.core.crypto.verify_process import verify_apart
 from app.core.crypto.verify_signature import describe
-from app.core.heavy_work import CHECKING
+from app.core.heavy_work import PICTURES
 from app.files import apart
 from app.files.inspect import LIMITS, OFD, PDF
 from app.files.ofd import Drawing
@@ -32,9 +32,10 @@ def file_answer(data: bytes, mime: str, name: str) -> Response:
     Of an OFD it is a page with the verdict on its seal, what of it is not shown as it stands, and in a frame the drawing.
     """
     if mime == OFD and not _asked("download"):
-        drawing = apart.drawing(data, LIMITS)
-        if not _asked("drawn"):
-            return _ofd_page(data, name, drawing)
+        with PICTURES.taken():  # one place for both processes
+            drawing = apart.drawing(data, LIMITS)
+            if not _asked("drawn"):
+                return _ofd_page(data, name, drawing)
         data, mime, name = drawing.pdf, PDF, f"{name}.pdf"
     as_file = _asked("download") or mime not in SHOWN
     return secured(send_file(BytesIO(data), mime, as_attachment=as_file, download_name=name, etag=False))
@@ -50,8 +51,7 @@ def _asked(what: str) -> bool:
 
 
 def _ofd_page(data: bytes, name: str, drawing: Drawing) -> Response:
-    with CHECKING.taken():
-        verdict = verify_apart(data, request_context.settings().seals, at=request_context.office_now())
+    verdict = verify_apart(data, request_context.settings().seals, at=request_context.office_now())
     shown = {"name": name, "at": request.path, "verdict": verdict, "lines": describe(verdict), "drawing": drawing}
     answer = Response(render_template("base/ofd.html", **shown), mimetype="text/html")
     answer.headers["Content-Security-Policy"] = PAGE_POLICY
