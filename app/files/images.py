@@ -22,7 +22,7 @@ class ImageLimits:
     bytes: int = 10 * 1024**2  # as uploaded; 住建云 allows PDF ≤ 10 MB
     photo_bytes: int = 50_000  # as stored; national e-certificate C0317-2022: photo ≤ 50 KB (read as the smaller KB)
     side: int = 8000  # our judgement: A4 at 600 dpi is 7016
-    pixels: int = 25_000_000  # of a JPEG; A4 at 400 dpi is 15 million, a phone takes 12
+    pixels: int = 25_000_000  # of a JPEG, a HEIC, a page of a TIFF; A4 at 400 dpi is 15 million, a phone takes 12 or 24
     # Of a PNG, which is unpacked as a whole: 4 bytes a pixel, up to 12 with transparency. About 100 MB and 0.5 s at most.
     png_pixels: int = 15_500_000  # A4 at 400 dpi
     deep_png_pixels: int = 8_700_000  # A4 at 300 dpi

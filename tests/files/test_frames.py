@@ -1,6 +1,9 @@
 """HEIC from phones and TIFF from scanners become JPEG and PDF; hostile ones are refused."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pikepdf
 import pytest
@@ -95,6 +98,34 @@ def test_pages_are_counted_before_any_is_decoded_and_their_sum_is_limited() -> N
     assert refusal(last, "x.tif", limits=ImageLimits(bytes=len(last), side=299)) == "image-too-large"
     heavy = make.tiff(*[make.noise(300, 400)] * 3, compression="jpeg", quality=10)
     assert refusal(heavy, "x.tif", limits=ImageLimits(bytes=len(heavy))) == "image-overlong"
+
+
+COST = """
+import sys, time
+from app.files.frames import redrawn
+from app.files.images import ImageLimits
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
+data = open(sys.argv[1], "rb").read()
+before, start = peak(), time.process_time()
+redrawn(data, "HEIC", False, ImageLimits())
+print(time.process_time() - start, peak() - before)
+"""
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux")
+def test_a_heic_of_a_phone_costs_half_a_second_and_a_hundred_megabytes(tmp_path: Path, root: Path) -> None:
+    """Twelve million pixels; time of the processor, the best of three, twice of it for machines slower than ours."""
+    make.heic()
+    taken = Image.open(io.BytesIO(make.phone_jpeg())).convert("RGB")
+    (tmp_path / "x.heic").write_bytes(make.saved(taken, "HEIF", quality=50))
+    command = [sys.executable, "-c", COST, str(tmp_path / "x.heic")]
+    figures = [subprocess.check_output(command, cwd=root, text=True).split() for _turn in range(3)]
+    seconds, megabytes = (min(float(one[place]) for one in figures) for place in (0, 1))
+    print(f"{seconds:.2f} s, {megabytes:.0f} MB")  # noqa: T201 - seen with -s
+    assert seconds <= 1.0
+    assert megabytes <= 110
 
 
 def test_what_the_process_answers_is_what_the_decoder_gives() -> None:
