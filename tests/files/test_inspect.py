@@ -12,6 +12,7 @@ from PIL import Image
 
 from app.files.images import ImageLimits
 from app.files.inspect import SENTENCES, FileRefused, InspectedFile, display_name, inspect
+from tests import foreign_ofd
 from tests import hostile_files as make
 from tests.files.conftest import accepted, refusal
 
@@ -197,6 +198,15 @@ def test_the_content_decides_and_not_the_name() -> None:
     for name in ("x.jpg", "x.ofd", "x"):
         inspected = accepted(make.pdf(), name)
         assert (inspected.mime, inspected.name) == ("application/pdf", "x.pdf"), name
+
+
+def test_an_ofd_is_kept_as_it_is_because_its_seal_covers_all_of_it() -> None:
+    data = foreign_ofd.ofd(foreign_ofd.rectangle(1, 1, 9, 9), pages=2)
+    inspected = accepted(data, "证照.pdf")
+    assert (inspected.mime, inspected.name, inspected.pages, inspected.data) == ("application/ofd", "证照.ofd", 2, data)
+    assert refusal(data, "证照.ofd", photo=True) == "photo-pdf"
+    assert refusal(data[:-40], "证照.ofd") == refusal(b"PK\x03\x04" + b"\0" * 26 + b"OFD.xml") == "ofd-broken"
+    assert refusal(foreign_ofd.ofd(parts={"Doc_0/Encryptions.xml": "<x/>"})) == "ofd-broken"
 
 
 @pytest.mark.parametrize("tail", [b"PK\x03\x04" + b"\0" * 60, make.HTML, b"<?php system($_GET[0]);", make.pdf(), b"MZ\x90"])
