@@ -18,7 +18,7 @@ from app.applications.office_settings import calendar_of
 from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.vocabulary import AuditAction, Role, State
 from app.db import audit
-from app.files.spreadsheets import CellError, Column, at_most, read, write
+from app.files.spreadsheets import CellError, Column, Kind, at_most, read, write
 from app.models import Application, CalendarDay
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
@@ -247,7 +247,7 @@ def _parse_kind(text: str) -> bool:
 
 
 CALENDAR_COLUMNS = (
-    Column("day", _("Date"), parse=_parse_day, width=14, text=False),
+    Column("day", _("Date"), parse=_parse_day, width=14, kind=Kind.DAY),
     Column("working", _("Kind"), parse=_parse_kind, width=8),
     Column("name", _("Holiday"), parse=at_most(LONGEST_NAME), required=False, width=24),
 )

@@ -33,7 +33,7 @@ from app.core.office import Office
 from app.core.vocabulary import MEASURES, PUNISHING, AuditAction, CertificateEventKind, MeasureGround
 from app.db import audit
 from app.files import spreadsheets
-from app.files.spreadsheets import Column, SheetRow, at_most
+from app.files.spreadsheets import Column, Kind, SheetRow, at_most
 from app.models import Certificate, CertificateMeasure
 
 MOST_ERRORS = 20  # named at once where no row can be read
@@ -100,7 +100,7 @@ COLUMNS = (
     Column("evidence", _("Document number"), parse=at_most(MOST_DOCUMENT_NUMBER), width=24),
     Column("last_day", _("Last day of the suspension"), parse=_day, required=False, width=16),
 )
-RESULT_COLUMNS = (Column("row", _("Row"), text=False, width=8), *COLUMNS[:3], Column("result", _("Result"), width=50))
+RESULT_COLUMNS = (Column("row", _("Row"), kind=Kind.NUMBER, width=8), *COLUMNS[:3], Column("result", _("Result"), width=50))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
 from app.exams.notice_states import must_be_published, must_not_be_final
-from app.files.spreadsheets import CellError, Column, SheetRow, read, write
+from app.files.spreadsheets import CellError, Column, Kind, SheetRow, read, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
 MOST_ERRORS = 500  # listed at most
@@ -66,7 +66,7 @@ def parse_verdict(text: str) -> bool:
 
 
 SCORE_COLUMNS = (
-    Column("serial", _("No."), required=False, width=6, text=False),
+    Column("serial", _("No."), required=False, width=6, kind=Kind.NUMBER),
     Column("number", _("Sign-up number"), parse=fold, width=26),
     Column("name", _("Full name"), parse=fold_name, width=12),
     Column("sex", _("Sex"), required=False, width=6),
@@ -77,7 +77,7 @@ SCORE_COLUMNS = (
     Column("position", _("Position"), required=False, width=18),
     Column("mobile", _("Mobile number"), required=False, numbers=True, width=14),
     Column("state", _("Review state"), required=False, width=14),
-    Column("score", _("Score"), parse=parse_mark, required=False, width=10, text=False),
+    Column("score", _("Score"), parse=parse_mark, required=False, width=10, kind=Kind.NUMBER),
     Column("verdict", _("Passed or not"), parse=parse_verdict, required=False, width=10),
     Column("remark", _("Remarks"), required=False, width=24),
 )

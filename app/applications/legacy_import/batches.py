@@ -24,7 +24,7 @@ from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, LegacyKind, LegacyOutcome, LegacyPhase, Role
 from app.db import audit
-from app.files.spreadsheets import CellError, Column, SheetLimits, SheetLine, SheetRefused, examine, read_lines, write
+from app.files.spreadsheets import CellError, Column, Kind, SheetLimits, SheetLine, SheetRefused, examine, read_lines, write
 from app.files.storage import Store
 from app.models import LegacyChunk, LegacyImport
 
@@ -129,15 +129,15 @@ class LegacySheet:
 def open_sheet(store: Store, kind: LegacyKind, sheet_object: str) -> LegacySheet:
     """Read a stored sheet. Raises ``SheetRefused`` if it has no rows."""
     data = store.read(sheet_object)
-    errors, lines = read_lines(data, COLUMNS[kind], most_rows=MOST_ROWS, limits=LIMITS)
-    rows = list(lines)
-    if not errors and not rows:
+    table = read_lines(data, COLUMNS[kind], most_rows=MOST_ROWS, limits=LIMITS)
+    rows = list(table.lines)
+    if not table.errors and not rows:
         raise SheetRefused(_("There is no row in this sheet. Please fill in one record per row."), code="no-rows")
-    return LegacySheet(kind, rows, errors)
+    return LegacySheet(kind, rows, table.errors)
 
 
 RESULT_COLUMNS = (
-    Column("row", _("Row"), width=8, text=False),
+    Column("row", _("Row"), width=8, kind=Kind.NUMBER),
     Column("result", _("Result"), width=12),
     Column("reason", _("Reason or remark"), width=60),
 )

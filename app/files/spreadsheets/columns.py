@@ -1,7 +1,8 @@
-"""Data types of spreadsheets: columns, rows, cell errors and limits."""
+"""Data types of spreadsheets: columns, cells that were read, refused or doubtful, the layout of a sheet, limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -22,13 +23,34 @@ def at_most(characters: int) -> Callable[[str], str]:
     return parse
 
 
+class Doubtful(ValueError):
+    """A cell can be read in more than one way; raised by the reader, or by a column's ``parse``.
+
+    ``sentence`` names every reading, for a door that cannot ask. ``readings`` are texts that ``parse`` takes, the likelier
+    first; there may be none, if the cell cannot be read at all but a person could say what it means.
+    """
+
+    def __init__(self, sentence: object, *readings: str) -> None:
+        super().__init__(sentence)
+        self.sentence, self.readings = sentence, readings
+
+
+class Kind(Enum):
+    """What a column holds: which of a cell's shown text and stored value counts, and how it is written."""
+
+    TEXT = "text"  # as it is shown; written as text, so that an ID number keeps its digits
+    NUMBER = "number"  # the stored number; doubtful if another number is shown
+    DAY = "day"  # a day, however it is spelt or stored
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """Declares one column of a sheet.
 
-    ``parse`` gets trimmed, NFKC-folded, non-empty text; it raises ``AppError``, or ``ValueError`` with a sentence for
-    the clerk. An empty cell of an optional column is None, but the column itself must be in the sheet: a misspelt
-    title must not pass for empty cells.
+    ``parse`` gets trimmed, NFKC-folded, non-empty text: of a ``TEXT`` column what the cell shows, of a ``NUMBER`` column a
+    plain decimal (or what was typed as text), of a ``DAY`` column always ``2018-03-05``. It raises ``AppError``,
+    ``ValueError`` with a sentence for the clerk, or ``Doubtful``. An empty cell of an optional column is None, but the
+    column itself must be in the sheet: a misspelt title must not pass for empty cells.
     """
 
     key: str
@@ -36,19 +58,32 @@ class Column:
     parse: Callable[[str], Any] = str
     required: bool = True
     width: int = 14  # in characters of the digit 0, as Excel counts
-    text: bool = True  # written as a text cell, so that an ID number keeps its digits
-    also: tuple[str, ...] = ()  # other accepted titles
+    kind: Kind = Kind.TEXT
+    also: tuple[str, ...] = ()  # other accepted titles, of spreadsheets.titles
     numbers: bool = False  # may hold an ID number or a mobile; in any other text they are refused, as they would lie open
     may_lack: bool = False  # the column itself may be missing; it then reads as empty
+    choices: tuple[object, ...] = ()  # offered as a drop-down list in a written sheet; other values may still be typed
 
 
 @dataclass(frozen=True, slots=True)
 class CellError:
-    """An error in one cell. ``row`` is the row number that Excel shows."""
+    """An error in one cell. ``row`` is the row number that Excel shows; ``title`` is empty for the sheet as a whole."""
 
     row: int
     title: object
     sentence: object
+
+
+@dataclass(frozen=True, slots=True)
+class CellDoubt(CellError):
+    """A doubtful cell. It stands among the errors, so that a door that cannot ask refuses it with its sentence.
+
+    A door that can ask shows ``shown`` and ``readings`` and reads the file again with ``answers={(row, key): text}``.
+    """
+
+    key: str
+    shown: str
+    readings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +96,7 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """A non-empty row, valid or not: its texts, its valid values, and its errors."""
+    """A non-empty row, valid or not: what its cells show, its valid values, and its errors, doubts among them."""
 
     number: int
     shown: dict[str, str]
@@ -72,13 +107,50 @@ class SheetLine:
     def is_sound(self) -> bool:
         return len(self.values) == len(self.shown)
 
+    @property
+    def doubts(self) -> list[CellDoubt]:
+        return [error for error in self.errors if isinstance(error, CellDoubt)]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row below the header that is no record: a note, a total, the header once more."""
+
+    row: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which sheet was read, and what of it: everything to be said before a row is taken.
+
+    ``left_out`` is complete when all lines were read.
+    """
+
+    sheet: str = ""  # empty for a text table
+    header: int = 0  # the last row of the header; 0 if there is none
+    titles: Mapping[str, str] = field(default_factory=dict)  # column key -> the title it was found under
+    unmapped: Sequence[str] = ()  # titles that belong to no column
+    other_sheets: Sequence[str] = ()  # visible ones that were not read
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetTable:
+    """A table that was found in a file. ``lines`` can be read once; there are none if the header has ``errors``."""
+
+    layout: Layout
+    errors: list[CellError]
+    lines: Iterator[SheetLine]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Every valid row and every cell error. Import only if there are no errors."""
+    """Every valid row and every cell error, doubts among them. Import only if there are no errors."""
 
     rows: list[SheetRow] = field(default_factory=list)
     errors: list[CellError] = field(default_factory=list)
+    layout: Layout = field(default_factory=Layout)
 
     def add(self, line: SheetLine) -> None:
         self.errors.extend(line.errors)
@@ -108,3 +180,17 @@ class SheetRefused(AppError):
     sentence = _(
         "The workbook is damaged or incomplete. Please open it in Excel or WPS, save it again as .xlsx and import that file."
     )
+
+
+class SeveralTables(SheetRefused):
+    """More than one sheet fits. A door that can ask offers ``sheets`` and reads again with ``sheet=`` one of them."""
+
+    code = "several-tables"
+
+    def __init__(self, sheets: Sequence[str]) -> None:
+        self.sheets = tuple(sheets)
+        names = "、".join(f"“{name}”" for name in sheets)
+        super().__init__(
+            _("Several sheets hold such a table: %(names)s. Please keep only the one to be imported.", names=names),
+            code=self.code,
+        )

@@ -4,7 +4,6 @@ No cell is silently read as empty, rounded or computed.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,36 +18,66 @@ from app.core.errors import AppError
 from app.core.heavy_work import SHEETS
 from app.core.redaction import without_numbers
 from app.files.spreadsheets.cell_scan import CellScan, too_many_rows
-from app.files.spreadsheets.columns import CellError, Column, Reading, SheetLimits, SheetLine, SheetRefused
+from app.files.spreadsheets.cell_text import fold
+from app.files.spreadsheets.columns import (
+    CellDoubt,
+    CellError,
+    Column,
+    Doubtful,
+    Layout,
+    Reading,
+    SheetLimits,
+    SheetLine,
+    SheetRefused,
+    SheetTable,
+)
 from app.files.spreadsheets.guard import first_visible_sheet, unpack
+from app.files.spreadsheets.titles import title_key
 
 HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table
 MOST_ERRORS = 500
+Answers = Mapping[tuple[int, str], str]
 
 
 @SHEETS.taken()
-def read(data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None) -> Reading:
-    """Read the first visible sheet of an .xlsx workbook, with hidden rows, without empty ones.
+def read(
+    data: bytes,
+    columns: Sequence[Column],
+    *,
+    most_rows: int = 20_000,
+    limits: SheetLimits | None = None,
+    sheet: str = "",
+    mapping: Mapping[str, str] | None = None,
+    answers: Answers | None = None,
+) -> Reading:
+    """Every row of the table in a workbook or text file: with hidden rows, without empty ones; and all bad cells.
 
-    Reports all bad cells, up to ``MOST_ERRORS`` and a last entry with the number of the others.
-    Raises ``SheetRefused`` if the file is not a plain workbook of a sensible size.
+    At most ``MOST_ERRORS`` are listed, and a last entry with the number of the others. The rest as ``read_lines``.
     """
-    errors, lines = read_lines(data, columns, most_rows=most_rows, limits=limits)
-    if errors:
-        return Reading([], errors)
-    reading = Reading()
-    for line in lines:
+    table = read_lines(data, columns, most_rows=most_rows, limits=limits, sheet=sheet, mapping=mapping, answers=answers)
+    reading = Reading([], table.errors, table.layout)
+    for line in table.lines:
         reading.add(line)
-    return Reading(reading.rows, limit_errors(reading.errors))
+    return Reading(reading.rows, limit_errors(reading.errors), table.layout)
 
 
 @SHEETS.taken()
 def read_lines(
-    data: bytes, columns: Sequence[Column], *, most_rows: int = 20_000, limits: SheetLimits | None = None
-) -> tuple[list[CellError], Iterator[SheetLine]]:
-    """The errors of the header, or every non-empty row, valid or not.
+    data: bytes,
+    columns: Sequence[Column],
+    *,
+    most_rows: int = 20_000,
+    limits: SheetLimits | None = None,
+    sheet: str = "",
+    mapping: Mapping[str, str] | None = None,
+    answers: Answers | None = None,
+) -> SheetTable:
+    """The table in a workbook or text file, with every non-empty row, valid or not; or the errors of its header.
 
-    Raises ``SheetRefused`` as ``read`` does.
+    ``sheet``: read this one, else the only one that fits. ``mapping``: column key → the title to take it from, as in
+    ``Layout.titles`` and ``unmapped``; an empty title: none. ``answers``: (row, column key) → the text to take in place of
+    a cell that was doubtful. Raises ``SheetRefused`` if the file cannot be read as a whole, ``SeveralTables`` if more than
+    one sheet fits.
     """
     limits = limits or SheetLimits()
     parts = unpack(data, limits)
@@ -56,12 +85,15 @@ def read_lines(
     scan = CellScan(most_rows, HEADER_WITHIN, limits).of(body)
     grid = _grid(data, name, scan.reach)
     header, places, errors = _find_header(grid, columns)
+    heads = {place: str(cell) for place, cell in enumerate(grid[header - 1] if grid else [], start=1) if fold(str(cell))}
+    titles = {column.key: heads[place] for column, place in zip(columns, places, strict=bool(places)) if place}
+    layout = Layout(name, header, titles, [head for place, head in heads.items() if place not in places])
     if errors:
-        return errors, iter(())
+        return SheetTable(layout, errors, iter(()))
     if len(grid) - header > most_rows:
         raise too_many_rows(most_rows)
     faults = _faults_below(header, len(grid), [place for place in places if place], scan)
-    return [], _lines(columns, grid, header, places, faults)
+    return SheetTable(layout, [], _lines(columns, grid, header, places, faults))
 
 
 def _lines(
@@ -96,9 +128,9 @@ def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
 
 def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[int, list[int], list[CellError]]:
     """The header's row number, the column number of each column (0: missing), and the errors."""
-    wanted = [{title_of(column.title), *column.also} for column in columns]
+    wanted = [{title_key(title) for title in (column.title, *column.also)} for column in columns]
     known = set().union(*wanted)
-    heads = [[title_of(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
+    heads = [[title_key(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
     at = max(range(len(heads)), key=lambda index: len(known.intersection(heads[index])))
     errors, places = [], []
     for column, titles in zip(columns, wanted, strict=True):
@@ -145,6 +177,10 @@ def line_of(
             continue
         try:
             line.values[column.key] = _value(column, raw)
+        except Doubtful as doubt:
+            line.errors.append(
+                CellDoubt(number, column.title, doubt.sentence, column.key, line.shown[column.key], doubt.readings)
+            )
         except AppError as error:
             line.errors.append(CellError(number, column.title, error.sentence))
         except ValueError as error:
@@ -178,18 +214,6 @@ def limit_errors(errors: list[CellError]) -> list[CellError]:
 
 
 _FLOATED = re.compile(r"\d(?:\.\d+)?E\+(?:1[5-9]|[2-9]\d)", re.IGNORECASE)  # 4.30102E+17
-
-
-def fold(text: str) -> str:
-    """Trimmed and NFKC-folded (full-width digits become digits), without invisible characters."""
-    if not text.isprintable():
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        text = "".join(mark for mark in text if mark in "\n\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))
-    return unicodedata.normalize("NFKC", text).strip()
-
-
-def title_of(cell: object) -> str:
-    return re.sub(r"[\s*]+", "", fold(str(cell)))  # a star marks a required column
 
 
 def _text(raw: object) -> str:

@@ -8,7 +8,8 @@ from flask_babel import lazy_gettext as _
 from app.core.heavy_work import SHEETS
 from app.files.spreadsheets.cell_scan import too_many_rows
 from app.files.spreadsheets.columns import CellError, Column, Reading, SheetRefused
-from app.files.spreadsheets.reader import limit_errors, line_of, title_of
+from app.files.spreadsheets.reader import limit_errors, line_of
+from app.files.spreadsheets.titles import title_key
 
 ENCODINGS = ("utf-8-sig", "gb18030")  # Chinese Excel saves CSV in the second by default
 DIVIDERS = "\t,;，；"
@@ -35,8 +36,8 @@ def read_text(text: str | bytes, columns: Sequence[Column], *, most_rows: int) -
     Cells are separated by tabs, commas or semicolons, else by spaces. ``SheetRefused`` if it is too large or no table.
     """
     lines = _lines(decode_text(text) if isinstance(text, bytes) else text, len(columns), most_rows)
-    head = [title_of(cell) for cell in lines[0][1]] if lines else []
-    wanted = [title_of(column.title) for column in columns]
+    head = [title_key(cell) for cell in lines[0][1]] if lines else []
+    wanted = [title_key(column.title) for column in columns]
     if not set(wanted) & set(head):
         places = list(range(len(columns)))
     elif missing := [column for column, title in zip(columns, wanted, strict=True) if head.count(title) != 1]:

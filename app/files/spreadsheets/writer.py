@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.core.clock import office_time
 from app.core.heavy_work import SHEETS
 from app.core.plain_text import plain
-from app.files.spreadsheets.columns import Column
+from app.files.spreadsheets.columns import Column, Kind
 
 if TYPE_CHECKING:
     from openpyxl.styles import Alignment, Font, PatternFill
@@ -44,7 +44,7 @@ def write(
         shape = sheet.column_dimensions[get_column_letter(number)]
         shape.width = column.width
         # The format of a column also applies below the table.
-        shape.number_format = _FORMATS["text" if column.text else "number"]
+        shape.number_format = _FORMATS[column.kind.value]
     if header == 2:
         sheet.append(_head_cells(sheet, [note], Font(italic=True), None, Alignment(vertical="center")))
     titles = [column.title for column in columns]
@@ -98,7 +98,7 @@ def _kind(column: Column, value: object) -> str:
     if isinstance(value, date) and (value.date() if isinstance(value, datetime) else value) >= _FIRST_DAY:
         return "moment" if isinstance(value, datetime) else "day"
     number = value is None or isinstance(value, int | float | Decimal)
-    return "number" if number and not column.text else "text"
+    return "number" if number and column.kind is not Kind.TEXT else "text"
 
 
 def _put(cell: Any, kind: str, value: object) -> None:

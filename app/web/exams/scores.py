@@ -14,7 +14,7 @@ from app.core.errors import AppError, NotFound, Refusal
 from app.core.vocabulary import SCORED, Role, SignupState
 from app.db.session import db
 from app.exams import ScorePreview
-from app.files.spreadsheets import CellError, Column, SheetLimits, write
+from app.files.spreadsheets import CellError, Column, Kind, SheetLimits, write
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
@@ -32,7 +32,7 @@ LISTED = 100  # changes and names shown
 SHEET, ERRORS = "sheet", "errors"  # purposes of a ticket
 
 ERROR_COLUMNS = (
-    Column("row", _("Row"), width=8, text=False),
+    Column("row", _("Row"), width=8, kind=Kind.NUMBER),
     Column("title", _("Column"), width=18),
     Column("sentence", _("What to put right"), width=80),
 )

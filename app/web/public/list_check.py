@@ -19,7 +19,7 @@ from app.core.errors import AppError, Refusal, TooMany, Unmet
 from app.core.vocabulary import CertificateStatus
 from app.db.session import db
 from app.files import spreadsheets
-from app.files.spreadsheets import Column, Reading, SheetLimits, at_most
+from app.files.spreadsheets import Column, Kind, Reading, SheetLimits, at_most
 from app.web import request_context
 from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose
@@ -41,7 +41,7 @@ COLUMNS = (
 ANSWERS = (
     *COLUMNS,
     Column("status", _("Certificate status"), width=30),
-    Column("valid_to", _("Valid until"), width=14, text=False),
+    Column("valid_to", _("Valid until"), width=14, kind=Kind.DAY),
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.applications.legacy_import.columns import parse_category, parse_day, parse_status
 from app.core.vocabulary import LegacyKind
-from app.files.spreadsheets import Column
+from app.files.spreadsheets import Column, Kind
 from app.models import Account, Certificate, ExamPass, Person
 from tests import hostile_sheets, make
 from tests.applications.legacy_import.conftest import count, only, results, take
@@ -132,7 +132,10 @@ def test_headings_of_other_offices_and_cells_as_excel_keeps_them_are_understood(
         "issued_on": "发证时间",
     }
     titles |= {"uscc": "信用代码", "enterprise": "工作单位"}
-    columns = [Column(key, title, text=key not in ("valid_to", "issued_on")) for key, title in titles.items()]
+    columns = [
+        Column(key, title, kind=Kind.NUMBER if key in ("valid_to", "issued_on") else Kind.TEXT)
+        for key, title in titles.items()
+    ]
     days = {"issued_on": date(2024, 5, 1), "valid_to": 46507}
     take(means, CERTIFICATES, data=sheet(CERTIFICATES, row(CERTIFICATES, **days), columns=[*columns, Column("x", "序号")]))
     assert (only(session, Certificate).issued_on, only(session, Certificate).valid_to) == (

@@ -1,6 +1,6 @@
 """Columns, sheets and what was read from them."""
 
-from app.files.spreadsheets import Column, Reading
+from app.files.spreadsheets import Column, Kind, Reading
 from tests.hostile_sheets import HEADER, text_cell, workbook
 
 
@@ -11,7 +11,7 @@ def whole(text: str) -> int:
 
 
 NAME = Column("name", "姓名", numbers=True)  # any text, for tests of how cells are read
-SCORE = Column("score", "成绩", parse=whole, required=False, text=False)
+SCORE = Column("score", "成绩", parse=whole, required=False, kind=Kind.NUMBER)
 TABLE = (NAME, SCORE)
 PEOPLE = (NAME, Column("id_number", "身份证号", numbers=True, width=22), Column("remark", "备注", required=False))
 

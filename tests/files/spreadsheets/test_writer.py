@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 
-from app.files.spreadsheets import Column, read, write
-from app.files.spreadsheets.reader import fold
+from app.files.spreadsheets import Column, Kind, read, write
+from app.files.spreadsheets.cell_text import fold
 from tests.files.spreadsheets.conftest import NAME, PEOPLE, SCORE, TABLE, values
 
 
@@ -51,7 +51,7 @@ def test_folding_is_idempotent(text: str) -> None:
 
 
 def test_dates_are_dates_and_numbers_are_numbers() -> None:
-    columns = (Column("on", "日期"), Column("at", "时间"), Column("n", "成绩", text=False), Column("t", "编号"))
+    columns = (Column("on", "日期"), Column("at", "时间"), Column("n", "成绩", kind=Kind.NUMBER), Column("t", "编号"))
     moment = datetime(2024, 1, 31, 20, 30, tzinfo=UTC)
     row = {"on": date(2024, 2, 29), "at": moment, "n": Decimal("88.5"), "t": 12}
     data = write(columns, [row], sheet_title="x")

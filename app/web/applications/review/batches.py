@@ -17,7 +17,7 @@ from app.core.clock import office_time
 from app.core.errors import AppError
 from app.core.vocabulary import Action, BatchState, RowResult
 from app.db.session import db
-from app.files.spreadsheets import Column, write
+from app.files.spreadsheets import Column, Kind, write
 from app.models import CertificateVersion, DecisionBatch, DecisionBatchRow
 from app.outbox import jobs
 from app.web import request_context
@@ -36,7 +36,7 @@ from app.web.certificates.render_progress import draw_at_once
 LISTED = 100  # rows of a group on the page; the workbook has all
 
 COLUMNS = (
-    Column("position", _("No."), width=6, text=False),
+    Column("position", _("No."), width=6, kind=Kind.NUMBER),
     Column("number", _("Application number"), width=26),
     Column("name", _("Full name")),
     Column("matter", _("Kind of application"), width=10),
@@ -45,7 +45,7 @@ COLUMNS = (
     Column("plan", _("By the plan"), width=14),
     Column("result", _("Result"), width=16),
     Column("reasons", _("Reason"), width=60),
-    Column("at", _("Carried out at"), width=20, text=False),
+    Column("at", _("Carried out at"), width=20, kind=Kind.DAY),
 )
 
 

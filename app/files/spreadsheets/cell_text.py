@@ -1,0 +1,27 @@
+"""The text of a cell, without what cannot be seen."""
+
+import re
+import unicodedata
+
+# Letters by class that show nothing: Hangul fillers, a Braille pattern without dots.
+_BLANK = dict.fromkeys((0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0))
+_ARTEFACT = re.compile(r"_x000[dD]_")  # a carriage return as workbooks write it, copied out as text
+_APOSTROPHES = re.compile(r"^'+(?=\w)")  # makes a number text in Excel; no part of it
+
+
+def fold(text: str) -> str:
+    """Trimmed and NFKC-folded (full-width digits become digits), without what is not seen.
+
+    That is: invisible characters, a carriage return written out as ``_x000D_``, apostrophes before the first letter or
+    digit.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_BLANK))
+    if not text.isprintable():
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = "".join(mark for mark in text if mark in "\n\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))
+        text = unicodedata.normalize("NFKC", text)  # what stood apart may now combine
+    if "_x000" in text:
+        text = _ARTEFACT.sub("\n", text)
+    text = text.strip()
+    return _APOSTROPHES.sub("", text) if text[:1] == "'" else text
