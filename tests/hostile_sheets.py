@@ -11,6 +11,7 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 SHEET = "xl/worksheets/sheet1.xml"
+TYPES = "[Content_Types].xml"
 XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 HEADER = '<row r="1"><c r="A1" t="inlineStr"><is><t>姓名</t></is></c><c r="B1" t="inlineStr"><is><t>成绩</t></is></c></row>'
 ROW = '<row r="2"><c r="A2" t="inlineStr"><is><t>张三</t></is></c><c r="B2"><v>90</v></c></row>'
@@ -37,7 +38,7 @@ def parts(sheets: Mapping[str, tuple[str, str]] | None = None) -> dict[str, str 
     )
     main = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
     made: dict[str, str | bytes] = {
-        "[Content_Types].xml": f'{XML}<Types><Override PartName="/xl/workbook.xml" ContentType="{main}"/></Types>',
+        TYPES: f'{XML}<Types><Override PartName="/xl/workbook.xml" ContentType="{main}"/></Types>',
         "_rels/.rels": f'{XML}<Relationships xmlns="{PACKAGE}"><Relationship Id="rId1" '
         f'Type="{KIND}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'{XML}<workbook xmlns="{MAIN}" xmlns:r="{KIND}"><sheets>{entries}</sheets></workbook>',
@@ -60,8 +61,17 @@ def workbook(rows: str = HEADER + ROW, *, tail: str = "", prolog: str = "") -> b
     return pack(parts({"报名": ("visible", sheet(rows, tail=tail, prolog=prolog))}))
 
 
-def with_part(name: str, body: str | bytes = "<x/>") -> bytes:
-    return pack({**parts(), name: body})
+def with_part(name: str, body: str | bytes = "<x/>", *, content_type: str = "") -> bytes:
+    types = str(parts()[TYPES])
+    if content_type:
+        types = types.replace("</Types>", f'<Override PartName="/{name}" ContentType="{content_type}"/></Types>')
+    return pack({**parts(), TYPES: types, name: body})
+
+
+def macro_main_type() -> bytes:
+    """What an .xlsm says of itself, under another name."""
+    types = str(parts()[TYPES]).replace("openxmlformats-officedocument.spreadsheetml.sheet", "ms-excel.sheet.macroEnabled")
+    return pack({**parts(), TYPES: types})
 
 
 # --- too much -----------------------------------------------------------------------------------------------------
@@ -107,6 +117,11 @@ def endless_duration() -> bytes:
 
 def nested(depth: int) -> bytes:
     return workbook(tail="<extLst>" * depth + "</extLst>" * depth)
+
+
+def overlapping_arrays(count: int) -> bytes:
+    cells = "".join(f'<row r="{n}"><c r="A{n}"><f t="array" ref="A1:B999"/></c></row>' for n in range(2, count + 2))
+    return workbook(HEADER + cells)
 
 
 # --- XML that reaches out ------------------------------------------------------------------------------------------

@@ -96,6 +96,8 @@ CHINESE_ALLOWED = {
     "app/db/tables/letters.py": "the legal term beside a column",
     "app/applications/legacy_import/columns.py": "headings and words of other offices' sheets, forms of numbers and dates",
     "app/applications/office_calendar.py": "what the State Council announced, and the two words of its sheet",
+    "app/files/spreadsheets/days.py": "shapes in which days are written",
+    "app/files/spreadsheets/number_format.py": "formats that Excel and WPS build in",
     "app/files/spreadsheets/titles.py": "headings of other offices' sheets",
     "app/eligibility/reasons.py": "stock reasons as they are stored, forms of clauses, conclusions that say nothing",
     "app/exams/scores.py": "words that clerks type into the workbook",

@@ -8,7 +8,7 @@ from app.accounts.people_import import MOST_PEOPLE, ROSTER_COLUMNS, import_peopl
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import Education, Position, Role, TechnicalTitle
-from app.files.spreadsheets import SheetRefused, read, write
+from app.files.spreadsheets import Kind, SheetRefused, read, write
 from app.models import AuditEntry, Person
 from tests import make
 from tests.query_counter import queries
@@ -80,7 +80,7 @@ def test_people_of_a_valid_sheet_are_added(session, ours):
 )
 def test_one_bad_cell_prevents_the_whole_import(session, ours, cell, sentence):
     lenient = [
-        column.__class__(column.key, column.title, text=not isinstance(cell.get(column.key), int))
+        column.__class__(column.key, column.title, kind=Kind.NUMBER if isinstance(cell.get(column.key), int) else Kind.TEXT)
         for column in ROSTER_COLUMNS
     ]
     data = sheet({"name": "张三"}, cell, columns=lenient)
@@ -156,7 +156,14 @@ def test_second_import_of_the_same_sheet_adds_nobody(session, ours):
 
 def test_missing_column_and_empty_sheet_are_errors(session, ours):
     short = [column for column in ROSTER_COLUMNS if column.key != "position"]
-    assert errors(session, sheet({}, columns=short), make.clerk(ours)) == [(1, "This column is missing.")]
+    assert errors(session, sheet({}, columns=short), make.clerk(ours)) == [
+        (
+            1,
+            "This column is missing. Titles found in row 1 of “人员”: "
+            + "、".join(str(column.title) for column in short)
+            + ".",
+        )
+    ]
     assert errors(session, roster_template(), make.clerk(ours)) == [
         (2, "There is nobody in this sheet. Please fill in one person per row.")
     ]

@@ -362,13 +362,13 @@ def test_what_is_no_workbook_is_refused_as_a_whole(session, notice, data):
         exams.read_scores(session, notice.id, data, CLERK, at=EXAM_DAY)
 
 
-def test_a_sheet_without_its_columns_names_each_that_is_missing(session, notice):
+def test_a_sheet_without_its_columns_names_all_that_are_missing_at_once(session, notice):
     book = Workbook()
     book.active.append(["Full name", "Score"])
     out = BytesIO()
     book.save(out)
     preview = exams.read_scores(session, notice.id, out.getvalue(), CLERK, at=EXAM_DAY)
-    assert {title for _row, title in cells(preview)} == {"Sign-up number", "ID number", "Passed or not"}
+    assert {title for _row, title in cells(preview)} == {"Sign-up number、ID number、Passed or not"}
 
 
 def test_more_errors_than_anybody_reads_end_in_a_count(session, notice):

@@ -216,7 +216,7 @@ SHEETS = {
     18: ("macros", lambda: hostile_sheets.with_part("xl/activeX/activeX1.xml")),
     19: ("external-links", lambda: hostile_sheets.with_part("xl/connections.xml")),
     20: ("not-xlsx", lambda: hostile_sheets.pack({"EncryptionInfo": "x", "EncryptedPackage": "y"})),
-    58: ("not-xlsx", lambda: EICAR),
+    58: ("not-text", lambda: EICAR),
 }
 PAPERS = {
     46: ("file-two-in-one", lambda: hostile_files.jpeg() + BOOK, "x.jpg"),

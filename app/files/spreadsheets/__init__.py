@@ -22,9 +22,7 @@ from app.files.spreadsheets.columns import (
     SheetTable,
     at_most,
 )
-from app.files.spreadsheets.guard import examine
-from app.files.spreadsheets.reader import Answers, read, read_lines
-from app.files.spreadsheets.text_table import read_text
+from app.files.spreadsheets.reader import Answers, examine, read, read_lines, read_text
 from app.files.spreadsheets.writer import write
 
 __all__ = [

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 # Letters by class that show nothing: Hangul fillers, a Braille pattern without dots.
-_BLANK = dict.fromkeys((0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0))
+_BLANK = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
 _ARTEFACT = re.compile(r"_x000[dD]_")  # a carriage return as workbooks write it, copied out as text
 _APOSTROPHES = re.compile(r"^'+(?=\w)")  # makes a number text in Excel; no part of it
 
@@ -16,7 +16,7 @@ def fold(text: str) -> str:
     digit.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_BLANK))
+        text = unicodedata.normalize("NFKC", _BLANK.sub("", text))
     if not text.isprintable():
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         text = "".join(mark for mark in text if mark in "\n\t" or unicodedata.category(mark) not in ("Cc", "Cf", "Cs"))

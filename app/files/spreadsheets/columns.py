@@ -26,7 +26,7 @@ def at_most(characters: int) -> Callable[[str], str]:
 class Doubtful(ValueError):
     """A cell can be read in more than one way; raised by the reader, or by a column's ``parse``.
 
-    ``sentence`` names every reading, for a door that cannot ask. ``readings`` are texts that ``parse`` takes, the likelier
+    ``sentence`` names every reading, for an import that cannot ask. ``readings`` are texts that ``parse`` takes, the likelier
     first; there may be none, if the cell cannot be read at all but a person could say what it means.
     """
 
@@ -76,9 +76,9 @@ class CellError:
 
 @dataclass(frozen=True, slots=True)
 class CellDoubt(CellError):
-    """A doubtful cell. It stands among the errors, so that a door that cannot ask refuses it with its sentence.
+    """A doubtful cell. It stands among the errors, so that an import that cannot ask refuses it with its sentence.
 
-    A door that can ask shows ``shown`` and ``readings`` and reads the file again with ``answers={(row, key): text}``.
+    One that can ask shows ``shown`` and ``readings`` and reads the file again with ``answers={(row, key): text}``.
     """
 
     key: str
@@ -183,7 +183,7 @@ class SheetRefused(AppError):
 
 
 class SeveralTables(SheetRefused):
-    """More than one sheet fits. A door that can ask offers ``sheets`` and reads again with ``sheet=`` one of them."""
+    """More than one sheet fits. An import that can ask offers ``sheets`` and reads again with ``sheet=`` one of them."""
 
     code = "several-tables"
 

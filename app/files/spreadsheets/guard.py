@@ -1,39 +1,34 @@
-"""Unpacks and measures an uploaded workbook before any parser sees it; nothing that the file declares is trusted."""
+"""Measures and unpacks an uploaded .xlsx workbook before any parser sees it; nothing that the file declares is trusted."""
 
-import posixpath
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from xml.parsers import expat
 
 from flask_babel import lazy_gettext as _
 
-from app.core.heavy_work import SHEETS
-from app.files.spreadsheets.columns import MIB, SheetLimits, SheetRefused
+from app.files.spreadsheets.columns import SheetLimits, SheetRefused
 
 NOT_AS_SAVED = _(
     "The workbook is not built as Excel or WPS builds one. Please copy the table into a new workbook and save it as .xlsx."
 )
 NOT_XLSX = _("This is not an .xlsx workbook. Please save the table as .xlsx in Excel or WPS and import that file.")
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _END = struct.Struct("<4s4H2LH")  # end of central directory, at the very end of the file
 _LOCAL = struct.Struct("<4s5H3L2H")
+_PIECE = 1 << 18
+_LONGEST_MARK = 8  # of <!DOCTYPE, if it is cut in two
 _DESCRIPTOR = 24  # a data descriptor, the most that may follow a part
 _BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, struct.error)
+_TOO_LARGE = _("The workbook unpacks to more than can be read. Please copy only the table into a new workbook.")
+_ACTIVE_TYPE = re.compile(r"macro|vba|activex", re.IGNORECASE)
+MACROS = _("The workbook contains macros. Please save it as .xlsx without macros and import that file.")
+EXTERNAL_LINKS = _("The workbook takes data from other files. Please copy the table as values into a new workbook.")
 _UNWANTED = (
-    (
-        "macros",
-        re.compile(r"vbaproject|vbadata|macrosheets/|dialogsheets/|activex/|customui/"),
-        _("The workbook contains macros. Please save it as .xlsx without macros and import that file."),
-    ),
-    (
-        "external-links",
-        re.compile(r"externallinks/|xl/connections\.xml|querytables/"),
-        _("The workbook takes data from other files. Please copy the table as values into a new workbook."),
-    ),
+    ("macros", re.compile(r"vbaproject|vbadata|macrosheets/|dialogsheets/|activex/|customui/"), MACROS),
+    ("external-links", re.compile(r"externallinks/|xl/connections\.xml|querytables/"), EXTERNAL_LINKS),
     (
         "embedded-files",
         re.compile(r"embeddings/|^(?!.*printersettings\d*\.bin$).*\.bin$"),  # but printer settings
@@ -42,53 +37,68 @@ _UNWANTED = (
 )
 
 
-def unpack(data: bytes, limits: SheetLimits) -> dict[str, bytes]:
-    """The XML parts by lower-case name; sizes are limited while unpacking, checksums verified."""
-    _check_kind(data, limits)
-    parts: dict[str, bytes] = {}
-    remaining = limits.unpacked
-    for entry in _entries(data, limits):
-        name = entry.orig_filename.casefold()
-        large = name.startswith("xl/worksheets/") or name == "xl/sharedstrings.xml"
-        body = _inflate(data, entry, min(remaining, limits.part if large else limits.other_part))
-        remaining -= len(body)
-        if name.endswith((".xml", ".rels")):
-            _check_markup(body)
-            parts[name] = body
-    if b"macroEnabled" in parts.get("[content_types].xml", b""):
-        raise SheetRefused(_UNWANTED[0][2], code="macros")
-    return parts
+class Package:
+    """The parts of a measured workbook, by lower-case name. Each is unpacked when it is asked for, piece by piece."""
+
+    def __init__(self, data: bytes, limits: SheetLimits) -> None:
+        """Raises ``SheetRefused`` unless every part is sound and within the limits."""
+        self.limits = limits
+        self._data = data
+        self._entries = {entry.orig_filename.casefold(): entry for entry in _entries(data, limits)}
+        remaining = limits.unpacked
+        for name in self._entries:
+            large = name.startswith("xl/worksheets/") or name == "xl/sharedstrings.xml"
+            remaining -= self._measure(name, min(remaining, limits.part if large else limits.other_part))
+        if "[content_types].xml" in self:
+            self._check_content_types()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the XML parts."""
+        return (name for name in self._entries if _is_xml(name))
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        return _inflate(self._data, self._entries[name])
+
+    def body(self, name: str) -> bytes:
+        """Raises ``SheetRefused`` if there is no such part."""
+        if name not in self:
+            raise SheetRefused(code="missing-part")
+        return b"".join(self.pieces(name))
+
+    def _measure(self, name: str, most: int) -> int:
+        entry = self._entries[name]
+        size = checksum = 0
+        before = b""
+        for piece in self.pieces(name):
+            size += len(piece)
+            if size > most:
+                raise SheetRefused(_TOO_LARGE, code="unpacks-too-large")
+            checksum = zlib.crc32(piece, checksum)
+            if _is_xml(name):
+                _check_markup(before + piece, is_start=size == len(piece))
+                before = piece[-_LONGEST_MARK:]
+        if size != entry.file_size or checksum != entry.CRC:
+            raise SheetRefused(code="wrong-checksum")
+        return size
+
+    def _check_content_types(self) -> None:
+        """A type for macros counts only if a part has it: SheetJS declares types for parts that it does not write."""
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            local, part = name.rpartition(":")[2], attributes.get("PartName", "").lstrip("/").casefold()
+            ending = "." + attributes.get("Extension", "").casefold()
+            used = part in self if local == "Override" else any(one.endswith(ending) for one in self._entries)
+            if used and _ACTIVE_TYPE.search(attributes.get("ContentType", "")):
+                raise SheetRefused(MACROS, code="macros")
+
+        walk([self.body("[content_types].xml")], start)
 
 
-@SHEETS.taken()
-def examine(data: bytes, limits: SheetLimits) -> None:
-    """Raise ``SheetRefused`` for a workbook that cannot be read later; cells are not checked."""
-    first_visible_sheet(unpack(data, limits))
-
-
-def _check_kind(data: bytes, limits: SheetLimits) -> None:
-    if not data:
-        raise SheetRefused(_("The file is empty. Please choose the workbook again."), code="empty-file")
-    if len(data) > limits.file:
-        sentence = _("The file is larger than %(n)s MB. Please split the table.", n=limits.file // MIB)
-        raise SheetRefused(sentence, code="file-too-large")
-    if data.startswith(_OLE):
-        sentence = _(
-            "This is an old .xls workbook, or one that is protected by a password. "
-            "Please save it as .xlsx without a password and import that file."
-        )
-        raise SheetRefused(sentence, code="old-or-encrypted")
-    if data.startswith(b"PK\x03\x04"):
-        return
-    if b"PK\x03\x04" in data[:MIB]:
-        raise SheetRefused(NOT_AS_SAVED, code="zip-prefix")
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        sentence = _(
-            "This is a web page under the name of a workbook. "
-            "Please open it in Excel or WPS, save it as .xlsx and import that file."
-        )
-        raise SheetRefused(sentence, code="web-page")
-    raise SheetRefused(NOT_XLSX, code="not-xlsx")
+def _is_xml(name: str) -> bool:
+    return name.endswith((".xml", ".rels", ".vml"))
 
 
 def _entries(data: bytes, limits: SheetLimits) -> list[zipfile.ZipInfo]:
@@ -156,91 +166,44 @@ def _body_at(data: bytes, entry: zipfile.ZipInfo) -> int:
     return int(start + name + extra)
 
 
-def _inflate(data: bytes, entry: zipfile.ZipInfo, most: int) -> bytes:
+def _inflate(data: bytes, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     """The part, unpacked. ``zipfile`` would trust the declared size."""
     start = _body_at(data, entry)
-    body = data[start : start + entry.compress_size]
-    if entry.compress_type == zipfile.ZIP_DEFLATED:
-        engine = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            body = engine.decompress(body, most + 1)
-        except zlib.error as error:
-            raise SheetRefused from error
-    if len(body) > most:
-        sentence = _("The workbook unpacks to more than can be read. Please copy only the table into a new workbook.")
-        raise SheetRefused(sentence, code="unpacks-too-large")
-    if len(body) != entry.file_size or zlib.crc32(body) != entry.CRC:
-        raise SheetRefused(code="wrong-checksum")
-    return body
+    end = start + entry.compress_size
+    packed = (data[at : min(at + _PIECE, end)] for at in range(start, end, _PIECE))
+    if entry.compress_type == zipfile.ZIP_STORED:
+        yield from packed
+        return
+    engine = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        for piece in packed:
+            yield engine.decompress(piece, _PIECE)
+            while engine.unconsumed_tail:
+                yield engine.decompress(engine.unconsumed_tail, _PIECE)
+        yield engine.flush()
+    except zlib.error as error:
+        raise SheetRefused from error
 
 
-def _check_markup(body: bytes) -> None:
+def _check_markup(body: bytes, *, is_start: bool) -> None:
     """Require UTF-8 without a document type, which expanding and external entities need."""
-    declared = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", body)
+    declared = is_start and re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", body)
     if b"\0" in body or (declared and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii", b"ascii")):
         raise SheetRefused(NOT_AS_SAVED, code="xml-encoding")
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise SheetRefused(NOT_AS_SAVED, code="xml-doctype")
 
 
-# --- which sheet --------------------------------------------------------------------------------
-
-
-def walk(body: bytes, start: Callable[[str, dict[str, str]], None], end: Callable[[str], None] | None = None) -> None:
+def walk(
+    pieces: Iterable[bytes], start: Callable[[str, dict[str, str]], None], end: Callable[[str], None] | None = None
+) -> None:
+    """Call back for each element. Raises ``SheetRefused`` for bad XML."""
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     try:
-        parser.Parse(body, True)
+        for piece in pieces:
+            parser.Parse(piece, False)
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise SheetRefused(code="bad-xml") from error
-
-
-def _relations(parts: Mapping[str, bytes], name: str, base: str) -> dict[str, tuple[str, str]]:
-    """Relationship id → (kind, path of the part); external links are left out.
-
-    The path of a sheet must be normal and its id unique: other readers might resolve them differently.
-    """
-    found: dict[str, tuple[str, str]] = {}
-
-    def start(_name: str, attributes: dict[str, str]) -> None:
-        if "Target" not in attributes or attributes.get("TargetMode") == "External":
-            return
-        target, key, kind = attributes["Target"], attributes.get("Id", ""), attributes.get("Type", "").rpartition("/")[2]
-        path = posixpath.join("/", base, target)
-        is_normal = posixpath.normpath(path) == path and not (base and target.startswith(f"{base}/"))
-        if key in found or (kind == "worksheet" and not is_normal):
-            raise SheetRefused(NOT_AS_SAVED, code="odd-relation")
-        found[key] = (kind, posixpath.normpath(path).lstrip("/").casefold())
-
-    _walk_part(parts, name, start)
-    return found
-
-
-def first_visible_sheet(parts: Mapping[str, bytes]) -> tuple[str, bytes]:
-    """Name and XML of the first visible worksheet; charts do not count."""
-    if ("officeDocument", "xl/workbook.xml") not in _relations(parts, "_rels/.rels", "").values():
-        raise SheetRefused(NOT_AS_SAVED, code="other-workbook")
-    targets = _relations(parts, "xl/_rels/workbook.xml.rels", "xl")
-    names: list[str] = []
-    found: list[tuple[str, bytes]] = []
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        if name.rpartition(":")[2] != "sheet" or "name" not in attributes:
-            return
-        names.append(attributes["name"])
-        ids = [value for key, value in attributes.items() if key.endswith(":id")]
-        kind, path = targets.get(ids[0], ("", "")) if len(ids) == 1 else ("", "")
-        if attributes.get("state", "visible") == "visible" and kind == "worksheet" and path in parts:
-            found.append((attributes["name"], parts[path]))
-
-    _walk_part(parts, "xl/workbook.xml", start)
-    if not found or len(set(names)) < len(names):
-        raise SheetRefused(_("The workbook has no visible sheet with a table."), code="no-visible-sheet")
-    return found[0]
-
-
-def _walk_part(parts: Mapping[str, bytes], name: str, start: Callable[[str, dict[str, str]], None]) -> None:
-    if name not in parts:
-        raise SheetRefused(code="missing-part")
-    walk(parts[name], start)

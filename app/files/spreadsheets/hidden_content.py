@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element  # nosec B405 - the type only; defused
 from defusedxml.ElementTree import fromstring
 
 from app.files.spreadsheets.columns import SheetLimits
-from app.files.spreadsheets.guard import unpack
+from app.files.spreadsheets.guard import Package
 
 TEXT_ELEMENTS = frozenset({"si", "is", "text", "p", "comment"})  # their runs form one text
 TEXT_ATTRIBUTES = frozenset({"name", "title", "descr", "tooltip", "display", "location", "target", "author"})
@@ -14,7 +14,8 @@ TEXT_ATTRIBUTES = frozenset({"name", "title", "descr", "tooltip", "display", "lo
 
 def texts_in(data: bytes) -> Iterator[tuple[str, str]]:
     """``(place, text)`` for every text of a workbook. Raises ``SheetRefused`` if it is not a workbook."""
-    parts = {name: fromstring(body) for name, body in unpack(data, SheetLimits()).items()}
+    package = Package(data, SheetLimits())
+    parts = {name: fromstring(package.body(name)) for name in package}
     shared = [_all(item) for item in parts.get("xl/sharedstrings.xml", Element("sst")) if _tag(item) == "si"]
     for name, root in parts.items():
         for element in root.iter():

@@ -1,42 +1,48 @@
-"""Reads a sheet: finds the header, then reads each cell exactly, or reports it with what to do.
+"""Reads a table: opens the file, finds the sheet and its header, then reads each cell exactly, or says what to do.
 
-No cell is silently read as empty, rounded or computed.
+No cell is silently read as empty, rounded, computed or taken for another value than it shows.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from io import BytesIO
-from math import isfinite
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _
-from python_calamine import CalamineError
 
 from app.core.errors import AppError
 from app.core.heavy_work import SHEETS
 from app.core.redaction import without_numbers
-from app.files.spreadsheets.cell_scan import CellScan, too_many_rows
 from app.files.spreadsheets.cell_text import fold
+from app.files.spreadsheets.cells import Cell, Fault, shown_in, text_of
 from app.files.spreadsheets.columns import (
     CellDoubt,
     CellError,
     Column,
     Doubtful,
     Layout,
+    LeftOut,
     Reading,
+    SeveralTables,
     SheetLimits,
     SheetLine,
     SheetRefused,
     SheetTable,
 )
-from app.files.spreadsheets.guard import first_visible_sheet, unpack
-from app.files.spreadsheets.titles import title_key
+from app.files.spreadsheets.header import DEEPEST, TableHeader, find_header
+from app.files.spreadsheets.merged import MergedCells
+from app.files.spreadsheets.opening import open_book
+from app.files.spreadsheets.sheet import ROWS_ABOVE, Book, Row, Sheet, too_many_rows
+from app.files.spreadsheets.text_table import TextBook
+from app.files.spreadsheets.titles import NO_RECORD, title_key
 
-HEADER_WITHIN = 10  # rows: clerks like a title and a note above the table
 MOST_ERRORS = 500
 Answers = Mapping[tuple[int, str], str]
+
+
+@SHEETS.taken()
+def examine(data: bytes, limits: SheetLimits) -> None:
+    """Raise ``SheetRefused`` for a file that cannot be read later; cells are not checked."""
+    open_book(data, limits)
 
 
 @SHEETS.taken()
@@ -54,11 +60,9 @@ def read(
 
     At most ``MOST_ERRORS`` are listed, and a last entry with the number of the others. The rest as ``read_lines``.
     """
-    table = read_lines(data, columns, most_rows=most_rows, limits=limits, sheet=sheet, mapping=mapping, answers=answers)
-    reading = Reading([], table.errors, table.layout)
-    for line in table.lines:
-        reading.add(line)
-    return Reading(reading.rows, limit_errors(reading.errors), table.layout)
+    return _reading_of(
+        read_lines(data, columns, most_rows=most_rows, limits=limits, sheet=sheet, mapping=mapping, answers=answers)
+    )
 
 
 @SHEETS.taken()
@@ -74,122 +78,171 @@ def read_lines(
 ) -> SheetTable:
     """The table in a workbook or text file, with every non-empty row, valid or not; or the errors of its header.
 
+    The rows are read while they are taken, in little memory: a request takes a place of ``SHEETS`` around all of it.
+
     ``sheet``: read this one, else the only one that fits. ``mapping``: column key → the title to take it from, as in
     ``Layout.titles`` and ``unmapped``; an empty title: none. ``answers``: (row, column key) → the text to take in place of
-    a cell that was doubtful. Raises ``SheetRefused`` if the file cannot be read as a whole, ``SeveralTables`` if more than
-    one sheet fits.
+    what the cell holds. Raises ``SheetRefused``, also while rows are taken, if the file cannot be read as a whole;
+    ``SeveralTables`` if more than one sheet fits.
     """
-    limits = limits or SheetLimits()
-    parts = unpack(data, limits)
-    name, body = first_visible_sheet(parts)
-    scan = CellScan(most_rows, HEADER_WITHIN, limits).of(body)
-    grid = _grid(data, name, scan.reach)
-    header, places, errors = _find_header(grid, columns)
-    heads = {place: str(cell) for place, cell in enumerate(grid[header - 1] if grid else [], start=1) if fold(str(cell))}
-    titles = {column.key: heads[place] for column, place in zip(columns, places, strict=bool(places)) if place}
-    layout = Layout(name, header, titles, [head for place, head in heads.items() if place not in places])
-    if errors:
+    book = open_book(data, limits or SheetLimits())
+    found = _choose(book, columns, sheet, mapping or {}, most_rows)
+    return _table_of(found, columns, [name for name in book.sheets if name != found.sheet.name], most_rows, answers or {})
+
+
+@SHEETS.taken()
+def read_text(text: str | bytes, columns: Sequence[Column], *, most_rows: int) -> Reading:
+    """A table in text form; without a header, cells are in the order of ``columns``.
+
+    Cells are separated by tabs, commas or semicolons, else by spaces. Raises ``SheetRefused`` as ``read``.
+    """
+    sheet = TextBook(text, SheetLimits(), width=len(columns)).open("", most_rows)
+    found = _find(sheet, columns, {})
+    if found.is_below_records or not found.header.places | found.header.rivals:
+        in_order = {column.key: place for place, column in enumerate(columns, start=1)}
+        found = found._replace(header=TableHeader(0, 0, {}, in_order))
+    return _reading_of(_table_of(found, columns, (), most_rows, {}))
+
+
+class _FoundTable(NamedTuple):
+    """A sheet, its header, and its rows, of which the first were read to find it."""
+
+    sheet: Sheet
+    header: TableHeader
+    first: list[Row]
+    rest: Iterator[Row]
+
+    @property
+    def holds_rows(self) -> bool:
+        return any(number > self.header.last for number, _cells in self.first)
+
+    @property
+    def is_below_records(self) -> bool:
+        """Whether more than a title or a note stands above the header."""
+        return any(number < self.header.first and len(cells) > 1 for number, cells in self.first)
+
+
+def _choose(book: Book, columns: Sequence[Column], wanted: str, mapping: Mapping[str, str], most_rows: int) -> _FoundTable:
+    """The wanted sheet, or the only one whose header fits, or the one that fits best."""
+    if wanted and wanted not in book.sheets:
+        raise SheetRefused(_("The workbook has no visible sheet “%(name)s”.", name=wanted), code="no-such-sheet")
+    names = [wanted] if wanted else list(book.sheets)
+    found = [_find(book.open(name, most_rows), columns, mapping) for name in names]
+    if len(found) == 1:
+        return found[0]
+    fitting = [one for one in found if one.header.fits(columns)]
+    filled = [one for one in fitting if one.holds_rows] or fitting[:1]
+    if len(filled) > 1:
+        raise SeveralTables([one.sheet.name for one in filled])
+    return filled[0] if filled else max(found, key=lambda one: len(one.header.places))
+
+
+def _find(sheet: Sheet, columns: Sequence[Column], mapping: Mapping[str, str]) -> _FoundTable:
+    rows = sheet.rows()
+    first: list[Row] = []
+    for row in rows:
+        first.append(row)
+        if row[0] > ROWS_ABOVE + DEEPEST:
+            break
+    header = find_header(first, sheet.spans, columns, mapping, from_1904=sheet.from_1904)
+    return _FoundTable(sheet, header, first, rows)
+
+
+def _table_of(
+    found: _FoundTable, columns: Sequence[Column], other_sheets: Sequence[str], most_rows: int, answers: Answers
+) -> SheetTable:
+    sheet, header = found.sheet, found.header
+    taken = set(header.places.values())
+    layout = Layout(
+        sheet.name,
+        header.last,
+        {key: header.titles.get(place, "") for key, place in header.places.items()},
+        [title for place, title in header.titles.items() if place not in taken],
+        other_sheets,
+    )
+    if errors := header.errors(columns, sheet.name):
         return SheetTable(layout, errors, iter(()))
-    if len(grid) - header > most_rows:
-        raise too_many_rows(most_rows)
-    faults = _faults_below(header, len(grid), [place for place in places if place], scan)
-    return SheetTable(layout, [], _lines(columns, grid, header, places, faults))
+    return SheetTable(layout, [], _Lines(columns, found, layout, answers).read(most_rows))
 
 
-def _lines(
-    columns: Sequence[Column],
-    grid: list[list[object]],
-    header: int,
-    places: list[int],
-    faults: Mapping[tuple[int, int], object],
-) -> Iterator[SheetLine]:
-    for number, cells in enumerate(grid[header:], start=header + 1):
-        wanted = [(column, place, cells[place - 1] if place else "") for column, place in zip(columns, places, strict=True)]
-        if (line := line_of(number, wanted, faults)) is not None:
-            yield line
+def _reading_of(table: SheetTable) -> Reading:
+    reading = Reading([], list(table.errors), table.layout)
+    for line in table.lines:
+        reading.add(line)
+    return Reading(reading.rows, limit_errors(reading.errors), table.layout)
 
 
-def _grid(data: bytes, name: str, reach: int) -> list[list[object]]:
-    """The cells from A1 down to row ``reach``, all rows of the same length; an empty cell is ``""``."""
-    import pandas as pd  # noqa: PLC0415 - a third of the start of every command and process, most of which read no sheet
+class _Lines:
+    """Turns the rows below a header into lines."""
 
-    try:
-        frame = pd.read_excel(BytesIO(data), sheet_name=name, engine="calamine", header=None, dtype=object, na_filter=False)
-    except (CalamineError, ValueError, OverflowError) as error:
-        raise SheetRefused from error
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":  # Rust panics do not derive from Exception, and cannot be imported
-            raise SheetRefused(code="parser-panic") from error
-        raise
-    grid: list[list[object]] = frame.to_numpy(dtype=object).tolist()
-    below = reach - len(grid)  # formulas and errors that calamine drops at the end
-    return grid + [[""] * frame.shape[1]] * below
+    def __init__(self, columns: Sequence[Column], found: _FoundTable, layout: Layout, answers: Answers) -> None:
+        self.header, self.rows, self.answers, self.left_out = (
+            found.header,
+            chain(found.first, found.rest),
+            answers,
+            layout.left_out,
+        )
+        self.from_1904 = found.sheet.from_1904
+        self.titles = {place: title_key(title) for place, title in found.header.titles.items()}
+        self.places = [(column, found.header.places.get(column.key, 0)) for column in columns]
+        self.required = [place for column, place in self.places if column.required and place]
+        self.merged = MergedCells(found.sheet.spans, {place for _column, place in self.places if place})
 
+    def read(self, most_rows: int) -> Iterator[SheetLine]:
+        last = self.header.last
+        for number, cells in self.rows:
+            if number <= last:
+                continue
+            if number - last > most_rows:
+                raise too_many_rows(most_rows)
+            if self._is_no_record(cells):
+                texts = (fold(shown_in(cells[place], from_1904=self.from_1904)) for place in sorted(cells))
+                self.left_out.append(LeftOut(number, " ".join(text for text in texts if text)))
+            elif (line := self._line(number, cells)) is not None:
+                yield line
 
-def _find_header(grid: list[list[object]], columns: Sequence[Column]) -> tuple[int, list[int], list[CellError]]:
-    """The header's row number, the column number of each column (0: missing), and the errors."""
-    wanted = [{title_key(title) for title in (column.title, *column.also)} for column in columns]
-    known = set().union(*wanted)
-    heads = [[title_key(cell) for cell in cells] for cells in grid[:HEADER_WITHIN]] or [[]]
-    at = max(range(len(heads)), key=lambda index: len(known.intersection(heads[index])))
-    errors, places = [], []
-    for column, titles in zip(columns, wanted, strict=True):
-        found = [place for place, head in enumerate(heads[at], start=1) if head in titles]
-        places.append(found[0] if found else 0)
-        if not found and not column.may_lack:
-            errors.append(CellError(at + 1, column.title, _("This column is missing.")))
-        elif len(found) > 1:
-            sentence = _("This column title stands %(n)s times in the sheet. Please keep only one.", n=len(found))
-            errors.append(CellError(at + 1, column.title, sentence))
-    return at + 1, [] if errors else places, errors
+    def _is_no_record(self, cells: Mapping[int, Cell]) -> bool:
+        """Whether the row is a note, a total or the header once more: of its required cells at most one holds anything."""
+        filled = [place for place in self.required if place in cells and not isinstance(cells[place], Fault)]
+        first = cells[min(cells)]
+        text = "".join(fold(first).split()) if isinstance(first, str) else ""
+        if len(self.required) > 1 and len(filled) < 2 and NO_RECORD.match(text):
+            return True
+        return len(cells) > 1 and all(
+            isinstance(cell, str) and self.titles.get(place) == title_key(cell) for place, cell in cells.items()
+        )
 
+    def _line(self, number: int, cells: Mapping[int, Cell]) -> SheetLine | None:
+        """None if the row is empty."""
+        covered = self.merged.over(number)
+        wanted = [(column, self._cell(number, column, place, cells, covered)) for column, place in self.places]
+        if all(isinstance(cell, str) and not fold(cell) for _column, cell in wanted):
+            return None
+        line = SheetLine(number, {}, {}, [])
+        for column, cell in wanted:
+            line.shown[column.key] = shown_in(cell, from_1904=self.from_1904)
+            if not isinstance(cell, Fault) or cell.sentence:
+                self._take(line, column, cell)
+        return line
 
-def _faults_below(header: int, last: int, places: list[int], scan: CellScan) -> dict[tuple[int, int], object]:
-    """The faults of the scan within the table: (row, column number) → sentence, or None if reported already.
+    def _cell(self, number: int, column: Column, place: int, cells: Mapping[int, Cell], covered: Mapping[int, Fault]) -> Cell:
+        if self.answers and (number, column.key) in self.answers:
+            return self.answers[number, column.key]
+        return covered.get(place) or cells.get(place, "")
 
-    A merged range is one fault, reported at its first cell.
-    """
-    faults = {spot: sentence for spot, sentence in scan.faults.items() if header < spot[0] <= last}
-    remaining = (last - header) * len(places)  # more covered cells than this means overlapping ranges
-    for top, left, bottom, right, sentence, once in scan.spans:
-        covered = [place for place in sorted(places) if left <= place <= right]
-        rows = range(max(top, header + 1), min(bottom, last) + 1)
-        remaining -= len(rows) * len(covered)
-        if remaining < 0:
-            raise SheetRefused(code="overlapping-ranges")
-        for index, spot in enumerate((row, place) for row in rows for place in covered):
-            faults[spot] = None if once and index else sentence
-    return faults
-
-
-def line_of(
-    number: int, cells: list[tuple[Column, int, object]], faults: Mapping[tuple[int, int], object]
-) -> SheetLine | None:
-    """None if the row is empty."""
-    reported = {place: faults[number, place] for _column, place, _raw in cells if (number, place) in faults}
-    if not reported and all(isinstance(raw, str) and not fold(raw) for _column, _place, raw in cells):
-        return None
-    line = SheetLine(number, {column.key: str(raw) for column, _place, raw in cells}, {}, [])
-    for column, place, raw in cells:
-        if place in reported:
-            if reported[place]:
-                line.errors.append(CellError(number, column.title, reported[place]))
-            continue
+    def _take(self, line: SheetLine, column: Column, cell: Cell) -> None:
         try:
-            line.values[column.key] = _value(column, raw)
+            line.values[column.key] = _value(column, text_of(cell, column.kind, from_1904=self.from_1904))
         except Doubtful as doubt:
-            line.errors.append(
-                CellDoubt(number, column.title, doubt.sentence, column.key, line.shown[column.key], doubt.readings)
-            )
+            shown = line.shown[column.key]
+            line.errors.append(CellDoubt(line.number, column.title, doubt.sentence, column.key, shown, doubt.readings))
         except AppError as error:
-            line.errors.append(CellError(number, column.title, error.sentence))
+            line.errors.append(CellError(line.number, column.title, error.sentence))
         except ValueError as error:
-            line.errors.append(CellError(number, column.title, error.args[0]))
-    return line
+            line.errors.append(CellError(line.number, column.title, error.args[0]))
 
 
-def _value(column: Column, raw: object) -> Any:
-    text = _text(raw)
+def _value(column: Column, text: str) -> Any:
     if text:
         value = column.parse(text)
         return value if column.numbers or not isinstance(value, str) else without_numbers(value, column.title, column.key)
@@ -208,49 +261,3 @@ def limit_errors(errors: list[CellError]) -> list[CellError]:
         most=MOST_ERRORS,
     )
     return [*errors[:MOST_ERRORS], CellError(errors[MOST_ERRORS].row, "", more)]
-
-
-# --- one cell --------------------------------------------------------------------------------
-
-
-_FLOATED = re.compile(r"\d(?:\.\d+)?E\+(?:1[5-9]|[2-9]\d)", re.IGNORECASE)  # 4.30102E+17
-
-
-def _text(raw: object) -> str:
-    """The text that Excel shows, dates in ISO form; ``ValueError`` if Excel has lost digits."""
-    match raw:
-        case str():
-            text = fold(raw)
-            if _FLOATED.fullmatch(text):
-                raise _lost_digits(text)  # the same loss, through a CSV file
-            return text
-        case bool():
-            raise ValueError(_("This cell holds TRUE or FALSE. Please type the value as text."))
-        case int() | float():
-            return _number(raw)
-        case datetime():
-            return raw.date().isoformat() if raw.time() == time() else raw.isoformat()
-        case date() | time():
-            return raw.isoformat()
-        case timedelta():
-            return str(raw)
-    raise TypeError(type(raw).__name__)
-
-
-def _number(raw: float) -> str:
-    """Fifteen digits, as Excel shows: later ones are rounding noise."""
-    if not isfinite(raw):
-        raise ValueError(_("This cell does not hold a number that can be read. Please type the value again."))
-    if abs(raw) >= 10**15:
-        raise _lost_digits(f"{raw:.6E}")
-    return format(Decimal(f"{raw:.15g}"), "f")
-
-
-def _lost_digits(shown: str) -> ValueError:
-    return ValueError(
-        _(
-            "Excel holds this as a number (%(shown)s) and has lost the last digits. "
-            "Please format the column as text and type the ID numbers again.",
-            shown=shown,
-        )
-    )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.files.spreadsheets import SheetLimits, SheetRefused, read
-from app.files.spreadsheets.cell_scan import CellScan
+from app.files.spreadsheets import SheetRefused, read
+from app.files.spreadsheets.xlsx_cells import merged_spans, without_empty
 from tests.files.spreadsheets.conftest import TABLE, cell_below, complaints, values
 from tests.hostile_sheets import HEADER, ROW, sheet, text_cell, workbook
 
@@ -20,7 +20,7 @@ from tests.hostile_sheets import HEADER, ROW, sheet, text_cell, workbook
         ('<c r="B2"><v>NaN</v></c>', "number that can be read"),
         ('<c r="B2"><v>inf</v></c>', "number that can be read"),
         ('<c r="B2"><v>1e308</v></c>', "lost the last digits"),
-        ('<c r="B2"><v>ninety</v></c>', "Not a whole number"),
+        ('<c r="B2"><v>ninety</v></c>', "number that can be read"),
     ],
 )
 def test_formulas_and_excel_errors_are_reported(cell: str, sentence: str) -> None:
@@ -73,8 +73,9 @@ FLOODS = {
 @pytest.mark.parametrize("flood", FLOODS)
 def test_rows_that_hold_nothing_are_not_walked_through(flood: str) -> None:
     rows = HEADER + ROW + FLOODS[flood]
-    scan = CellScan(20_000, 10, SheetLimits()).of(sheet(rows).encode())
-    assert (scan.rows, scan.reach) == (2, 2)
+    spans, all_placed = merged_spans([sheet(rows).encode()], 0)
+    assert (spans, all_placed) == ([], True)
+    assert b"".join(without_empty([sheet(rows).encode()])).count(b"<row") == 2
     assert len(read(workbook(rows), TABLE).rows) == 1
 
 
@@ -95,3 +96,27 @@ def test_rows_without_a_number_keep_their_place_and_have_a_limit() -> None:
     with pytest.raises(SheetRefused) as caught:
         read(workbook(HEADER + "<row/>" * 200_001), TABLE)
     assert caught.value.code == "too-many-rows"
+
+
+def test_a_text_that_no_cell_can_hold_is_refused_before_it_is_put_together() -> None:
+    with pytest.raises(SheetRefused) as caught:
+        read(cell_below(text_cell("B2", "x" * (2 << 20))), TABLE)
+    assert caught.value.code == "bad-xml"
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('<c r="A2" t="inlineStr"><is><r><t>张</t></r><r><t>三</t></r><rPh sb="0" eb="1"><t>z</t></rPh></is></c>', "张三"),
+        ('<c r="A2" t="str"><v>张三_x000D_</v></c>', "张三"),
+        ('<c r="A2" t="str"><v>_x0041_B_x005F_x0041_</v></c>', "AB_x0041_"),
+        ('<c r="A2" t="str"><v>_xD842__xDFB7_</v></c>', "𠮷"),
+        ('<c r="A2" t="str"><v>a_x0000__x0007_b</v></c>', "ab"),
+        ('<c r="A2" t="d"><v>2024-01-31</v></c>', "2024-01-31"),
+        ('<c r="A2" t="d"><v>2024-01-31T08:30:00</v></c>', "2024-01-31 08:30:00"),
+        ('<x:c r="A2" t="str"><x:v>张三</x:v></x:c>', "张三"),
+    ],
+)
+def test_every_form_of_a_text_is_read(cell: str, text: str) -> None:
+    rows = f'{HEADER}<row xmlns:x="urn:x" r="2">{cell}<c r="B2"><v>1</v></c></row>'
+    assert values(read(workbook(rows), TABLE)) == [{"name": text, "score": 1}]

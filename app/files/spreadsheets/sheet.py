@@ -1,0 +1,50 @@
+"""What every kind of file gives: sheets as streams of rows."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from flask_babel import lazy_gettext as _
+
+from app.files.spreadsheets.cells import Cell
+from app.files.spreadsheets.columns import SheetRefused
+
+ROWS_ABOVE = 10  # a header is looked for in so many rows: clerks like a title and a note above the table
+
+Row = tuple[int, dict[int, Cell]]  # its number as Excel shows it, and what its cells hold by column number
+
+
+class Span(NamedTuple):
+    """A merged range: numbers of rows and columns, both ends included; ``ref`` as Excel writes it."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    ref: str = ""
+
+
+class Sheet(Protocol):
+    name: str  # empty for a text
+    from_1904: bool
+
+    @property
+    def spans(self) -> Sequence[Span]: ...
+
+    def rows(self) -> Iterator[Row]:
+        """The rows that hold anything, from the top. Raises ``SheetRefused`` while it is read, too."""
+        ...
+
+
+class Book(Protocol):
+    """``sheets``: the visible ones, in their order."""
+
+    @property
+    def sheets(self) -> Collection[str]: ...
+
+    def open(self, name: str, most_rows: int) -> Sheet:
+        """``most_rows`` below ``ROWS_ABOVE`` may hold anything."""
+        ...
+
+
+def too_many_rows(most: int) -> SheetRefused:
+    return SheetRefused(_("The sheet has more than %(n)s rows. Please split the table.", n=most), code="too-many-rows")

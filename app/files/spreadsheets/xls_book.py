@@ -1,0 +1,158 @@
+"""An .xls workbook of Excel 97 to 2003 (MS-XLS), read by xlrd; what xlrd hides is found in the records themselves."""
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from flask_babel import lazy_gettext as _
+
+from app.files.spreadsheets.cells import EXCEL_ERROR, FORMULA, Cell, Fault, FormattedNumber
+from app.files.spreadsheets.columns import SheetLimits, SheetRefused
+from app.files.spreadsheets.guard import EXTERNAL_LINKS, MACROS
+from app.files.spreadsheets.number_format import BUILT_IN, Shape, number_format
+from app.files.spreadsheets.sheet import ROWS_ABOVE, Row, Span, too_many_rows
+
+if TYPE_CHECKING:
+    import xlrd
+
+_ENCRYPTED = _("This workbook is protected by a password. Please save it without a password and import that file.")
+_RECORD = struct.Struct("<2H")
+_FORMULA, _END, _SUPPLIER, _SHEET, _START = 0x0006, 0x000A, 0x01AE, 0x0085, 0x0809
+_MACRO_SHEET, _WORKSHEET = 1, 0
+_OWN_CELLS, _ADD_INS = b"\x01\x04", b"\x01\x3a"  # a supplier that is this workbook, or functions of an add-in
+_BROKEN = (ValueError, LookupError, ArithmeticError, AssertionError, TypeError, AttributeError, EOFError, struct.error)
+
+
+class XlsBook:
+    """``sheets``: name → number of the visible worksheets, in their order."""
+
+    def __init__(self, data: bytes, limits: SheetLimits) -> None:
+        """Raises ``SheetRefused`` for macros, external links, passwords and what is damaged."""
+        import xlrd  # noqa: PLC0415 - most processes read no .xls
+        from xlrd.biffh import XLRDError  # noqa: PLC0415
+        from xlrd.compdoc import CompDocError  # noqa: PLC0415
+
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise SheetRefused(_ENCRYPTED, code="encrypted")
+        if "_VBA_PROJECT_CUR".encode("utf-16-le") in data:
+            raise SheetRefused(MACROS, code="macros")
+        self._limits = limits
+        self._broken = (XLRDError, CompDocError, *_BROKEN)
+        try:
+            with open(os.devnull, "w") as log:  # noqa: PTH123 - xlrd writes what it wonders about
+                self._book = xlrd.open_workbook(
+                    file_contents=data, logfile=log, formatting_info=True, on_demand=True, ragged_rows=True
+                )
+            self._starts = self._checked()
+            visible = [self._book.sheet_by_index(n).visibility == 0 for n in range(self._book.nsheets)]
+        except self._broken as error:
+            is_locked = "encrypted" in str(error).lower()
+            raise SheetRefused(_ENCRYPTED if is_locked else None, code="encrypted" if is_locked else "") from error
+        self.sheets = {name: n for n, name in enumerate(self._book.sheet_names()) if visible[n]}
+        if not self.sheets:
+            raise SheetRefused(_("The workbook has no visible sheet with a table."), code="no-visible-sheet")
+
+    def open(self, name: str, most_rows: int) -> "XlsSheet":
+        at = self.sheets[name]
+        try:
+            sheet = self._book.sheet_by_index(at)
+            return XlsSheet(self._book, sheet, self._formulas(self._starts[at]), most_rows, self._limits)
+        except self._broken as error:
+            raise SheetRefused from error
+
+    def _records(self, at: int) -> Iterator[tuple[int, bytes]]:
+        memory = self._book.mem or b""
+        while at + _RECORD.size <= self._book.base + self._book.stream_len:
+            kind, size = _RECORD.unpack_from(memory, at)
+            yield kind, memory[at + _RECORD.size : at + _RECORD.size + size]
+            at += _RECORD.size + size
+
+    def _checked(self) -> list[int]:
+        """Where each worksheet begins. Raises ``SheetRefused`` for macro sheets and links to other files."""
+        starts = []
+        for kind, body in self._records(self._book.base):
+            if kind == _END:
+                break
+            if kind == _SUPPLIER and body[2:4] not in (_OWN_CELLS, _ADD_INS):
+                raise SheetRefused(EXTERNAL_LINKS, code="external-links")
+            if kind == _SHEET:
+                start, _state, what = struct.unpack_from("<L2B", body)
+                if what == _MACRO_SHEET:
+                    raise SheetRefused(MACROS, code="macros")
+                if what == _WORKSHEET:
+                    starts.append(self._book.base + start)
+        return starts
+
+    def _formulas(self, start: int) -> set[tuple[int, int]]:
+        """The cells that hold formulas; charts within the sheet are passed over."""
+        found: set[tuple[int, int]] = set()
+        depth = 0
+        for kind, body in self._records(start):
+            depth += (kind == _START) - (kind == _END)
+            if depth == 0:
+                break
+            if kind == _FORMULA and depth == 1:
+                found.add(struct.unpack_from("<2H", body))
+                if len(found) > self._limits.faults:
+                    raise SheetRefused(FORMULA, code="too-many-formulas")
+        return found
+
+
+class XlsSheet:
+    def __init__(
+        self,
+        book: "xlrd.book.Book",
+        sheet: "xlrd.sheet.Sheet",
+        formulas: set[tuple[int, int]],
+        most_rows: int,
+        limits: SheetLimits,
+    ) -> None:
+        self.name: str = sheet.name
+        self.from_1904 = book.datemode == 1
+        self._book, self._sheet, self._formulas, self._most_rows, self._limits = book, sheet, formulas, most_rows, limits
+        if len(sheet.merged_cells) > limits.spans:
+            raise SheetRefused(code="bad-ranges")
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        from xlrd import cellname  # noqa: PLC0415
+
+        return [
+            Span(top + 1, left + 1, bottom, right, f"{cellname(top, left)}:{cellname(bottom - 1, right - 1)}")
+            for top, bottom, left, right in self._sheet.merged_cells
+        ]
+
+    def rows(self) -> Iterator[Row]:
+        for number in range(self._sheet.nrows):
+            cells = {column + 1: self._cell(number, column) for column in range(self._sheet.row_len(number))}
+            cells = {place: cell for place, cell in cells.items() if cell != ""}
+            if not cells:
+                continue
+            if number + 1 > self._most_rows + ROWS_ABOVE:
+                raise too_many_rows(self._most_rows)
+            if max(cells) > self._limits.columns:
+                sentence = _("The sheet has more than %(n)s columns. Please delete the surplus ones.", n=self._limits.columns)
+                raise SheetRefused(sentence, code="too-many-columns")
+            yield number + 1, cells
+
+    def _cell(self, row: int, column: int) -> Cell:
+        if (row, column) in self._formulas:
+            return Fault(FORMULA)
+        kind, value = self._sheet.cell_type(row, column), self._sheet.cell_value(row, column)
+        match kind:
+            case 1:  # text
+                return str(value)
+            case 2 | 3:  # number, and what xlrd takes for a date
+                return self._number(float(value), self._sheet.cell_xf_index(row, column))
+            case 4:
+                return bool(value)
+            case 5:
+                return Fault(EXCEL_ERROR)
+        return ""
+
+    def _number(self, value: float, style: int) -> Cell:
+        key = self._book.xf_list[style].format_key
+        found = self._book.format_map.get(key)
+        shape = number_format(BUILT_IN.get(key) or (found.format_str if found else "[?]"))
+        return value if shape.shape is Shape.GENERAL else FormattedNumber(value, shape)

@@ -1,0 +1,61 @@
+"""Workbooks as other programs put them together."""
+
+from app.files.spreadsheets import Column, Kind, SheetLimits, read
+from app.files.spreadsheets.xlsx_book import XlsxBook
+from tests import hostile_sheets as hostile
+from tests.files.spreadsheets.conftest import TABLE, complaints, values
+from tests.hostile_sheets import MAIN, SHEET, TYPES, XML, pack, parts, sheet, text_cell
+
+DAYS = (Column("day", "日期", kind=Kind.DAY), Column("number", "编号"))
+HEAD = f'<row r="1">{text_cell("A1", "日期")}{text_cell("B1", "编号")}</row>'
+STYLES = (
+    f'{XML}<styleSheet xmlns="{MAIN}"><numFmts><numFmt numFmtId="164" formatCode="0000&quot;号&quot;"/></numFmts>'
+    '<cellStyleXfs><xf numFmtId="9"/></cellStyleXfs>'
+    '<cellXfs><xf numFmtId="0"/><xf numFmtId="164"/><xf numFmtId="31"/></cellXfs>'
+    '<dxfs><dxf><numFmt numFmtId="164" formatCode="0%"/></dxf></dxfs></styleSheet>'
+)
+
+
+def styled(cells: str, **more: str) -> bytes:
+    body = sheet(f'{HEAD}<row r="2">{cells}</row>')
+    return pack({**parts(), SHEET: body, "xl/styles.xml": STYLES, **more})
+
+
+def test_number_formats_come_from_the_cell_styles_alone() -> None:
+    data = styled('<c r="A2" s="2"><v>43164</v></c><c r="B2" s="1"><v>7</v></c>')
+    assert values(read(data, DAYS)) == [{"day": "2018-03-05", "number": "0007号"}]
+
+
+def test_a_style_that_the_workbook_does_not_have_is_doubtful() -> None:
+    data = styled('<c r="A2" s="2"><v>43164</v></c><c r="B2" s="9"><v>7</v></c>')
+    [(_row, title, sentence)] = complaints(read(data, DAYS))
+    assert (title, "stores 7" in sentence) == ("编号", True)
+
+
+def test_a_workbook_may_count_from_1904() -> None:
+    book = str(parts()["xl/workbook.xml"]).replace("<sheets>", '<workbookPr date1904="1"/><sheets>')
+    data = styled('<c r="A2"><v>41702</v></c><c r="B2" s="2"><v>41702</v></c>', **{"xl/workbook.xml": book})
+    assert values(read(data, DAYS)) == [{"day": "2018-03-05", "number": "2018年3月5日"}]
+
+
+def test_strict_workbooks_differ_only_in_their_namespaces() -> None:
+    made = {
+        name: str(body)
+        .replace("http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://purl.oclc.org/ooxml/spreadsheetml/main")
+        .replace(hostile.KIND, "http://purl.oclc.org/ooxml/officeDocument/relationships")
+        for name, body in parts().items()
+    }
+    assert values(read(pack(made), TABLE)) == [{"name": "张三", "score": 90}]
+
+
+def test_types_that_are_declared_for_no_part_are_no_macros() -> None:
+    """As SheetJS writes them."""
+    binary = '<Default Extension="bin" ContentType="application/vnd.ms-excel.sheet.binary.macroEnabled.main"/>'
+    declared = str(parts()[TYPES]).replace("<Override", f"{binary}<Override")
+    assert len(read(pack({**parts(), TYPES: declared}), TABLE).rows) == 1
+
+
+def test_shared_texts_are_read_without_their_phonetics() -> None:
+    shared = f'{XML}<sst xmlns="{MAIN}"><si><r><t>张</t></r><r><t>三</t></r><rPh sb="0" eb="1"><t>z</t></rPh></si><si/></sst>'
+    book = XlsxBook(pack({**parts(), "xl/sharedStrings.xml": shared}), SheetLimits())
+    assert book.strings == ["张三", ""]
