@@ -75,6 +75,56 @@ def test_the_sheet_has_a_frozen_header_filters_and_text_columns() -> None:
     assert len(sheet.title) <= 31
 
 
+def test_choices_are_offered_and_other_values_still_read() -> None:
+    choices = ("土建, 房建", *(f"岗位{n}" * 9 for n in range(20)))  # a comma, and more than 255 characters
+    columns = (NAME, Column("position", "职务", choices=choices), Column("day", "日期", kind=Kind.DAY))
+    data = write(columns, [{"name": "张三", "position": "别的", "day": date(2024, 2, 29)}], sheet_title="x", note="n")
+    book = openpyxl.load_workbook(BytesIO(data))
+    [rule] = book.worksheets[0].data_validations.dataValidation
+    assert (str(rule.sqref), rule.formula1, rule.showErrorMessage) == ("B3:B1048576", "lists!$A$1:$A$21", False)
+    assert [cell.value for cell in book["lists"]["A"]] == list(choices)
+    assert book["lists"].sheet_state == "hidden"
+    assert book.worksheets[0].column_dimensions["C"].number_format == "yyyy-mm-dd"  # a day typed there is one
+    assert values(read(data, columns)) == [{"name": "张三", "position": "别的", "day": "2024-02-29"}]
+
+
+def test_a_printed_sheet_is_as_wide_as_the_page_and_repeats_its_header() -> None:
+    sheet = opened(write(PEOPLE, [{"name": "张三"}] * 3, sheet_title="报名", note="n"))
+    assert (sheet.print_title_rows, sheet.print_area.split("!")[1]) == ("$1:$2", "$A$1:$C$5")
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage
+    assert (sheet.page_setup.fitToHeight, sheet.page_setup.orientation) == (0, "landscape")
+
+
+CELLS = {
+    Kind.TEXT: st.text(max_size=12),
+    Kind.NUMBER: st.decimals(allow_nan=False, allow_infinity=False, places=4) | st.integers(),
+    Kind.DAY: st.dates(date(1900, 3, 1)),
+}
+
+
+@given(st.data())
+def test_what_is_exported_and_imported_again_unchanged_is_the_same(data: st.DataObject) -> None:
+    kinds = data.draw(st.lists(st.sampled_from(list(Kind)), min_size=1, max_size=5))
+    columns = [Column(f"k{n}", f"列{n}", required=False, kind=kind, numbers=True) for n, kind in enumerate(kinds)]
+    row = st.fixed_dictionaries({column.key: st.none() | CELLS[column.kind] for column in columns})
+    rows = data.draw(st.lists(row, max_size=6))
+    first = read(write(columns, rows, sheet_title="x", note="n"), columns)
+    assert first.errors == []
+    parsed = {Kind.TEXT: str, Kind.NUMBER: Decimal, Kind.DAY: date.fromisoformat}
+    taken = [
+        {
+            column.key: parsed[column.kind](text) if (text := one.values[column.key]) is not None else None
+            for column in columns
+        }
+        for one in first.rows
+    ]
+    wanted = [{key: fold(value) or None if isinstance(value, str) else value for key, value in one.items()} for one in rows]
+    assert taken == [one for one in wanted if any(value is not None for value in one.values())]
+    assert [one.values for one in read(write(columns, taken, sheet_title="x"), columns).rows] == [
+        one.values for one in first.rows
+    ]
+
+
 def test_a_sheet_without_rows_still_has_its_header() -> None:
     assert values(read(write(TABLE, [], sheet_title=""), TABLE)) == []
 
