@@ -27,6 +27,11 @@ class FormattedNumber(NamedTuple):
     format: NumberFormat
 
 
+class FormattedText(NamedTuple):
+    value: str
+    shown: str  # another one
+
+
 class Fault(NamedTuple):
     """A cell that is never read, and why; without a sentence if that was said at another cell."""
 
@@ -34,7 +39,15 @@ class Fault(NamedTuple):
 
 
 # An empty cell is "". A moment is one that the file spells out (ISO 8601), not a count of days.
-Cell = str | float | bool | datetime | FormattedNumber | Fault
+Cell = str | float | bool | datetime | FormattedNumber | FormattedText | Fault
+
+
+def cell_of(value: str | float, number_format: NumberFormat) -> Cell:
+    """A stored value under the format of its cell."""
+    if isinstance(value, str):
+        shown = number_format.shown_text(value)
+        return value if shown == value else FormattedText(value, shown)
+    return value if number_format.shape is Shape.GENERAL else FormattedNumber(value, number_format)
 
 
 def shown_in(cell: Cell, *, from_1904: bool) -> str:
@@ -45,6 +58,8 @@ def shown_in(cell: Cell, *, from_1904: bool) -> str:
         case FormattedNumber(value, number_format):
             shown = number_format.shown(value, from_1904=from_1904) if isfinite(value) else None
             return shown.text if shown else _plain(value)
+        case FormattedText():
+            return cell.shown
         case Fault():
             return ""
         case bool() | datetime():
@@ -62,6 +77,8 @@ def text_of(cell: Cell, kind: Kind, *, from_1904: bool) -> str:
             raise ValueError(_("This cell holds TRUE or FALSE. Please type the value as text."))
         case Fault():
             raise ValueError(cell.sentence)
+        case FormattedText():
+            return _of_formatted_text(cell, kind)
         case datetime():
             return cell.date().isoformat() if kind is Kind.DAY or cell.time() == time() else cell.isoformat(" ")
         case FormattedNumber():
@@ -82,6 +99,14 @@ def _of_text(cell: str, kind: Kind, *, from_1904: bool) -> str:
     if _FLOATED.fullmatch(text):
         raise _lost_digits(text)
     return read_day(text, from_1904=from_1904).isoformat() if text and kind is Kind.DAY else text
+
+
+def _of_formatted_text(cell: FormattedText, kind: Kind) -> str:
+    shown, stored = fold(cell.shown), fold(cell.value)
+    if kind is Kind.TEXT and shown:
+        return shown
+    readings = [text for text in (shown, stored) if text]
+    raise _differing(shown, stored, *(readings if kind is not Kind.DAY else ()))
 
 
 def _of_number(value: float, kind: Kind, *, from_1904: bool) -> str:

@@ -26,6 +26,7 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})" + _CLOCK)
 _SHORT_YEAR = re.compile(r"(\d{2})(?:([-/.])(\d{1,2})\2(\d{1,2})|年(\d{1,2})月(\d{1,2})[日号]?)")
 _MONTH_FIRST = re.compile(r"([A-Z]{3})[A-Z]*[. -]*(\d{1,2})(?:ST|ND|RD|TH)?[, -]+(\d{4})", re.IGNORECASE)
 _DAY_FIRST = re.compile(r"(\d{1,2})(?:ST|ND|RD|TH)?[. -]*([A-Z]{3})[A-Z]*[., -]*(\d{4})", re.IGNORECASE)
+_LONGEST = 60  # characters of a day
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _COUNTED = re.compile(r"[1-7]\d{4}(?:\.\d+)?")  # days since 1900: 1927 to 2118
 _CHINESE_DIGITS = str.maketrans("〇○零一二三四五六七八九", "000123456789")
@@ -37,6 +38,8 @@ def read_day(text: str, *, from_1904: bool = False) -> date:
 
     A count of days is one of ``from_1904`` if the workbook says so.
     """
+    if len(text) > _LONGEST:
+        raise _no_day(text)
     compact = re.sub(r"\s*([-/.年月日])\s*", r"\1", _without_chinese_digits(text))
     try:
         day = _certain(compact, from_1904=from_1904) or _of_open_form(compact, text[:20])
@@ -45,8 +48,12 @@ def read_day(text: str, *, from_1904: bool = False) -> date:
     except ValueError:  # the 30th of February
         day = None
     if day is None:
-        raise ValueError(_("“%(text)s” is not a date. Please type it like 2018-03-05.", text=text[:20]))
+        raise _no_day(text)
     return day
+
+
+def _no_day(text: str) -> ValueError:
+    return ValueError(_("“%(text)s” is not a date. Please type it like 2018-03-05.", text=text[:20]))
 
 
 def ends_of_month(year: int, month: int) -> list[date]:

@@ -69,6 +69,7 @@ def find_header(
 ) -> TableHeader:
     """The one, of all that may stand in the first rows, under which most columns are found."""
     texts = {number: _texts(cells, from_1904=from_1904) for number, cells in rows}
+    spans = [span for span in spans if span.top <= ROWS_ABOVE + DEEPEST]
     best, most = TableHeader(), (0, False)
     for first in range(1, ROWS_ABOVE + 1):
         if _divides_into_groups(texts.get(first - 1, {}), spans, first - 1):
@@ -76,6 +77,8 @@ def find_header(
         for last in range(first, first + DEEPEST):
             if not texts.get(first) or not texts.get(last):
                 break
+            if any(first <= span.top <= last < span.bottom < first + DEEPEST for span in spans):
+                continue  # a title of this row goes on below
             header = _header(texts, spans, first, last, columns, mapping)
             score = (len(header.places) + len(header.rivals), _is_divided(texts, first, last))
             if score > most:

@@ -4,7 +4,8 @@ Only what clerks' sheets use is drawn; of any other format ``shown`` is None: th
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
@@ -41,6 +42,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
+_LONGEST = 255  # characters of a format, as Excel allows
 _WHOLE = re.compile(r"[0-9十百千万亿萬億‰]")  # in a literal: seems to belong to the number
 
 
@@ -71,6 +73,13 @@ class NumberFormat:
     shape: Shape
     sections: tuple[tuple[Token, ...], ...] = ()
     parts: str = ""
+    texts: tuple[Token, ...] | None = None  # the section for texts, if they are shown otherwise than as they are
+
+    def shown_text(self, text: str) -> str:
+        """What a cell that stores a text shows."""
+        if self.texts is None:
+            return text
+        return "".join(text if kind == "text" else _piece(Token(kind, drawn), 0, {}) for kind, drawn in self.texts)
 
     def shown(self, value: float, *, from_1904: bool = False) -> Shown | None:
         """What the cell shows; None if this module cannot tell."""
@@ -94,10 +103,21 @@ def _shown(self: NumberFormat, value: float, from_1904: bool) -> Shown | None:
 @lru_cache(maxsize=1024)
 def number_format(code: str) -> NumberFormat:
     """The format of this code. Any text is taken; what is not understood is ``UNKNOWN``."""
-    sections = [_tokens(section) for section in _split(code)]
-    if any(tokens is None for tokens in sections) or len(sections) > 4:
+    sections = [_tokens(section) for section in _split(code)] if len(code) <= _LONGEST else []
+    if not sections or None in sections or len(sections) > 4:
         return NumberFormat(code, Shape.UNKNOWN)
     known = tuple(tuple(tokens or ()) for tokens in sections)
+    return replace(_of_sections(code, known), texts=_for_texts(known))
+
+
+def _for_texts(sections: Sequence[tuple[Token, ...]]) -> tuple[Token, ...] | None:
+    """The fourth section, or the last one if it has a place for a text; None if that shows the text as it is."""
+    found = sections[3] if len(sections) == 4 else sections[-1]
+    kinds = {token.kind for token in found} - {"colour", "space"}
+    return None if kinds == {"text"} or (len(sections) < 4 and "text" not in kinds) else found
+
+
+def _of_sections(code: str, known: tuple[tuple[Token, ...], ...]) -> NumberFormat:
     kinds = {token.kind for token in known[0]}
     if kinds <= {"general", "text", "colour", "space"} and kinds & {"general", "text"}:
         return NumberFormat(code, Shape.GENERAL)

@@ -204,10 +204,10 @@ class _Lines:
     def _is_no_record(self, cells: Mapping[int, Cell]) -> bool:
         """Whether the row is a note, a total or the header once more: of its required cells at most one holds anything."""
         filled = [place for place in self.required if place in cells and not isinstance(cells[place], Fault)]
-        first = cells[min(cells)]
-        text = "".join(fold(first).split()) if isinstance(first, str) else ""
-        if len(self.required) > 1 and len(filled) < 2 and NO_RECORD.match(text):
-            return True
+        if len(self.required) > 1 and len(filled) < 2:
+            first = cells[min(cells)]
+            if isinstance(first, str) and NO_RECORD.match("".join(fold(first).split())):
+                return True
         return len(cells) > 1 and all(
             isinstance(cell, str) and self.titles.get(place) == title_key(cell) for place, cell in cells.items()
         )

@@ -1,16 +1,16 @@
 """An .xls workbook of Excel 97 to 2003 (MS-XLS), read by xlrd; what xlrd hides is found in the records themselves."""
 
-import os
 import struct
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from io import StringIO
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask_babel import lazy_gettext as _
 
-from app.files.spreadsheets.cells import EXCEL_ERROR, FORMULA, Cell, Fault, FormattedNumber
+from app.files.spreadsheets.cells import EXCEL_ERROR, FORMULA, Cell, Fault, cell_of
 from app.files.spreadsheets.columns import SheetLimits, SheetRefused
 from app.files.spreadsheets.guard import EXTERNAL_LINKS, MACROS
-from app.files.spreadsheets.number_format import BUILT_IN, Shape, number_format
+from app.files.spreadsheets.number_format import BUILT_IN, NumberFormat, number_format
 from app.files.spreadsheets.sheet import ROWS_ABOVE, Row, Span, too_many_rows
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ _FORMULA, _END, _SUPPLIER, _SHEET, _START = 0x0006, 0x000A, 0x01AE, 0x0085, 0x08
 _MACRO_SHEET, _WORKSHEET = 1, 0
 _OWN_CELLS, _ADD_INS = b"\x01\x04", b"\x01\x3a"  # a supplier that is this workbook, or functions of an add-in
 _BROKEN = (ValueError, LookupError, ArithmeticError, AssertionError, TypeError, AttributeError, EOFError, struct.error)
+
+
+class _Place(NamedTuple):
+    start: int
+    is_visible: bool
 
 
 class XlsBook:
@@ -40,16 +45,15 @@ class XlsBook:
         self._limits = limits
         self._broken = (XLRDError, CompDocError, *_BROKEN)
         try:
-            with open(os.devnull, "w") as log:  # noqa: PTH123 - xlrd writes what it wonders about
-                self._book = xlrd.open_workbook(
-                    file_contents=data, logfile=log, formatting_info=True, on_demand=True, ragged_rows=True
-                )
-            self._starts = self._checked()
-            visible = [self._book.sheet_by_index(n).visibility == 0 for n in range(self._book.nsheets)]
+            self._book = xlrd.open_workbook(
+                file_contents=data, logfile=StringIO(), formatting_info=True, on_demand=True, ragged_rows=True
+            )
+            self._places = self._checked()
+            names = dict(zip(self._book.sheet_names(), enumerate(self._places), strict=True))
         except self._broken as error:
             is_locked = "encrypted" in str(error).lower()
             raise SheetRefused(_ENCRYPTED if is_locked else None, code="encrypted" if is_locked else "") from error
-        self.sheets = {name: n for n, name in enumerate(self._book.sheet_names()) if visible[n]}
+        self.sheets = {name: at for name, (at, place) in names.items() if place.is_visible}
         if not self.sheets:
             raise SheetRefused(_("The workbook has no visible sheet with a table."), code="no-visible-sheet")
 
@@ -57,7 +61,7 @@ class XlsBook:
         at = self.sheets[name]
         try:
             sheet = self._book.sheet_by_index(at)
-            return XlsSheet(self._book, sheet, self._formulas(self._starts[at]), most_rows, self._limits)
+            return XlsSheet(self._book, sheet, self._formulas(self._places[at].start), most_rows, self._limits)
         except self._broken as error:
             raise SheetRefused from error
 
@@ -68,21 +72,21 @@ class XlsBook:
             yield kind, memory[at + _RECORD.size : at + _RECORD.size + size]
             at += _RECORD.size + size
 
-    def _checked(self) -> list[int]:
-        """Where each worksheet begins. Raises ``SheetRefused`` for macro sheets and links to other files."""
-        starts = []
+    def _checked(self) -> list[_Place]:
+        """Where each worksheet stands. Raises ``SheetRefused`` for macro sheets and links to other files."""
+        places = []
         for kind, body in self._records(self._book.base):
             if kind == _END:
                 break
             if kind == _SUPPLIER and body[2:4] not in (_OWN_CELLS, _ADD_INS):
                 raise SheetRefused(EXTERNAL_LINKS, code="external-links")
             if kind == _SHEET:
-                start, _state, what = struct.unpack_from("<L2B", body)
+                start, state, what = struct.unpack_from("<L2B", body)
                 if what == _MACRO_SHEET:
                     raise SheetRefused(MACROS, code="macros")
                 if what == _WORKSHEET:
-                    starts.append(self._book.base + start)
-        return starts
+                    places.append(_Place(self._book.base + start, is_visible=state & 3 == 0))
+        return places
 
     def _formulas(self, start: int) -> set[tuple[int, int]]:
         """The cells that hold formulas; charts within the sheet are passed over."""
@@ -142,17 +146,16 @@ class XlsSheet:
         kind, value = self._sheet.cell_type(row, column), self._sheet.cell_value(row, column)
         match kind:
             case 1:  # text
-                return str(value)
+                return cell_of(str(value), self._format(row, column))
             case 2 | 3:  # number, and what xlrd takes for a date
-                return self._number(float(value), self._sheet.cell_xf_index(row, column))
+                return cell_of(float(value), self._format(row, column))
             case 4:
                 return bool(value)
             case 5:
                 return Fault(EXCEL_ERROR)
         return ""
 
-    def _number(self, value: float, style: int) -> Cell:
-        key = self._book.xf_list[style].format_key
+    def _format(self, row: int, column: int) -> NumberFormat:
+        key = self._book.xf_list[self._sheet.cell_xf_index(row, column)].format_key
         found = self._book.format_map.get(key)
-        shape = number_format(BUILT_IN.get(key) or (found.format_str if found else "[?]"))
-        return value if shape.shape is Shape.GENERAL else FormattedNumber(value, shape)
+        return number_format(BUILT_IN.get(key) or (found.format_str if found else "[?]"))

@@ -49,7 +49,7 @@ class XlsxBook:
 
     @cached_property
     def formats(self) -> list[NumberFormat | None]:
-        """By cell style; None for those that show a number as it is."""
+        """By cell style; None for those that show every value as it is."""
         own: dict[str, str] = {}
         ids: list[str] = []
         within: list[str] = []  # open elements: a format in <dxfs> is conditional
@@ -74,7 +74,7 @@ class XlsxBook:
     def _format(own: dict[str, str], key: str) -> NumberFormat | None:
         code = own[key] if key in own else BUILT_IN.get(int(key)) if key.isdecimal() and len(key) < 5 else None
         found = _UNKNOWN if code is None else number_format(code)
-        return None if found.shape is Shape.GENERAL else found
+        return None if found.shape is Shape.GENERAL and found.texts is None else found
 
     def _read_workbook(self) -> None:
         targets = self._relations("xl/_rels/workbook.xml.rels", "xl")

@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from flask_babel import lazy_gettext as _
 
-from app.files.spreadsheets.cells import EXCEL_ERROR, FORMULA, LONGEST_TEXT, Cell, Fault, FormattedNumber
+from app.files.spreadsheets.cells import EXCEL_ERROR, FORMULA, LONGEST_TEXT, Cell, Fault, cell_of
 from app.files.spreadsheets.columns import SheetLimits, SheetRefused
 from app.files.spreadsheets.guard import NOT_AS_SAVED
 from app.files.spreadsheets.number_format import NumberFormat, Shape
@@ -93,6 +93,8 @@ class XlsxCells:
     def __init__(self, strings: list[str], formats: list[NumberFormat | None], most_rows: int, limits: SheetLimits) -> None:
         self.merged: list[Span] = []
         self._strings, self._formats, self._most_rows, self._limits = strings, formats, most_rows, limits
+        shapes = {str(style): shape for style, shape in enumerate(formats) if shape and shape.texts is not None}
+        self._text_styles = shapes  # that show a text otherwise than it is stored
         self._ready: list[Row] = []
         self._arrays: list[Span] = []  # ranges of array formulas, whose other cells hold only values
         self._is_inside = self._is_over = self._is_phonetic = False
@@ -205,6 +207,8 @@ class XlsxCells:
             sentence = _("The sheet has more than %(n)s columns. Please delete the surplus ones.", n=self._limits.columns)
             raise SheetRefused(sentence, code="too-many-columns")
         cell = self._fault or self._read(kind, attributes)
+        if self._text_styles and isinstance(cell, str) and (shape := self._text_styles.get(attributes.get("s", "0"))):
+            cell = cell_of(cell, shape)
         if self._arrays and any(
             span.top <= self._number and span.left <= self._column <= span.right for span in self._arrays
         ):
@@ -252,7 +256,7 @@ class XlsxCells:
             return value
         known = style.isascii() and style.isdigit() and int(style) < len(self._formats)
         number_format = self._formats[int(style)] if known else _UNKNOWN
-        return FormattedNumber(value, number_format) if number_format else value
+        return cell_of(value, number_format) if number_format else value
 
 
 def parse(

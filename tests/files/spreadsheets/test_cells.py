@@ -6,7 +6,7 @@ import pytest
 
 from app.files.spreadsheets import Doubtful, Kind
 from app.files.spreadsheets.cell_text import fold
-from app.files.spreadsheets.cells import FORMULA, Cell, Fault, FormattedNumber, shown_in, text_of
+from app.files.spreadsheets.cells import FORMULA, Cell, Fault, FormattedNumber, FormattedText, cell_of, shown_in, text_of
 from app.files.spreadsheets.number_format import number_format
 
 
@@ -32,6 +32,7 @@ READ: list[tuple[Cell, Kind, str]] = [
     (20180305.0, Kind.DAY, "2018-03-05"),
     (85.0, Kind.NUMBER, "85"),
     ("2018年3月5日", Kind.DAY, "2018-03-05"),
+    (cell_of("B1", number_format('"湘建安"@')), Kind.TEXT, "湘建安B1"),
     ("８５", Kind.NUMBER, "85"),
     ("", Kind.DAY, ""),
     (datetime(2018, 3, 5), Kind.DAY, "2018-03-05"),  # noqa: DTZ001 a cell has no time zone
@@ -48,6 +49,9 @@ DOUBTFUL: list[tuple[Cell, Kind, tuple[str, ...]]] = [
     (formatted(5, "[DBNum1]0"), Kind.DAY, ()),
     (formatted(45429, 'yyyy"年"m"月"'), Kind.DAY, ("2024-05-17", "2024-05-01", "2024-05-31")),
     (formatted(45429, 'm"月"d"日"'), Kind.DAY, ("2024-05-17",)),
+    (FormattedText("B1", ""), Kind.TEXT, ("B1",)),
+    (FormattedText("85", "85分"), Kind.NUMBER, ("85分", "85")),
+    (FormattedText("2018-03-05", ""), Kind.DAY, ()),
     (2024.5, Kind.DAY, ("2024-05-01", "2024-05-31")),
     (2024.1, Kind.DAY, ("2024-01-01", "2024-01-31", "2024-10-01", "2024-10-31")),
 ]

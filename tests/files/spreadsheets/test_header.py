@@ -62,6 +62,12 @@ def test_an_import_that_takes_only_the_end_does_not_get_the_start(kept: str) -> 
         assert read(sheet(TWO_ROWS, *merged), columns).rows[0].values["valid_to"] == "2027-04-30"
 
 
+def test_a_header_ends_where_its_merged_titles_end() -> None:
+    rows = [["姓名", "身份证号", "终止日", "电话"], ["", "", "", "手机"], [*PERSON, "2027-04-30", "13900001111"]]
+    reading = found(rows, "A1:A2", "B1:B2", "C1:C2")
+    assert (reading.errors, [row.number for row in reading.rows], reading.layout.header) == ([], [3], 2)
+
+
 def test_a_title_over_two_columns_that_nothing_divides_is_neither_of_them() -> None:
     rows = [["姓名", "身份证号", "有效期", ""], [*PERSON, "2024-05-01", "2027-04-30"]]
     [(row, title, sentence)] = complaints(found(rows, "C1:D1"))

@@ -49,6 +49,7 @@ ODDITIES = (
     Oddity("59.6 shown as 60", Kind.NUMBER, 59.6, "0", "60"),
     Oddity("85.5 shown as 85.50", Kind.NUMBER, 85.5, "0.00", "85.50"),
     Oddity("5 under an unknown format (`[DBNum1]0`)", Kind.TEXT, 5, "[DBNum1]0", "五"),
+    Oddity("the text A01 shown as 湘建安A01", Kind.TEXT, "A01", '"湘建安"@', "湘建安A01"),
     Oddity("the text 0012", Kind.TEXT, "0012"),
     Oddity("an ID number typed as a number", Kind.TEXT, 430199198801012014, "", "4.30199E+17"),
     Oddity("a day, shown whole", Kind.DAY, FIFTH, "yyyy/m/d", "2018/3/5"),

@@ -94,6 +94,18 @@ def test_every_format_that_a_file_may_name_by_number_alone_is_a_known_kind() -> 
     assert unknown == {11, 12, 13, 46, 47, 48}  # powers of ten, fractions, elapsed hours, parts of seconds
 
 
+def test_a_format_may_show_a_text_otherwise_than_it_is_stored() -> None:
+    wanted = {
+        '"湘建安"@': "湘建安B1", "@": "B1", "0.00": "B1", "General": "B1", "0;-0;0;@_ ": "B1", ";;;": "", '0;0;0;"无"': "无",
+        "yyyy/m/d;@": "B1", '0;-0;0;@"号"': "B1号", "[DBNum1]0": "B1",
+    }  # fmt: skip
+    assert {code: number_format(code).shown_text("B1") for code in wanted} == wanted
+
+
+def test_a_format_longer_than_excel_allows_is_not_looked_at() -> None:
+    assert number_format("[" * 1_000_000).shape is Shape.UNKNOWN
+
+
 def test_days_are_counted_from_1900_or_1904_and_only_those_that_excel_shows() -> None:
     def day(value: float, *, from_1904: bool = False) -> str | None:
         found = moment_of(value, from_1904=from_1904)

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -102,6 +102,7 @@ CELLS = {
 }
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_what_is_exported_and_imported_again_unchanged_is_the_same(data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.sampled_from(list(Kind)), min_size=1, max_size=5))

@@ -1,6 +1,14 @@
 """Workbooks as other programs put them together."""
 
-from app.files.spreadsheets import Column, Kind, SheetLimits, read
+import tracemalloc
+from io import BytesIO
+
+import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
+
+from app.files.spreadsheets import Column, Kind, SheetLimits, read, read_lines
 from app.files.spreadsheets.xlsx_book import XlsxBook
 from tests import hostile_sheets as hostile
 from tests.files.spreadsheets.conftest import TABLE, complaints, values
@@ -59,3 +67,51 @@ def test_shared_texts_are_read_without_their_phonetics() -> None:
     shared = f'{XML}<sst xmlns="{MAIN}"><si><r><t>张</t></r><r><t>三</t></r><rPh sb="0" eb="1"><t>z</t></rPh></si><si/></sst>'
     book = XlsxBook(pack({**parts(), "xl/sharedStrings.xml": shared}), SheetLimits())
     assert book.strings == ["张三", ""]
+
+
+def test_reading_twice_as_many_rows_takes_no_more_memory() -> None:
+    def peak(rows: int) -> int:
+        made = "".join(
+            f'<row r="{n}">{text_cell(f"A{n}", f"张{n}" * 20)}<c r="B{n}"><v>9</v></c></row>' for n in range(2, rows)
+        )
+        data = hostile.workbook(hostile.HEADER + made)
+        tracemalloc.start()
+        try:
+            assert sum(1 for _line in read_lines(data, TABLE).lines) == rows - 2
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(8_000) < peak(4_000) + (1 << 19)
+
+
+NUMBERS = st.floats(allow_nan=False, min_value=-1e14, max_value=1e14) | st.integers(-(10**14), 10**14)
+
+
+@given(
+    st.lists(st.lists(st.none() | st.text(st.characters(exclude_categories=("Cs", "Cc"))) | NUMBERS, min_size=2, max_size=4))
+)
+def test_another_reader_finds_the_same_values(rows: list[list[object]]) -> None:
+    out = BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        page = book.add_worksheet("x")
+        for number, row in enumerate(rows):
+            for place, value in enumerate(row):
+                if isinstance(value, str):
+                    page.write_string(number, place, value)
+                elif value is not None:
+                    page.write_number(number, place, value)
+    ours = {
+        (number, place): cell
+        for number, cells in XlsxBook(out.getvalue(), SheetLimits()).open("x", 9_999).rows()
+        for place, cell in cells.items()
+    }
+    sheet = CalamineWorkbook.from_filelike(BytesIO(out.getvalue())).get_sheet_by_index(0)
+    top, left = sheet.start or (0, 0)
+    theirs = {
+        (top + number, left + place): cell
+        for number, row in enumerate(sheet.to_python(), start=1)
+        for place, cell in enumerate(row, start=1)
+        if cell != ""
+    }
+    assert ours == theirs
