@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,18 @@ _OWN_CELLS, _ADD_INS = b"\x01\x04", b"\x01\x3a"  # a supplier that is this workb
 _BROKEN = (ValueError, LookupError, ArithmeticError, AssertionError, TypeError, AttributeError, EOFError, struct.error)
 
 
+@contextmanager
+def _damage_refused() -> Iterator[None]:
+    from xlrd.biffh import XLRDError  # noqa: PLC0415
+    from xlrd.compdoc import CompDocError  # noqa: PLC0415
+
+    try:
+        yield
+    except (XLRDError, CompDocError, *_BROKEN) as error:
+        is_locked = "encrypted" in str(error).lower()
+        raise SheetRefused(_ENCRYPTED if is_locked else None, code="encrypted" if is_locked else "") from error
+
+
 class _Place(NamedTuple):
     start: int
     is_visible: bool
@@ -35,35 +48,27 @@ class XlsBook:
     def __init__(self, data: bytes, limits: SheetLimits) -> None:
         """Raises ``SheetRefused`` for macros, external links, passwords and what is damaged."""
         import xlrd  # noqa: PLC0415 - most processes read no .xls
-        from xlrd.biffh import XLRDError  # noqa: PLC0415
-        from xlrd.compdoc import CompDocError  # noqa: PLC0415
 
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise SheetRefused(_ENCRYPTED, code="encrypted")
         if "_VBA_PROJECT_CUR".encode("utf-16-le") in data:
             raise SheetRefused(MACROS, code="macros")
         self._limits = limits
-        self._broken = (XLRDError, CompDocError, *_BROKEN)
-        try:
+        with _damage_refused():
             self._book = xlrd.open_workbook(
                 file_contents=data, logfile=StringIO(), formatting_info=True, on_demand=True, ragged_rows=True
             )
             self._places = self._checked()
             names = dict(zip(self._book.sheet_names(), enumerate(self._places), strict=True))
-        except self._broken as error:
-            is_locked = "encrypted" in str(error).lower()
-            raise SheetRefused(_ENCRYPTED if is_locked else None, code="encrypted" if is_locked else "") from error
         self.sheets = {name: at for name, (at, place) in names.items() if place.is_visible}
         if not self.sheets:
             raise SheetRefused(_("The workbook has no visible sheet with a table."), code="no-visible-sheet")
 
     def open(self, name: str, most_rows: int) -> "XlsSheet":
         at = self.sheets[name]
-        try:
+        with _damage_refused():
             sheet = self._book.sheet_by_index(at)
             return XlsSheet(self._book, sheet, self._formulas(self._places[at].start), most_rows, self._limits)
-        except self._broken as error:
-            raise SheetRefused from error
 
     def _records(self, at: int) -> Iterator[tuple[int, bytes]]:
         memory = self._book.mem or b""
@@ -112,24 +117,22 @@ class XlsSheet:
         most_rows: int,
         limits: SheetLimits,
     ) -> None:
+        from xlrd import cellname  # noqa: PLC0415
+
         self.name: str = sheet.name
         self.from_1904 = book.datemode == 1
         self._book, self._sheet, self._formulas, self._most_rows, self._limits = book, sheet, formulas, most_rows, limits
         if len(sheet.merged_cells) > limits.spans:
             raise SheetRefused(code="bad-ranges")
-
-    @property
-    def spans(self) -> Sequence[Span]:
-        from xlrd import cellname  # noqa: PLC0415
-
-        return [
+        self.spans: Sequence[Span] = [
             Span(top + 1, left + 1, bottom, right, f"{cellname(top, left)}:{cellname(bottom - 1, right - 1)}")
-            for top, bottom, left, right in self._sheet.merged_cells
+            for top, bottom, left, right in sheet.merged_cells
         ]
 
     def rows(self) -> Iterator[Row]:
         for number in range(self._sheet.nrows):
-            cells = {column + 1: self._cell(number, column) for column in range(self._sheet.row_len(number))}
+            with _damage_refused():
+                cells = {column + 1: self._cell(number, column) for column in range(self._sheet.row_len(number))}
             cells = {place: cell for place, cell in cells.items() if cell != ""}
             if not cells:
                 continue

@@ -4,7 +4,7 @@ import tracemalloc
 from io import BytesIO
 
 import xlsxwriter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
@@ -88,6 +88,7 @@ def test_reading_twice_as_many_rows_takes_no_more_memory() -> None:
 NUMBERS = st.floats(allow_nan=False, min_value=-1e14, max_value=1e14) | st.integers(-(10**14), 10**14)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.lists(st.none() | st.text(st.characters(exclude_categories=("Cs", "Cc"))) | NUMBERS, min_size=2, max_size=4))
 )
