@@ -48,3 +48,17 @@ class Book(Protocol):
 
 def too_many_rows(most: int) -> SheetRefused:
     return SheetRefused(_("The sheet has more than %(n)s rows. Please split the table.", n=most), code="too-many-rows")
+
+
+def too_many_columns(most: int) -> SheetRefused:
+    sentence = _("The sheet has more than %(n)s columns. Please delete the surplus ones.", n=most)
+    return SheetRefused(sentence, code="too-many-columns")
+
+
+def within(row: Row, most_rows: int, most_columns: int) -> Row:
+    """The row. Raises ``SheetRefused`` if it stands too far below or reaches too far to the right."""
+    if row[0] > most_rows + ROWS_ABOVE:
+        raise too_many_rows(most_rows)
+    if max(row[1]) > most_columns:
+        raise too_many_columns(most_columns)
+    return row

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 
 from app.files.spreadsheets.cells import FORMULA, Fault
 from app.files.spreadsheets.columns import SheetLimits, SheetRefused
-from app.files.spreadsheets.sheet import ROWS_ABOVE, Row, Span, too_many_rows
+from app.files.spreadsheets.sheet import Row, Span, within
 
 NO_TABLE = _("This is neither a workbook nor a text table. Please save the table as .xlsx or .csv.")
 ENCODINGS = ("utf-8-sig", "gb18030")  # Chinese Excel saves CSV in the second by default
@@ -63,16 +63,8 @@ class TextSheet:
     def rows(self) -> Iterator[Row]:
         for number, texts in enumerate(self._records, start=1):
             cells = {place: _cell(text) for place, text in enumerate(texts, start=1) if text}
-            if not "".join(texts).strip(_NOTHING):
-                continue
-            if number > self._most_rows + ROWS_ABOVE:
-                raise too_many_rows(self._most_rows)
-            if max(cells) > self._most_columns:
-                raise SheetRefused(
-                    _("The sheet has more than %(n)s columns. Please delete the surplus ones.", n=self._most_columns),
-                    code="too-many-columns",
-                )
-            yield number, dict(cells)
+            if "".join(texts).strip(_NOTHING):
+                yield within((number, dict(cells)), self._most_rows, self._most_columns)
 
 
 def _cell(text: str) -> str | Fault:

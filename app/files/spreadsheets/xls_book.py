@@ -12,7 +12,7 @@ from app.files.spreadsheets.cells import EXCEL_ERROR, FORMULA, Cell, Fault, cell
 from app.files.spreadsheets.columns import SheetLimits, SheetRefused
 from app.files.spreadsheets.guard import EXTERNAL_LINKS, MACROS
 from app.files.spreadsheets.number_format import BUILT_IN, NumberFormat, number_format
-from app.files.spreadsheets.sheet import ROWS_ABOVE, Row, Span, too_many_rows
+from app.files.spreadsheets.sheet import Row, Span, within
 
 if TYPE_CHECKING:
     import xlrd
@@ -130,18 +130,12 @@ class XlsSheet:
         ]
 
     def rows(self) -> Iterator[Row]:
-        for number in range(self._sheet.nrows):
+        for number in (row for row in range(self._sheet.nrows) if self._sheet.row_len(row)):
             with _damage_refused():
                 cells = {column + 1: self._cell(number, column) for column in range(self._sheet.row_len(number))}
             cells = {place: cell for place, cell in cells.items() if cell != ""}
-            if not cells:
-                continue
-            if number + 1 > self._most_rows + ROWS_ABOVE:
-                raise too_many_rows(self._most_rows)
-            if max(cells) > self._limits.columns:
-                sentence = _("The sheet has more than %(n)s columns. Please delete the surplus ones.", n=self._limits.columns)
-                raise SheetRefused(sentence, code="too-many-columns")
-            yield number + 1, cells
+            if cells:
+                yield within((number + 1, cells), self._most_rows, self._limits.columns)
 
     def _cell(self, row: int, column: int) -> Cell:
         if (row, column) in self._formulas:
@@ -149,7 +143,7 @@ class XlsSheet:
         kind, value = self._sheet.cell_type(row, column), self._sheet.cell_value(row, column)
         match kind:
             case 1:  # text
-                return cell_of(str(value), self._format(row, column))
+                return cell_of(str(value).replace("\0", ""), self._format(row, column))
             case 2 | 3:  # number, and what xlrd takes for a date
                 return cell_of(float(value), self._format(row, column))
             case 4:

@@ -14,7 +14,7 @@ from app.files.spreadsheets.cells import EXCEL_ERROR, FORMULA, LONGEST_TEXT, Cel
 from app.files.spreadsheets.columns import SheetLimits, SheetRefused
 from app.files.spreadsheets.guard import NOT_AS_SAVED
 from app.files.spreadsheets.number_format import NumberFormat, Shape
-from app.files.spreadsheets.sheet import ROWS_ABOVE, Row, Span, too_many_rows
+from app.files.spreadsheets.sheet import ROWS_ABOVE, Row, Span, too_many_columns, too_many_rows
 
 _NO_NUMBER = Fault(_("This cell does not hold a number that can be read. Please type the value again."))
 _UNKNOWN = NumberFormat("", Shape.UNKNOWN)
@@ -204,8 +204,7 @@ class XlsxCells:
         if self._number > self._most_rows + ROWS_ABOVE:
             raise too_many_rows(self._most_rows)
         if self._column > self._limits.columns:
-            sentence = _("The sheet has more than %(n)s columns. Please delete the surplus ones.", n=self._limits.columns)
-            raise SheetRefused(sentence, code="too-many-columns")
+            raise too_many_columns(self._limits.columns)
         cell = self._fault or self._read(kind, attributes)
         if self._text_styles and isinstance(cell, str) and (shape := self._text_styles.get(attributes.get("s", "0"))):
             cell = cell_of(cell, shape)
