@@ -125,13 +125,7 @@ def _of_formatted(value: float, number_format: NumberFormat, kind: Kind, *, from
     if number_format.shape is Shape.DATE:
         return _of_date(value, number_format, kind, shown.text if shown else "", from_1904=from_1904)
     if shown is None:
-        sentence = _(
-            "This cell stores %(stored)s under the number format “%(code)s”, so that it shows something else. "
-            "Please type as text what it shall say.",
-            stored=stored,
-            code=number_format.code[:40],
-        )
-        raise Doubtful(sentence, *_readings(stored, kind, from_1904=from_1904))
+        raise _not_drawn(number_format, stored, *_readings(stored, kind, from_1904=from_1904))
     text = fold(shown.text)
     if not text or (kind is Kind.NUMBER and shown.number != Decimal(stored)):
         first = () if not text else (text,) if shown.number is None else (format(shown.number, "f"),)
@@ -150,10 +144,22 @@ def _of_date(value: float, number_format: NumberFormat, kind: Kind, shown: str, 
     moment = moment_of(value, from_1904=from_1904)
     if kind is Kind.DAY and moment and number_format.parts:
         return day_of(moment, number_format.parts, shown).isoformat()
+    if moment and not shown:
+        raise _not_drawn(number_format, _plain(value))
     if not shown or kind is Kind.DAY:
         sentence = _("“%(text)s” is not a date. Please type it like 2018-03-05.", text=shown or _plain(value))
         raise ValueError(sentence)
     return fold(shown)
+
+
+def _not_drawn(number_format: NumberFormat, stored: str, *readings: str) -> Doubtful:
+    sentence = _(
+        "This cell stores %(stored)s under the number format “%(code)s”, so that it shows something else. "
+        "Please type as text what it shall say.",
+        stored=stored,
+        code=number_format.code[:40],
+    )
+    return Doubtful(sentence, *readings)
 
 
 def _differing(shown: str, stored: str, *readings: str) -> Doubtful:

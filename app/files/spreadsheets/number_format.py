@@ -33,12 +33,13 @@ BUILT_IN = {
 _TOKEN = re.compile(
     r"""
     "(?P<quoted>[^"]*)" | \\(?P<escaped>.) | _(?P<space>.) | \*(?P<fill>.)
-    | \[\$(?P<currency>[^\]-]*)(?:-[0-9A-Fa-f]+)?\] | \[(?P<elapsed>[hms]+)\]
+    | \[\$(?P<currency>[^\]-]*)(?:-(?:[0-9A-F]{1,4}|[A-Z]{1,3}-[\w,-]+))?\]
+    | \[(?P<numerals>DBNum\d)\] | \[(?P<elapsed>[hms]+)\]
     | \[(?P<colour>black|blue|cyan|green|magenta|red|white|yellow|[黑蓝青绿红白黄]色|洋红|(?:color|颜色)\s*\d+)\]
     | (?P<half>AM/PM|A/P|上午/下午) | (?P<general>General|G/通用格式)
     | (?P<part>y+|m+|d+|h+|s+|e(?![+-]))
     | (?P<place>[0\#?]) | (?P<point>\.) | (?P<comma>,) | (?P<percent>%) | (?P<text>@)
-    | (?P<slash>/) | (?P<literal>[-+():!^&'~{}<>=\s$¥￥1-9]|[^\x00-\x7f])
+    | (?P<slash>/) | (?P<literal>[-+():^&'~{}<>=\s$¥￥1-9]|[^\x00-\x7f])
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
@@ -93,7 +94,8 @@ def _shown(self: NumberFormat, value: float, from_1904: bool) -> Shown | None:
         return Shown(format(exact, "f"), exact)
     if self.shape is Shape.DATE:
         moment = moment_of(value if self.parts else 1 + value % 1, from_1904=from_1904)
-        return Shown(_draw_date(self.sections[0], moment), None) if moment else None
+        in_words = any(unit == "numerals" for unit, _text in self.sections[0])
+        return Shown(_draw_date(self.sections[0], moment), None) if moment and not in_words else None
     if self.shape is Shape.UNKNOWN:
         return None
     index = 1 if value < 0 and len(self.sections) > 1 else 2 if value == 0 and len(self.sections) > 2 else 0
@@ -128,7 +130,9 @@ def _of_sections(code: str, known: tuple[tuple[Token, ...], ...]) -> NumberForma
         shown = {token.kind for token in units}
         parts = "".join(part for part in "ymd" if part in shown)
         return NumberFormat(code, Shape.UNKNOWN if bad else Shape.DATE, (units,), parts)
-    if any({"elapsed", "half", "slash", "text", "part"} & {token.kind for token in tokens} for tokens in known[:3]):
+    if any(
+        {"elapsed", "numerals", "half", "slash", "text", "part"} & {token.kind for token in tokens} for tokens in known[:3]
+    ):
         return NumberFormat(code, Shape.UNKNOWN)
     return NumberFormat(code, Shape.NUMBER, known[:3])
 
