@@ -98,7 +98,7 @@ class Package:
 
 
 def _is_xml(name: str) -> bool:
-    return name.endswith((".xml", ".rels", ".vml"))
+    return name.endswith((".xml", ".rels"))
 
 
 def _entries(data: bytes, limits: SheetLimits) -> list[zipfile.ZipInfo]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from flask_babel import lazy_gettext as _
 
 from app.files.spreadsheets.cell_text import fold
-from app.files.spreadsheets.cells import shown_in
+from app.files.spreadsheets.cells import Cell, shown_in
 from app.files.spreadsheets.columns import CellError, Column
 from app.files.spreadsheets.sheet import ROWS_ABOVE, Row, Span
 from app.files.spreadsheets.titles import GENERAL_HEADING, title_key
@@ -103,8 +103,8 @@ def _divides_into_groups(texts: Mapping[int, str], spans: Sequence[Span], row: i
     )
 
 
-def _texts(cells: Mapping[int, object], *, from_1904: bool) -> dict[int, str]:
-    shown = {place: fold(shown_in(cell, from_1904=from_1904)) for place, cell in cells.items()}  # type: ignore[arg-type]
+def _texts(cells: Mapping[int, Cell], *, from_1904: bool) -> dict[int, str]:
+    shown = {place: fold(shown_in(cell, from_1904=from_1904)) for place, cell in cells.items()}
     return {place: text for place, text in shown.items() if text}
 
 
@@ -130,7 +130,7 @@ def _header(
     keys = {place: list(_keys(path)) for place, path in paths.items() if place not in wide}
     for column in columns:
         if column.key in mapping:
-            found = [place for place, title in header.titles.items() if title == mapping[column.key]]
+            found = [place for place in keys if header.titles[place] == mapping[column.key]]
         else:
             found = _found(column, keys)
         if len(found) == 1:

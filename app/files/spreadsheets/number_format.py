@@ -44,6 +44,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 255  # characters of a format, as Excel allows
+_AS_IT_IS = {"general", "text", "colour", "space", "fill"}
 _WHOLE = re.compile(r"[0-9十百千万亿萬億‰]")  # in a literal: seems to belong to the number
 
 
@@ -115,26 +116,26 @@ def number_format(code: str) -> NumberFormat:
 def _for_texts(sections: Sequence[tuple[Token, ...]]) -> tuple[Token, ...] | None:
     """The fourth section, or the last one if it has a place for a text; None if that shows the text as it is."""
     found = sections[3] if len(sections) == 4 else sections[-1]
-    kinds = {token.kind for token in found} - {"colour", "space"}
+    kinds = {token.kind for token in found} - {"colour", "space", "fill"}
     return None if kinds == {"text"} or (len(sections) < 4 and "text" not in kinds) else found
 
 
 def _of_sections(code: str, known: tuple[tuple[Token, ...], ...]) -> NumberFormat:
+    if len(known) > 1 and any(token.kind == "text" for token in known[-1]):
+        known = known[:-1]
+    known = known[:3]
     kinds = {token.kind for token in known[0]}
-    if kinds <= {"general", "text", "colour", "space"} and kinds & {"general", "text"}:
+    every = {token.kind for tokens in known for token in tokens}
+    if every <= _AS_IT_IS and kinds & {"general", "text"}:
         return NumberFormat(code, Shape.GENERAL)
     if kinds & {"part", "half"}:
-        # A second section only says how texts are shown.
         bad = kinds & {"elapsed", "place", "percent", "general", "text"}
         units = tuple(token._replace(kind=_unit(known[0], at)) for at, token in enumerate(known[0]))
         shown = {token.kind for token in units}
         parts = "".join(part for part in "ymd" if part in shown)
         return NumberFormat(code, Shape.UNKNOWN if bad else Shape.DATE, (units,), parts)
-    if any(
-        {"elapsed", "numerals", "half", "slash", "text", "part"} & {token.kind for token in tokens} for tokens in known[:3]
-    ):
-        return NumberFormat(code, Shape.UNKNOWN)
-    return NumberFormat(code, Shape.NUMBER, known[:3])
+    is_number = not every & {"elapsed", "numerals", "half", "slash", "text", "part"}
+    return NumberFormat(code, Shape.NUMBER if is_number else Shape.UNKNOWN, known if is_number else ())
 
 
 def moment_of(value: float, *, from_1904: bool) -> datetime | None:

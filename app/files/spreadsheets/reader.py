@@ -127,10 +127,17 @@ def _choose(book: Book, columns: Sequence[Column], wanted: str, mapping: Mapping
     if wanted and wanted not in book.sheets:
         raise SheetRefused(_("The workbook has no visible sheet “%(name)s”.", name=wanted), code="no-such-sheet")
     names = [wanted] if wanted else list(book.sheets)
-    found = [_find(book.open(name, most_rows), columns, mapping) for name in names]
+    found, refused = [], None
+    for name in names:
+        try:
+            found.append(_find(book.open(name, most_rows), columns, mapping))
+        except SheetRefused as error:  # a sheet of another kind may be too wide, or hold anything else
+            refused = refused or error
+    fitting = [one for one in found if one.header.fits(columns)]
+    if refused and not fitting:
+        raise refused
     if len(found) == 1:
         return found[0]
-    fitting = [one for one in found if one.header.fits(columns)]
     filled = [one for one in fitting if one.holds_rows] or fitting[:1]
     if len(filled) > 1:
         raise SeveralTables([one.sheet.name for one in filled])

@@ -71,6 +71,7 @@ def test_a_header_ends_where_its_merged_titles_end() -> None:
 def test_a_title_over_two_columns_that_nothing_divides_is_neither_of_them() -> None:
     rows = [["姓名", "身份证号", "有效期", ""], [*PERSON, "2024-05-01", "2027-04-30"]]
     [(row, title, sentence)] = complaints(found(rows, "C1:D1"))
+    assert read(sheet(rows, "C1:D1"), CERTIFICATES, mapping={"valid_to": "有效期"}).rows == []
     assert (row, title) == (1, "终止日")
     assert "姓名、身份证号、有效期" in sentence
 
@@ -80,6 +81,18 @@ def test_a_general_heading_on_top_says_nothing_but_any_other_does() -> None:
     assert found(rows, "A1:B1").errors == []
     rows[0][0] = "法定代表人"
     assert complaints(found(rows, "A1:B1"))[0][1] == "姓名、身份证号"  # somebody else's
+
+
+def test_a_header_may_have_three_rows() -> None:
+    rows = [
+        ["基本信息", "", "证书信息", ""],
+        ["姓名", "身份证号", "有效期", ""],
+        ["", "", "起", "止"],
+        [*PERSON, "2024-05-01", "2027-04-30"],
+    ]
+    reading = found(rows, "A1:B1", "C1:D1", "A2:A3", "B2:B3", "C2:D2")
+    assert [row.values["valid_to"] for row in reading.rows] == ["2027-04-30"]
+    assert reading.layout.titles["valid_to"] == "证书信息·有效期·止"
 
 
 SPELLINGS = {

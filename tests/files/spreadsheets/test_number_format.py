@@ -28,6 +28,8 @@ SHOWN = [
     ("0 ;-0;;@", 0, "", None),
     (";;;", 5, "", None),
     ('0"分"', 85, "85分", "85"),
+    ('General;"负"General', -5.5, "负5.5", "-5.5"),
+    ("0.00;@", -5, "-5.00", "-5.00"),
     ('G/通用格式"分"', 5.5, "5.5分", "5.5"),
     ('0"万"', 5, "5万", None),  # the digits are not the number
     ("0,", 12345, "12", None),
@@ -76,7 +78,7 @@ def test_a_format_that_is_not_drawn_says_so(code: str) -> None:
     assert number_format(code).shown(5) is None
 
 
-@pytest.mark.parametrize("code", ["General", "@", "G/通用格式", "", "[Red]General"])
+@pytest.mark.parametrize("code", ["General", "@", "G/通用格式", "", "[Red]General", "General;General;General;@"])
 def test_a_general_format_shows_the_number_itself(code: str) -> None:
     assert number_format(code).shape is Shape.GENERAL
 

@@ -209,6 +209,14 @@ def test_of_several_sheets_that_fit_one_is_asked_for() -> None:
     assert missing.value.code == "no-such-sheet"
 
 
+def test_another_sheet_may_hold_what_could_not_be_read() -> None:
+    wide = ("计算", [["x"] * 90])
+    assert read(book(wide, ("名单", LIST)), TABLE).layout.sheet == "名单"
+    with pytest.raises(SheetRefused) as caught:
+        read(book(wide, NOTES), TABLE)
+    assert caught.value.code == "too-many-columns"
+
+
 def test_if_no_sheet_fits_the_faults_of_the_best_one_are_said() -> None:
     [(_row, title, sentence)] = complaints(read(book(NOTES, ("名单", [["姓名", "分"], ["张三", 9]])), TABLE))
     assert title == "成绩"
