@@ -68,7 +68,7 @@ def test_people_of_a_valid_sheet_are_added(session, ours):
     ("cell", "sentence"),
     [
         ({"id_number": "110105194912310021"}, "check digit"),
-        ({"id_number": 110105194912310021}, "lost the last digits"),
+        ({"id_number": 110105194912310021.0}, "lost the last digits"),
         ({"id_number": None}, "Please fill this in"),
         ({"name": "张3"}, "does not belong there"),
         ({"mobile": "123"}, "A mobile number has 11 digits"),
@@ -80,7 +80,7 @@ def test_people_of_a_valid_sheet_are_added(session, ours):
 )
 def test_one_bad_cell_prevents_the_whole_import(session, ours, cell, sentence):
     lenient = [
-        column.__class__(column.key, column.title, kind=Kind.NUMBER if isinstance(cell.get(column.key), int) else Kind.TEXT)
+        column.__class__(column.key, column.title, kind=Kind.NUMBER if isinstance(cell.get(column.key), float) else Kind.TEXT)
         for column in ROSTER_COLUMNS
     ]
     data = sheet({"name": "张三"}, cell, columns=lenient)
