@@ -1,6 +1,7 @@
 """Workbooks as other programs put them together."""
 
 import tracemalloc
+from contextlib import suppress
 from io import BytesIO
 
 import xlsxwriter
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from app.files.spreadsheets import Column, Kind, SheetLimits, read, read_lines
+from app.files.spreadsheets import Column, Kind, SheetLimits, SheetRefused, read, read_lines
 from app.files.spreadsheets.xlsx_book import XlsxBook
 from tests import hostile_sheets as hostile
 from tests.files.spreadsheets.conftest import TABLE, complaints, values
@@ -116,3 +117,42 @@ def test_another_reader_finds_the_same_values(rows: list[list[object]]) -> None:
         if cell != ""
     }
     assert ours == theirs
+
+
+SPLINTERS = [
+    b"",
+    b"0",
+    b"9999999",
+    b"-1",
+    b"<",
+    b"/>",
+    b'"',
+    b"&#0;",
+    b"s",
+    b"e",
+    b"A1",
+    b"\xff",
+    b"@",
+    b";",
+    b"[",
+    b"%",
+    b"1e300",
+]
+WHOLE = {
+    **parts(),
+    SHEET: sheet(f'{HEAD}<row r="2"><c r="A2" s="2"><v>43164</v></c><c r="B2" s="1" t="s"><v>0</v></c></row>'),
+    "xl/styles.xml": STYLES,
+    "xl/sharedStrings.xml": f'{XML}<sst xmlns="{MAIN}"><si><t>_x0041_1</t></si></sst>',
+}
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_damage_of_any_part_is_read_or_refused_and_raises_nothing_else(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(WHOLE)))
+    body = bytearray(str(WHOLE[name]).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(body)))
+        body[at : at + data.draw(st.integers(0, 3))] = data.draw(st.sampled_from(SPLINTERS))
+    with suppress(SheetRefused):
+        read(pack({**WHOLE, name: bytes(body)}), DAYS)
