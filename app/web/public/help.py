@@ -359,10 +359,18 @@ KEYS = (
     (("X",), _("tick the current row")),
     (("Enter",), _("open the current row")),
     (("A",), _("choose the favourable decision")),
+    (("B",), _("choose to have it corrected")),
     (("R",), _("choose the unfavourable decision")),
+    (("I",), _("show the full ID number of the case that you decide")),
     (("1", "9"), _("show that scan")),
+    (("+", "-"), _("scan larger or smaller; so does the wheel after a click on it")),
+    (("0", "W"), _("the whole scan, or its whole width")),
+    (("T",), _("turn the scan")),
+    (("S",), _("two scans side by side")),
+    (("F",), _("scans on the full screen, and back")),
     (("Ctrl", "Enter"), _("decide and open the next one")),
     (("/",), _("go to the query bar")),
+    (("Ctrl", "K"), _("search in all lists")),
     (("?",), _("open this page")),
 )
 

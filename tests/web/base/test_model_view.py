@@ -220,7 +220,7 @@ def send(client: FlaskClient, url: str, **fields: Any) -> Any:
 
 def names(page: str) -> list[str]:
     """The names in the first column of a list, in order."""
-    return re.findall(r'class="head[^"]*">\s*(?:<span class="two"><b>|<span>)([^<]*)<', page)
+    return re.findall(r'class="head[^"]*">\s*(?:<span class="two"><b title="[^"]*">|<span>)([^<]*)<', page)
 
 
 # --- reading ---------------------------------------------------------------------------------------------
