@@ -18,11 +18,19 @@ help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 # Telephones and keys on the screen for the demonstration; production refuses them.
-run: export ANGUAN_SIMULATORS := $(or $(ANGUAN_SIMULATORS),$(if $(filter production,$(ANGUAN_ENV)),0,1))
-run: $(VENV)/runtime ## Start the demonstration on http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL settable; TODAY=2026-12-20 sets its clock forward)
+run: export ANGUAN_SIMULATORS := $(or $(ANGUAN_SIMULATORS),1)
+run: $(if $(filter production,$(ANGUAN_ENV)),not-in-production) $(VENV)/runtime ## Start the demonstration on http://127.0.0.1:8000 (HOST, PORT, DATABASE_URL settable; TODAY=2026-12-20 sets its clock forward)
 	@$(BIN)/anguan init
 	@$(BIN)/anguan demo $(if $(TODAY),--today $(TODAY))
 	@exec $(BIN)/anguan serve --host $(HOST) --port $(PORT)
+
+.PHONY: not-in-production
+not-in-production:
+	@echo "'make run' starts the demonstration, and ANGUAN_ENV=production wants none. For production:" >&2
+	@echo "  with its settings in the environment (docs/SETTINGS.md, docs/deploy):" >&2
+	@echo "  $(BIN)/anguan init && $(BIN)/anguan create-admin && $(BIN)/anguan doctor && $(BIN)/anguan serve" >&2
+	@echo "For the demonstration: unset ANGUAN_ENV." >&2
+	@exit 1
 
 demo: $(VENV)/runtime ## Fill the database with demonstration data (again: adds what is missing)
 	@$(BIN)/anguan init

@@ -19,7 +19,7 @@ def create_app(settings: "Settings") -> "Flask":
     from app.db import migrate
     from app.db.session import db, unlock
     from app.views import register_views
-    from app.web import base, health, middleware
+    from app.web import base, health, metrics, middleware
     from app.web.auth.security_manager import SecurityManager
     from app.web.base.retries import RetryingFlask
 
@@ -36,6 +36,7 @@ def create_app(settings: "Settings") -> "Flask":
     with app.app_context():
         appbuilder = middleware.AppBuilder(app, db.session, security_manager_class=SecurityManager)
         app.register_blueprint(health.ops)
+        metrics.install(app)
         register_views(appbuilder)
         base.init_app(app)
     return app

@@ -23,6 +23,7 @@ from app.db.tables.exams import ExamNoticeFile as ExamNoticeFile
 from app.db.tables.exams import ExamPass as ExamPass
 from app.db.tables.exams import ExamSignup as ExamSignup
 from app.db.tables.exams import ScoreCorrection as ScoreCorrection
+from app.db.tables.findings import OpenFinding as OpenFinding
 from app.db.tables.identity import IdentityCorrection as IdentityCorrection
 from app.db.tables.legacy import LegacyChunk as LegacyChunk
 from app.db.tables.legacy import LegacyImport as LegacyImport

@@ -21,6 +21,7 @@ from app.web.admin.privileged_changes import PrivilegedChangeScreen
 from app.web.admin.required_papers import PaperRuleScreen
 from app.web.admin.roles import AppointmentScreen, AwaitingScreen
 from app.web.admin.settings import ParameterView
+from app.web.admin.status import StatusView
 from app.web.admin.stock_reasons import StockReasonScreen
 from app.web.applications.review.office_release import OfficeReleaseScreen
 from app.web.auth import second_factor_certificate
@@ -75,6 +76,7 @@ def register_views(appbuilder: Any) -> None:
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     for view in (SimulatorView, DemoClockView):
         appbuilder.add_view_no_menu(view)
+    add(StatusView, "Status", label=_("System status"), icon="list-check", **system)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(AuditLogScreen, "Diary", label=_("Audit log"), icon="history", **system)
     register_help(appbuilder)

@@ -24,11 +24,10 @@ from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import sessionmaker
 
 from app.accounts.people_import import ROSTER_COLUMNS
-from app.cli.common import LOG_LINE
 from app.core.clock import now, office_day
 from app.core.errors import Unmet
+from app.core.logs import formatter
 from app.core.office import Office
-from app.core.redaction import MaskingFormatter
 from app.core.vocabulary import Action, MessageState, PaperKind, Position, Role, State
 from app.files.spreadsheets import write
 from app.models import ExamSignup, Message, Paper, Person, RateLimitCounter
@@ -90,8 +89,8 @@ def rows(engine) -> Iterator[tuple[str, bytes]]:
 
 def logged(records: list[logging.LogRecord]) -> Iterator[tuple[str, bytes]]:
     """As our processes write them (``cli.common``)."""
-    written = MaskingFormatter(LOG_LINE)
-    yield from (("log", written.format(record).encode()) for record in records)
+    for written in (formatter(as_json=False), formatter(as_json=True)):
+        yield from (("log", written.format(record).encode()) for record in records)
 
 
 @pytest.mark.parametrize("spelt", list(spellings("43010219850615001X")))

@@ -53,7 +53,7 @@ def bind_unbound(session: Session) -> int:
     """Bind what has no identity yet to the person on record; how many rows were bound. Idempotent. The caller commits.
 
     Whoever was renamed after signing up or passing, by the audit log, is left out: nobody knows who was examined. Such rows
-    support no application until a correction is approved, and ``anguan check`` lists them.
+    support no application until a correction is approved, and ``anguan doctor`` lists them.
     """
     people = set(session.scalars(select(ExamPass.person_id).where(ExamPass.identity.is_(None))))
     unbound_signup = (ExamSignup.identity.is_(None), ExamSignup.state != SignupState.SELECTED)

@@ -50,9 +50,7 @@ def examine(
     with read_only(), sessions() as session:
         doubt = stored_doubt(session)
         last = doubt or before or last_mark(session)
-        believed = _database_agrees(session, base, at) and (
-            last is None or _follows(session, base, last, at) or confirmed(at)
-        )
+        believed = _database_agrees(session, base, at) and (last is None or follows(session, base, last, at) or confirmed(at))
     if believed == (doubt is None):
         return doubt
     with sessions.begin() as session:
@@ -92,7 +90,7 @@ def accept(session: Session, *, by: str, at: datetime) -> bool:
     return doubt is not None
 
 
-def _follows(session: Session, base: Office, last: datetime, at: datetime) -> bool:
+def follows(session: Session, base: Office, last: datetime, at: datetime) -> bool:
     """Whether ``at`` lies within the tolerance of ``last``: so much time can have passed, the machine being off included."""
     passed = abs(at - last)
     return passed <= ORDINARY or passed <= timedelta(hours=office_of(session, base).clock_tolerance_hours)
@@ -100,10 +98,16 @@ def _follows(session: Session, base: Office, last: datetime, at: datetime) -> bo
 
 def _database_agrees(session: Session, base: Office, at: datetime) -> bool:
     """Whether the database server's clock differs by no more than the tolerance; SQLite has none."""
+    theirs = database_clock(session)
+    return theirs is None or follows(session, base, theirs, at)
+
+
+def database_clock(session: Session) -> datetime | None:
+    """What the clock of the database server shows; None on SQLite, which has none."""
     if session.get_bind().dialect.name == "sqlite":
-        return True
+        return None
     theirs: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
-    return _follows(session, base, theirs, at)
+    return theirs
 
 
 def _begin(session: Session, base: Office, last: datetime, at: datetime) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.accounts import account, create_admin, reset_password
 from app.cli.audit import audit
 from app.cli.certificates import codes, seal, verify
-from app.cli.check import check
 from app.cli.clock import clock
+from app.cli.doctor import doctor
 from app.cli.keys import rekey
 from app.cli.legacy import import_legacy
 from app.cli.permissions_doc import roles
@@ -37,7 +37,7 @@ def anguan() -> None:
 
 
 for command in (
-    *(init, demo, serve, worker, deliver, check, account, create_admin, reset_password, roles, import_legacy),
+    *(init, demo, serve, worker, deliver, doctor, account, create_admin, reset_password, roles, import_legacy),
     *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure),
 ):
     anguan.add_command(command)

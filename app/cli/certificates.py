@@ -1,24 +1,26 @@
 """Commands about what proves a certificate: its QR code, its seal, and the keys behind both."""
 
+import getpass
 import json
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import sessionmaker
 
 from app import create_app
-from app.accounts.business_licence.provider import LicencePlatformUnavailable
+from app.applications import paper_address
 from app.applications.office_settings import office_of
 from app.certificates.qr import offline_check, payload, reader, status_list
-from app.cli.common import alone, settings_in_use
+from app.cli.common import alone, database, settings_in_use
 from app.core import clock
 from app.core.crypto import demo_ca, signing_keys
 from app.core.crypto import verify_signature as verdicts
 from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db.session import db
-from app.worker.providers import licences_of, seal_of
+from app.worker.providers import seal_of
 
 # --- QR codes ---------------------------------------------------------------------------------------------------
 
@@ -122,6 +124,24 @@ def publish(folder: Path) -> None:
     print(f"Published in {folder}, good until {until:%Y-%m-%d %H:%M}.")
 
 
+@codes.command()
+def redraw() -> None:
+    """Have every current certificate drawn again, with the present ANGUAN_PUBLIC_URL in its QR code.
+
+    After the site has moved, and while the old address no longer leads here. Prints made before stay genuine.
+    """
+    settings, at, by = settings_in_use(), clock.now(), f"anguan codes ({getpass.getuser()})"
+    total, last = 0, -1
+    with database(settings) as engine:
+        while last:
+            with sessionmaker(engine).begin() as session:
+                count, last = paper_address.redraw(session, after=max(last, 0), at=at)
+            total += count
+        with sessionmaker(engine).begin() as session:
+            paper_address.remember(session, settings.office, by=by, at=at)
+    print(f"{total} certificates are drawn again by the workers, for {settings.office.public_url}.")
+
+
 # --- the seal ------------------------------------------------------------------------------------------------
 
 
@@ -182,17 +202,5 @@ def seal_state(settings: Settings, use: SealUse = SealUse.CERTIFICATES) -> str:
     try:
         seal_of(settings).seal(Suite.P256, at=clock.now(), use=use)
     except SealUnavailable as away:
-        return away.why
-    return "ready"
-
-
-def licence_state(settings: Settings) -> str:
-    """Whether the platform of business licences answers, or why not."""
-    licences = licences_of(settings)
-    if licences is None:
-        return "off"
-    try:
-        licences.health(at=clock.now())
-    except LicencePlatformUnavailable as away:
-        return away.why
+        return str(away.why)
     return "ready"

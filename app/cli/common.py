@@ -11,11 +11,11 @@ from gunicorn.glogging import Logger as GunicornLog
 from sqlalchemy import Engine, create_engine
 
 from app import create_app
+from app.core import logs
 from app.core.redaction import MaskingFormatter
 from app.core.settings import BadSetting, Settings, read_settings
-from app.db import migrate
-
-LOG_LINE = "%(asctime)s %(name)s %(levelname)s %(message)s"
+from app.db import key_rotation, migrate
+from app.db.session import unlock
 
 
 @contextmanager
@@ -52,17 +52,22 @@ def revision(settings: Settings) -> str | None:
 
 
 def settings_in_use(*, mid_rotation: bool = False) -> Settings:
-    """The settings, provided the database is where this code wants it."""
+    """The settings, provided the database is where this code wants it and opens with the keys."""
     settings = read_settings(mid_rotation=mid_rotation)
-    if revision(settings) != migrate.head_revision():
-        raise BadSetting("The database is not up to date. Run 'anguan init' first.")
+    unlock(settings)
+    with database(settings) as engine, engine.connect() as connection:
+        if migrate.current_revision(connection) != migrate.head_revision():
+            raise BadSetting("The database is not up to date. Run 'anguan init' first.")
+        if key_rotation.opens_newest(connection) is False:
+            raise BadSetting(f"The keys in {settings.keys_file} are not those of this database: run 'anguan doctor'.")
     return settings
 
 
-def log_to_stderr() -> None:
+def log_to_stderr(settings: Settings) -> None:
     """Warnings and errors of our own processes go to the error channel, personal numbers masked."""
     handler = logging.StreamHandler()
-    handler.setFormatter(MaskingFormatter(LOG_LINE))
+    handler.setFormatter(logs.formatter(as_json=settings.log_json))
+    ServerLog.as_json = settings.log_json
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
@@ -81,7 +86,10 @@ def language(settings: Settings) -> Callable[[str], AbstractContextManager[None]
 class ServerLog(GunicornLog):  # type: ignore[misc]
     """gunicorn's log, whose lines may hold a path with personal numbers."""
 
+    as_json = False  # as the settings say
+
     def setup(self, cfg: object) -> None:
         super().setup(cfg)
         for handler in self.error_log.handlers:
-            handler.setFormatter(MaskingFormatter(self.error_fmt, self.datefmt))
+            plain = MaskingFormatter(self.error_fmt, self.datefmt)
+            handler.setFormatter(logs.formatter(as_json=True) if self.as_json else plain)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from app.cli.common import ServerLog, database, language, log_to_stderr, setting
 from app.cli.demo_data.people import DEMO_ACCOUNTS
 from app.cli.event_worker import EventWorker
 from app.core import clock, heavy_work, i18n
-from app.core.settings import Settings, read_settings
+from app.core.settings import Settings, reachable, read_settings
 from app.core.vocabulary import Role
 from app.db.session import db
 from app.models import Account
 from app.outbox import sms
+from app.web import metrics
 from app.web.middleware import check_settings
 from app.worker.process import ChildProcess, run_worker
 from app.worker.providers import gateway_of
@@ -47,7 +49,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(read_settings())
+        settings = read_settings()
+        folder = metrics.folder_of(settings.home)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # where the library looks; of the web's processes alone
+        metrics.share(folder)
+        return create_app(settings)
 
 
 class Master(Arbiter):  # type: ignore[misc]
@@ -83,8 +89,9 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
     """
     os.environ.update(HOST=host, PORT=str(port))  # what the addresses in QR codes start from
     settings = check_settings(settings_in_use())
-    log_to_stderr()
+    log_to_stderr(settings)
     i18n.compile_all()
+    _begin_counting(metrics.folder_of(settings.home))
     with database(settings) as engine:  # before the web writes lines of the audit log by a clock that is wrong
         doubt = doubt_in_words(settings, engine)
     greeting = "\n".join(filter(None, (_greeting(settings, host, port), doubt)))
@@ -109,20 +116,28 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
     ).run()
 
 
+def _begin_counting(folder: Path) -> None:
+    """An empty folder for what the web's processes count; without one each counts for itself."""
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for left in folder.iterdir():
+            left.unlink()
+
+
 @click.command()
 @click.option("--console", is_flag=True, help="Show text messages here instead of sending them.")
 @click.option("--parent", type=int, default=0, hidden=True)  # ends when this process is gone
 def worker(console: bool, parent: int) -> None:
     """Run background jobs (text messages, drawing, nightly work) until stopped."""
     settings = settings_in_use()
-    log_to_stderr()
+    log_to_stderr(settings)
     if not parent:
         print(f"Working: {settings.home}", flush=True)
     run_worker(settings, gateway_of(settings, console=console), locale_context=language(settings), parent=parent)
 
 
 def _greeting(settings: Settings, host: str, port: int) -> str:
-    lines = [f"{settings.office.system_name}  http://{host}:{port}"]
+    lines = [f"{settings.office.system_name}  http://{reachable(host)}:{port}"]
     if not settings.production:
         app = create_app(settings)
         with app.app_context():

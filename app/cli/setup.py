@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.accounts import identity_binding, role_assignment
-from app.applications import clock_check, demo_clock
+from app.applications import clock_check, demo_clock, paper_address
 from app.applications.office_calendar import seed_calendar
 from app.certificates.lookup import index_printed_numbers
 from app.cli.common import alone, revision, settings_in_use
@@ -26,6 +26,7 @@ from app.eligibility.reasons import seed_reasons
 from app.matters import seed_papers
 from app.models import Region
 from app.web.auth.permissions import sync_roles
+from app.worker.findings.services import has_sealed
 
 INIT_LOCK = 0x616E67756A  # another number than migrate.LOCK, which is taken inside
 
@@ -38,12 +39,12 @@ def init() -> None:
         settings = read_settings()
         _demand_own_keys(settings, fresh)
         settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        demo_ca.establish(settings.seals, address=settings.office.public_url, at=clock.now())
         i18n.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):
             _make_code_keys(settings)
             migrate.migrate_to(db.engine)
+            _make_seals(settings)
             hash_chain.link_existing(db.session())  # lines written before the audit log had a chain become its beginning
             fill_regions(db.session(), settings)
             seed_papers(db.session())  # as far as lines are missing; what the administrator switched stays
@@ -51,6 +52,8 @@ def init() -> None:
             seed_calendar(db.session())  # years of which the office knows none
             identity_binding.bind_unbound(db.session())  # sign-ups and passes of older databases
             index_printed_numbers(db.session())  # and the numbers that their certificates show
+            if not paper_address.known(db.session()):
+                paper_address.remember(db.session(), settings.office, by="anguan init", at=clock.now())
             db.session.commit()
             sync_roles(app.extensions["appbuilder"])
             nobody_yet = settings.production and role_assignment.missing_administrators(db.session())
@@ -123,3 +126,13 @@ def _make_code_keys(settings: Settings) -> None:
             f"Certificates have been issued under other code keys: put their codes.json into {settings.home} first."
         )
     signing_keys.make(settings.code_keys, at=clock.now())
+
+
+def _make_seals(settings: Settings) -> None:
+    """Whatever is missing of the demonstration's. Beside papers that were sealed by lost ones, others would disown those."""
+    if not settings.seal_url and (missing := demo_ca.missing(settings.seals)) and has_sealed(db.session()):
+        raise BadSetting(
+            f"Papers have been sealed by another seal: put its folder back into {settings.seals} first "
+            f"({missing[0]} is missing)."
+        )
+    demo_ca.establish(settings.seals, address=settings.office.public_url, at=clock.now())

@@ -325,10 +325,10 @@ def _positions(text: str) -> Positions:
 _TERMS = (Level, PasswordProfile, SecondFactor)
 READERS: dict[type, Callable[[str], Any]] = {str: str, int: int, bool: _switch, tuple: _numbers, Positions: _positions}
 READERS |= {terms: _term_of(terms) for terms in _TERMS}
-EXPECTED: dict[type, str] = {
-    int: "a whole number",
-    tuple: "whole numbers between commas",
-    Positions: "codes of positions between commas",
+EXPECTED: dict[type, object] = {
+    int: _("a whole number"),
+    tuple: _("whole numbers between commas"),
+    Positions: _("codes of positions between commas"),
 }
 EXPECTED |= {terms: " or ".join(str(term.value) for term in terms) for terms in _TERMS}
 DEFAULT_OFFICE = Office()

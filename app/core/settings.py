@@ -8,18 +8,27 @@ import json
 import os
 import re
 import secrets
+import socket
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from flask_babel import lazy_gettext as _
+
 from app.core.atomic_file import flush_folder, put_file
 from app.core.errors import AppError
+from app.core.identifiers import BadNumber, parse_mobile
 from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTED, READERS, SETTABLE, Office, numbers_letters
 
 AGENT = "http://127.0.0.1:18765"  # where our UKey agent listens
+PRODUCTION, DEMONSTRATION = "production", "demo"  # what ``ANGUAN_ENV`` may be
+PREFIX = "ANGUAN_"  # of the names of settings
+OF_THE_TESTS = frozenset({"ANGUAN_BROWSER"})
+KEY_BYTES = 32
 SIMULATED = "sim"  # issuer name of the simulated licence platform
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
@@ -62,10 +71,19 @@ class Keys:
 
     @classmethod
     def load(cls, text: str) -> "Keys":
-        raw = json.loads(text)
-        data = {int(kid): b64decode(key) for kid, key in raw["data"].items()}
-        optional = (b64decode(raw.get(name, "")) for name in ("lasting", "index_next"))
-        return cls(raw["session"], b64decode(raw["index"]), data, *optional)
+        """The keys of a file. ``ValueError`` unless each is there and as long as it must be."""
+        try:
+            raw = json.loads(text)
+            data = {int(kid): b64decode(key, validate=True) for kid, key in raw["data"].items()}
+            optional = (b64decode(raw.get(name, ""), validate=True) for name in ("lasting", "index_next"))
+            keys = cls(raw["session"], b64decode(raw["index"], validate=True), data, *optional)
+        except (KeyError, TypeError, AttributeError) as fault:
+            raise ValueError("a key is missing") from fault
+        if not (keys.session and data) or not all(0 < kid < 256 for kid in data):
+            raise ValueError("a key is missing, or its number is none")
+        if any(len(key) != KEY_BYTES for key in (keys.index, *data.values())):
+            raise ValueError("a key is too short or too long")
+        return keys
 
     @property
     def ring(self) -> tuple[bytes, Mapping[int, bytes], bytes]:
@@ -107,15 +125,21 @@ class Settings:
     licence_client: str = ""  # our client name there
     licence_issuer: str = ""  # its issuer name
     licence_key: Path | None = None  # its public key, PEM
+    alert_url: str = ""  # webhook for findings; empty: none
+    alert_token: str = field(default="", repr=False)
+    alert_mobiles: tuple[str, ...] = ()  # operators who get findings by text message
+    metrics_token: str = field(default="", repr=False)  # whoever shows it reads /metrics; empty: this machine alone
+    least_disk_mb: int = 1024  # free space below which a warning is given
+    log_json: bool = False  # logs as one JSON object a line
 
     def __post_init__(self) -> None:
         if self.production and self.simulators:
-            raise BadSetting("Simulators let anybody in: unset ANGUAN_SIMULATORS in production.")
+            raise BadSetting(_("Simulators let anybody in: unset ANGUAN_SIMULATORS in production."))
         if self.production and self.licence_issuer == SIMULATED:
-            raise BadSetting("ANGUAN_LICENCE_ISSUER must not be 'sim' in production: that is the simulator's own name.")
+            raise BadSetting(_("ANGUAN_LICENCE_ISSUER must not be 'sim' in production: that is the simulator's own name."))
         if self.licence_url and not (self.licence_client and self.licence_issuer and self.licence_key):
             raise BadSetting(
-                "ANGUAN_LICENCE_URL also needs ANGUAN_LICENCE_CLIENT, ANGUAN_LICENCE_ISSUER and ANGUAN_LICENCE_KEY."
+                _("ANGUAN_LICENCE_URL also needs ANGUAN_LICENCE_CLIENT, ANGUAN_LICENCE_ISSUER and ANGUAN_LICENCE_KEY.")
             )
 
     @property
@@ -211,15 +235,73 @@ def home_of(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, *, mid_rotation: bool = False) -> Settings:
-    """Settings from the environment and from the keys under ``ANGUAN_HOME``."""
-    home = home_of(environment)
-    keys_file = home / "keys.json"
-    if not keys_file.exists():
-        raise BadSetting(f"There are no keys in {home}. Run 'anguan init' first.")
-    keys = Keys.load(keys_file.read_text())
+    """Settings from the environment and from the keys under ``ANGUAN_HOME``.
+
+    ``BadSetting`` for what cannot be read, and for a name that no setting has: a name mistyped is a setting left out.
+    """
+    environment = NamesRead(environment)
+    settings = _read_settings(environment, load_keys(home_of(environment), mid_rotation=mid_rotation))
+    if unknown := next(iter(sorted(environment.unread())), ""):
+        raise BadSetting(_unknown(unknown, environment.read), code="unknown-setting")
+    return settings
+
+
+def _unknown(name: str, known: Collection[str]) -> object:
+    """That no setting has the name, and which one is meant."""
+    ours = [one.removeprefix(PREFIX) for one in known if one.startswith(PREFIX)]
+    if near := get_close_matches(name.removeprefix(PREFIX), ours, 1):
+        meant = f"{PREFIX}{near[0]}"
+        return _("No setting is called %(name)s; did you mean %(near)s? See docs/SETTINGS.md.", name=name, near=meant)
+    return _("No setting is called %(name)s: unset it. See docs/SETTINGS.md.", name=name)
+
+
+class NamesRead(Mapping[str, str]):
+    """An environment that remembers the names it was asked for."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return self._environment[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environment)
+
+    def __len__(self) -> int:
+        return len(self._environment)
+
+    def unread(self) -> set[str]:
+        """The names of ours that nobody asked for."""
+        return {name for name in self if name.startswith(PREFIX)} - self.read - OF_THE_TESTS
+
+
+def load_keys(home: Path, *, mid_rotation: bool = True) -> Keys:
+    """The keys of an installation. ``BadSetting`` if there are none, or the file is damaged."""
+    file = home / "keys.json"
+    try:
+        keys = Keys.load(file.read_text())
+    except FileNotFoundError:
+        raise BadSetting(_("There are no keys in %(home)s. Run 'anguan init' first.", home=home), code="no-keys") from None
+    except OSError as fault:
+        raise BadSetting(_("%(file)s cannot be read: %(why)s.", file=file, why=fault.strerror), code="damaged-keys") from None
+    except ValueError:
+        damaged = _("The keys in %(file)s are damaged: put the file back from a backup.", file=file)
+        raise BadSetting(damaged, code="damaged-keys") from None
     if keys.index_next and not mid_rotation:
-        raise BadSetting("A new key of the index is half-way in. Run 'anguan rekey --index' to its end first.")
-    production = environment.get("ANGUAN_ENV", "demo") == "production"
+        half_way = _("A new key of the index is half-way in. Run 'anguan rekey --index' to its end first.")
+        raise BadSetting(half_way, code="half-way-keys")
+    return keys
+
+
+def _read_settings(environment: Mapping[str, str], keys: Keys) -> Settings:
+    home = home_of(environment)
+    surroundings = environment.get("ANGUAN_ENV") or DEMONSTRATION
+    if surroundings not in (PRODUCTION, DEMONSTRATION):
+        unclear = _("ANGUAN_ENV must be 'production' or 'demo', not “%(text)s”.", text=surroundings)
+        raise BadSetting(unclear, code="unknown-environment")
+    production = surroundings == PRODUCTION
     database_url = environment.get("DATABASE_URL") or f"sqlite:///{home / 'anguan.db'}"
     return Settings(
         home=home,
@@ -252,6 +334,12 @@ def read_settings(environment: Mapping[str, str] = os.environ, *, mid_rotation: 
         licence_client=environment.get("ANGUAN_LICENCE_CLIENT", ""),
         licence_issuer=environment.get("ANGUAN_LICENCE_ISSUER", ""),
         licence_key=home / key if (key := environment.get("ANGUAN_LICENCE_KEY")) else None,
+        alert_url=_of_scheme("ANGUAN_ALERT_URL", environment, "https", "http"),
+        alert_token=environment.get("ANGUAN_ALERT_TOKEN", ""),
+        alert_mobiles=_mobiles(environment.get("ANGUAN_ALERT_MOBILES", "")),
+        metrics_token=environment.get("ANGUAN_METRICS_TOKEN", ""),
+        least_disk_mb=_whole(environment, "ANGUAN_LEAST_DISK_MB") or 1024,
+        log_json=_truth(environment.get("ANGUAN_LOG_JSON", "0")),
     )
 
 
@@ -266,16 +354,41 @@ def read_office(environment: Mapping[str, str]) -> Office:
         try:
             given[name] = _truth(text) if isinstance(default, bool) else READERS[type(default)](text)
         except ValueError:
-            raise BadSetting(f"ANGUAN_{name.upper()} must be {EXPECTED[type(default)]}, not {text!r}.") from None
+            expected = EXPECTED[type(default)]
+            raise BadSetting(
+                _("ANGUAN_%(name)s must be %(what)s, not “%(text)s”.", name=name.upper(), what=expected, text=text)
+            ) from None
         if name in BY_NAME and not BY_NAME[name].holds(given[name]):
             limits = BY_NAME[name]
-            raise BadSetting(f"ANGUAN_{name.upper()} must be within {limits.least} and {limits.most}, not {text!r}.")
+            raise BadSetting(
+                _("ANGUAN_%(name)s must be within %(least)s and %(most)s, not “%(text)s”.",
+                  name=name.upper(), least=limits.least, most=limits.most, text=text)
+            )  # fmt: skip
     if not numbers_letters(given.get("letter_number", DEFAULT_OFFICE.letter_number)):
-        raise BadSetting("ANGUAN_LETTER_NUMBER must name {年} and {序号} once each, with no figure beside {序号}.")
+        sentence = _(
+            "ANGUAN_LETTER_NUMBER must name %(year)s and %(number)s once each, with no figure beside the latter.",
+            year="{年}", number="{序号}",
+        )  # fmt: skip
+        raise BadSetting(sentence)
     given["pinned"] = frozenset(given)
     if "public_url" not in given and "PORT" in environment:
-        given["public_url"] = f"http://{environment.get('HOST', '127.0.0.1')}:{environment['PORT']}"
+        given["public_url"] = f"http://{reachable(environment.get('HOST') or '127.0.0.1')}:{environment['PORT']}"
     return Office(**given)
+
+
+def reachable(host: str) -> str:
+    """A host name or address for others: for one that listens everywhere, this machine's own in its network.
+
+    The kernel is asked which address it would send from; nothing is sent. 127.0.0.1 where there is no network.
+    """
+    if host not in ("0.0.0.0", "::", "[::]"):  # noqa: S104 - compared, not listened on
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))  # RFC 5737: an address that is nobody's
+        except OSError:
+            return "127.0.0.1"
+        return str(asking.getsockname()[0])
 
 
 def _whole(environment: Mapping[str, str], name: str) -> int:
@@ -283,7 +396,7 @@ def _whole(environment: Mapping[str, str], name: str) -> int:
     try:
         return int(environment.get(name) or 0)
     except ValueError:
-        raise BadSetting(f"{name} must be a whole number, not {environment[name]!r}.") from None
+        raise BadSetting(_("%(name)s must be a whole number, not “%(text)s”.", name=name, text=environment[name])) from None
 
 
 def make_keys(home: Path) -> bool:
@@ -314,7 +427,8 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
     """A URL of one of these schemes, or empty. An error does not repeat it: it may hold a password."""
     url = environment.get(name, "").strip()
     if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise BadSetting(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+        begins = " / ".join(f"{scheme}://" for scheme in schemes)
+        raise BadSetting(_("%(name)s must begin with %(begins)s.", name=name, begins=begins))
     return url
 
 
@@ -323,17 +437,27 @@ def _several(name: str, environment: Mapping[str, str], *schemes: str) -> tuple[
     return tuple(_of_scheme(name, {name: one}, *schemes) for one in given)
 
 
+def _mobiles(text: str) -> tuple[str, ...]:
+    """Mobile numbers between commas. An error does not repeat them."""
+    try:
+        return tuple(parse_mobile(one) for one in text.replace(",", " ").split())
+    except BadNumber:
+        raise BadSetting(_("ANGUAN_ALERT_MOBILES takes mobile numbers of eleven digits, with commas between.")) from None
+
+
 def _agent(environment: Mapping[str, str]) -> str:
     """A loopback origin and nothing more: it is written unescaped into the content security policy."""
     url = environment.get("ANGUAN_UKEY_AGENT", "").strip().rstrip("/") or AGENT
     if not re.fullmatch(r"(https?|wss?)://(127\.0\.0\.1|localhost)(:\d{1,5})?", url):
-        raise BadSetting("ANGUAN_UKEY_AGENT must be an address of the visitor's own computer, like http://127.0.0.1:18765.")
+        raise BadSetting(
+            _("ANGUAN_UKEY_AGENT must be an address of the visitor's own computer, like http://127.0.0.1:18765.")
+        )
     return url
 
 
 def _clamd(address: str) -> str:
     if address and not re.fullmatch(r"/\S+|tcp://([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?", address):
-        raise BadSetting("ANGUAN_CLAMD must be tcp://host:port, or the path of clamd's socket.")
+        raise BadSetting(_("ANGUAN_CLAMD must be tcp://host:port, or the path of clamd's socket."))
     return address
 
 

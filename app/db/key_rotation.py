@@ -6,9 +6,11 @@ each ciphertext begins with its key id. A row is written only if it still holds 
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_babel import gettext
 from sqlalchemy import Column as StoredColumn
 from sqlalchemy import Engine, LargeBinary, Table, column, func, or_, select, table, tuple_, update
 from sqlalchemy.engine import Connection
@@ -192,6 +194,20 @@ def misplaced_secrets(engine: Engine) -> Iterator[str]:
                 yield from _faults_in_row(stored, row)
 
 
+def opens_newest(connection: Connection) -> bool | None:
+    """Whether the keys open the newest secret of some table; None while the database holds none at all."""
+    tried = False
+    for stored in encrypted_tables():
+        newest = select(*stored.secrets).order_by(*(key.desc() for key in stored.keys)).limit(1)
+        for sealed, purpose in zip(connection.execute(newest).first() or (), stored.purposes, strict=False):
+            if sealed is not None:
+                tried = True
+                with suppress(*DECRYPTION_ERRORS):
+                    keyring.decrypt(bytes(sealed), purpose)
+                    return True
+    return False if tried else None
+
+
 def _all_rows(connection: Connection, stored: EncryptedTable) -> Iterator[Sequence[Any]]:
     query = select(*stored.keys, *stored.secrets, *(one.column for one in stored.indexes)).order_by(*stored.keys)
     yield from connection.execute(query, execution_options={"yield_per": SLICE})
@@ -205,10 +221,15 @@ def _faults_in_row(stored: EncryptedTable, row: Sequence[Any]) -> Iterator[str]:
             if sealed is not None:
                 opened[number] = keyring.decrypt(bytes(sealed), purpose)
         except DECRYPTION_ERRORS:
-            yield f"{stored.row(row, number)}: cannot be decrypted. It was changed, or moved here from another column."
+            yield gettext(
+                "%(row)s: cannot be decrypted. It was changed, or moved here from another column.",
+                row=stored.row(row, number),
+            )
     for at, index in enumerate(stored.indexes, start=len(stored.keys) + len(stored.secrets)):
         if index.number in opened and row[at] != index.of(opened[index.number], keyring):
-            yield f"{stored.row(row, index.number)}: does not match its blind index. It belongs to another row."
+            yield gettext(
+                "%(row)s: does not match its blind index. It belongs to another row.", row=stored.row(row, index.number)
+            )
 
 
 def reindex(engine: Engine, ring: Keyring) -> int:

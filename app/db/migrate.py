@@ -31,6 +31,11 @@ def head_revision() -> str:
     return str(ScriptDirectory(str(FOLDER)).get_current_head())
 
 
+def is_known(revision: str) -> bool:
+    """Whether this code knows the revision; it does not know those of later versions."""
+    return revision in {script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()}
+
+
 def current_revision(connection: Connection) -> str | None:
     """The revision of a database; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()

@@ -17,14 +17,14 @@ from sqlalchemy.types import TypeDecorator
 
 from app.core.crypto.encryption import Digest, keyring
 from app.core.errors import Obstacle, Unwritable
-from app.core.settings import Keys, Settings
+from app.core.settings import Settings, load_keys
 from app.core.vocabulary import Term
 
 
 def unlock(settings: Settings) -> None:
     """Load the keys of the settings into the keyring, and the file where it finds later ones."""
     file = settings.keys_file
-    keyring.unlock(*settings.keys.ring, file=file, read=lambda: Keys.load(file.read_text()).ring)
+    keyring.unlock(*settings.keys.ring, file=file, read=lambda: load_keys(settings.home).ring)
 
 
 BUSY_TIMEOUT = 30_000  # milliseconds that SQLite waits for another writer

@@ -1,4 +1,4 @@
-"""Finds every record that names another person than the one it belongs to: for ``anguan check``.
+"""Finds every record that names another person than the one it belongs to: for ``anguan doctor``.
 
 Databases from before ``accounts.registry.identity_is_fixed_by`` may hold people who were renamed after they were examined.
 Names and numbers in the sentences are masked; nothing is changed.
@@ -7,6 +7,8 @@ Names and numbers in the sentences are masked; nothing is changed.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
@@ -15,8 +17,8 @@ from app.core.vocabulary import UNDER_WAY, ReplacementReason, SignupState, State
 from app.models import Application, Certificate, CertificateVersion, ExamPass, ExamSignup, Person
 
 SLICE = 500  # rows read at once
-CORRECT = "have the enterprise apply for a correction of the identity"
-UNBOUND = "is bound to nobody, because the person was renamed afterwards, or 'anguan init' was not run since the update"
+CORRECT = _("have the enterprise apply for a correction of the identity")
+UNBOUND = _("is bound to nobody, because the person was renamed afterwards, or 'anguan init' was not run since the update")
 
 
 def differing_identities(session: Session) -> Iterator[str]:
@@ -36,9 +38,15 @@ def _signups(session: Session) -> Iterator[str]:
     )
     for row in _rows(session, query, ExamSignup.id):
         if row.identity is None:
-            yield f"Sign-up {row.number} ({_who(row)}) {UNBOUND}: {CORRECT}."
+            yield gettext(
+                "Sign-up %(number)s (%(who)s) %(unbound)s: %(correct)s.",
+                number=row.number, who=_who(row), unbound=UNBOUND, correct=CORRECT,
+            )  # fmt: skip
         elif differs := _difference(row, row.identity):
-            yield f"Sign-up {row.number} was submitted for somebody else than the person on record ({differs}): {CORRECT}."
+            yield gettext(
+                "Sign-up %(number)s was submitted for somebody else than the person on record (%(differs)s): %(correct)s.",
+                number=row.number, differs=differs, correct=CORRECT,
+            )  # fmt: skip
 
 
 def _passes(session: Session) -> Iterator[str]:
@@ -46,11 +54,18 @@ def _passes(session: Session) -> Iterator[str]:
         Person, Person.id == ExamPass.person_id
     )
     for row in _rows(session, query, ExamPass.id):
-        what = f"The exam {row.category.value} passed on {row.passed_on:%Y-%m-%d}"
+        passed = {"category": row.category.value, "day": row.passed_on.isoformat(), "correct": CORRECT}
         if row.identity is None:
-            yield f"{what} ({_who(row)}) {UNBOUND}: {CORRECT}."
+            yield gettext(
+                "The exam %(category)s passed on %(day)s (%(who)s) %(unbound)s: %(correct)s.",
+                **passed, who=_who(row), unbound=UNBOUND,
+            )  # fmt: skip
         elif differs := _difference(row, row.identity):
-            yield f"{what} was passed by somebody else than the person on record ({differs}): {CORRECT}."
+            yield gettext(
+                "The exam %(category)s passed on %(day)s was passed by somebody else than the person on record "
+                "(%(differs)s): %(correct)s.",
+                **passed, differs=differs,
+            )  # fmt: skip
 
 
 def _open_applications(session: Session) -> Iterator[str]:
@@ -61,10 +76,11 @@ def _open_applications(session: Session) -> Iterator[str]:
     )
     for row in _rows(session, query, Application.id):
         if row.snapshot and (differs := _difference(row, row.snapshot["person"])):
-            yield (
-                f"Application {row.number} was submitted for somebody else than the person on record ({differs}): no "
-                "favourable decision is possible; refuse it, or have it withdrawn."
-            )
+            yield gettext(
+                "Application %(number)s was submitted for somebody else than the person on record (%(differs)s): no "
+                "favourable decision is possible; refuse it, or have it withdrawn.",
+                number=row.number, differs=differs,
+            )  # fmt: skip
 
 
 def _approved_applications(session: Session) -> Iterator[str]:
@@ -89,15 +105,17 @@ def _approved_applications(session: Session) -> Iterator[str]:
             continue
         submitted = _as_corrected(row.snapshot, row.reason_code)
         if row.face and (differs := _between(submitted, row.face)):
-            yield (
-                f"{row.certificate} names somebody else than application {row.number} that it rests on ({differs}): examine "
-                "the file, and revoke the certificate or replace it."
-            )
+            yield gettext(
+                "%(certificate)s names somebody else than application %(number)s that it rests on (%(differs)s): examine "
+                "the file, and revoke the certificate or replace it.",
+                certificate=row.certificate, number=row.number, differs=differs,
+            )  # fmt: skip
         if row.identity and (differs := _between(submitted, row.identity)):
-            yield (
-                f"Application {row.number} was approved on an exam that somebody else passed ({differs}): examine the file, "
-                "and revoke the certificate if it was issued to the wrong person."
-            )
+            yield gettext(
+                "Application %(number)s was approved on an exam that somebody else passed (%(differs)s): examine the file, "
+                "and revoke the certificate if it was issued to the wrong person.",
+                number=row.number, differs=differs,
+            )  # fmt: skip
 
 
 def _certificates(session: Session) -> Iterator[str]:
@@ -112,10 +130,11 @@ def _certificates(session: Session) -> Iterator[str]:
     for row in _rows(session, query, Certificate.id):
         printed = {"name": row.holder, **(row.face or {})}
         if differs := _difference(row, printed) or _between({"name": row.holder}, row.face or {}):
-            yield (
-                f"{row.number} does not say what the record of its holder says ({differs}): have the enterprise apply for a "
-                "replacement because of wrong information, or revoke it."
-            )
+            yield gettext(
+                "%(number)s does not say what the record of its holder says (%(differs)s): have the enterprise apply for a "
+                "replacement because of wrong information, or revoke it.",
+                number=row.number, differs=differs,
+            )  # fmt: skip
 
 
 # --- parts --------------------------------------------------------------------------------------------

@@ -105,8 +105,12 @@ def release_lost(session: Session, *, at: datetime, chance: Callable[[], float])
 
 def bring_back(session: Session, *, at: datetime) -> None:
     """Make due what was queued or leased while the clock was ahead: it would wait until that day. The caller commits."""
-    for row, state in ((Job, JobState.READY), (Message, MessageState.QUEUED)):
-        ahead = update(row).where(row.state == state, row.due_at > at + FUTURE).values(due_at=at)
+    for row, state, column in (
+        (Job, JobState.READY, Job.due_at),
+        (Message, MessageState.QUEUED, Message.due_at),
+        (Message, MessageState.QUEUED, Message.next_try_at),
+    ):
+        ahead = update(row).where(row.state == state, column > at + FUTURE).values({column: at})
         session.execute(ahead.execution_options(synchronize_session=False))
     held = update(Job).where(Job.state == JobState.RUNNING, Job.lease_until > at + FUTURE).values(lease_until=at)
     session.execute(held.execution_options(synchronize_session=False))
@@ -142,7 +146,7 @@ def due_jobs(session: Session, *, at: datetime, most: int) -> list[int]:
 
 
 def messages_due(session: Session, at: datetime) -> bool:
-    return bool(session.scalar(select(exists().where(Message.state == MessageState.QUEUED, Message.due_at <= at))))
+    return bool(session.scalar(select(exists().where(Message.state == MessageState.QUEUED, Message.next_try_at <= at))))
 
 
 def heartbeat(session: Session, name: str, *, at: datetime) -> None:
@@ -151,9 +155,19 @@ def heartbeat(session: Session, name: str, *, at: datetime) -> None:
     session.execute(seen.on_conflict_do_update(index_elements=["name"], set_={"seen_at": at}))
 
 
+def last_heartbeat(session: Session) -> datetime | None:
+    """When any worker reported last; None if none has since the list was cleared."""
+    return session.scalar(select(func.max(Worker.seen_at)))
+
+
+def oldest_due(session: Session, *, at: datetime) -> datetime | None:
+    """Since when the job waits that is due for the longest time; None if none is."""
+    return session.scalar(select(func.min(Job.due_at)).where(Job.state == JobState.READY, Job.due_at <= at))
+
+
 def worker_is_missing(session: Session, *, at: datetime) -> bool:
     """Jobs or messages have been due for ``WORKER_TIMEOUT`` and no worker sent a heartbeat in that time."""
-    seen = session.scalar(select(func.max(Worker.seen_at)))
+    seen = last_heartbeat(session)
     if seen is not None and seen > at - WORKER_TIMEOUT:
         return False
     return bool(due_jobs(session, at=at - WORKER_TIMEOUT, most=1)) or messages_due(session, at - WORKER_TIMEOUT)

@@ -73,7 +73,7 @@ def requeue(session: Session, message_id: int, actor_name: str, *, at: datetime,
     message = session.get(Message, message_id, with_for_update=True)
     if message is None or message.state is not MessageState.FAILED or message.good_until is not None:
         raise NotFound
-    message.state, message.tries, message.due_at, message.fault = MessageState.QUEUED, 0, at, ""
+    message.state, message.tries, message.next_try_at, message.fault = MessageState.QUEUED, 0, at, ""
     change = {"state": [MessageState.FAILED.value, MessageState.QUEUED.value]}
     audit.log(session, actor_name, AuditAction.CHANGE, Message.__tablename__, message_id, change, at=at, address=address)
 
@@ -134,7 +134,7 @@ class _ClaimedMessage:
 
 def codes_due(session: Session, at: datetime) -> bool:
     """Whether a code is due, for which a user waits."""
-    is_due = (Message.state == MessageState.QUEUED, Message.good_until.is_not(None), Message.due_at <= at)
+    is_due = (Message.state == MessageState.QUEUED, Message.good_until.is_not(None), Message.next_try_at <= at)
     return bool(session.scalar(select(exists().where(*is_due))))
 
 
@@ -156,15 +156,15 @@ def deliver(
 
 
 def _claim(session: Session, at: datetime, most: int, only: Sequence[ColumnElement[bool]]) -> list[_ClaimedMessage]:
-    """Claim due rows by moving ``due_at`` past the time sending takes. Of concurrent callers, one gets each row."""
-    is_due = (Message.state == MessageState.QUEUED, Message.due_at <= at, Message.tries < MAX_TRIES, *only)
-    codes_first = (Message.good_until.is_(None), Message.due_at, Message.id)
+    """Claim due rows by moving ``next_try_at`` past the time sending takes. Of concurrent callers, one gets each row."""
+    is_due = (Message.state == MessageState.QUEUED, Message.next_try_at <= at, Message.tries < MAX_TRIES, *only)
+    codes_first = (Message.good_until.is_(None), Message.next_try_at, Message.id)
     # A CTE, because PostgreSQL may run a locking subquery again for each row, and would then claim more than ``most``.
     oldest = select(Message.id).where(*is_due).order_by(*codes_first).limit(most).with_for_update(skip_locked=True)
     rows = session.execute(
         update(Message)
         .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *is_due)
-        .values(tries=Message.tries + 1, due_at=at + SEND_TIMEOUT * max(most, 6))
+        .values(tries=Message.tries + 1, next_try_at=at + SEND_TIMEOUT * max(most, 6))
         .returning(Message.id, Message.mobile, Message.text, Message.tries, Message.code)
         .execution_options(synchronize_session=False)
     )
@@ -173,7 +173,7 @@ def _claim(session: Session, at: datetime, most: int, only: Sequence[ColumnEleme
 
 def _fail_lost(session: Session, at: datetime) -> int:
     """Mark as failed expired codes, and messages whose last attempt was never marked."""
-    waiting = (Message.state == MessageState.QUEUED, Message.due_at <= at)
+    waiting = (Message.state == MessageState.QUEUED, Message.next_try_at <= at)
     count = 0
     for fault, condition in (("too late", Message.good_until <= at), ("unconfirmed", Message.tries >= MAX_TRIES)):
         failed = session.execute(
@@ -207,7 +207,7 @@ def _failed(session_factory: Callable[[], Session], message: _ClaimedMessage, er
     state = MessageState.FAILED if message.tries >= MAX_TRIES else MessageState.QUEUED
     erased = {"code": None} if state is MessageState.FAILED else {}
     _log.warning("message %s, try %s: %s", message.id, message.tries, fault[:200])
-    _mark(session_factory, message, {"state": state, "due_at": at + wait, "fault": fault[:200], **erased})
+    _mark(session_factory, message, {"state": state, "next_try_at": at + wait, "fault": fault[:200], **erased})
     return state
 
 

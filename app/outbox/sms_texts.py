@@ -186,6 +186,8 @@ CLOCK_IN_DOUBT = _(
     "The system's clock shows %(now)s, but the last moment recorded before is %(last)s. Night's work and decisions wait. "
     "If the clock is right, accept it on the server with 'anguan clock accept'; if not, set it right."
 )
+FINDINGS_BEGAN = _("%(n)s things have to be put right in the system: %(what)s Please look at the page “System status”.")
+FINDINGS_ENDED = _("Put right in the system: %(what)s")
 PASSWORD_RESET = _(
     "The password of your account %(username)s was reset by text message at %(moment)s. "
     "If it was not you, please tell the system administrator at once."

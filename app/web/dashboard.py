@@ -24,6 +24,7 @@ from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url
 from app.web.base.links import text_of
 from app.web.certificates.filing_links import open_link, open_on
+from app.worker.findings.watch import present
 
 QUEUE_SCREENS = {
     Role.ACCEPTANCE_OFFICER: "AcceptanceScreen.list",
@@ -257,7 +258,15 @@ def _corrections_tile(actor: Actor, on: date) -> list[Tile]:
 
 
 def _admin_tiles(on: date) -> list[Tile]:
+    wrong = present(request_context.installation())
     return [
+        Tile(
+            gettext("System status: to be put right"),
+            len(wrong),
+            optional_url("StatusView.show"),
+            "bad",
+            wrong[0].finding.what if wrong else "",
+        ),
         Tile(
             gettext("Registrations to review"),
             registration.pending_count(db.session()),

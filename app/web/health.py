@@ -1,27 +1,23 @@
 """``/healthz`` and ``/readyz`` for monitoring. Public: they name what is missing, never why."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
 from flask import Blueprint, current_app, jsonify
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from app.accounts import rate_limit
-from app.core.errors import Obstacle, Unwritable, obstacle_of
-from app.core.settings import Settings
 from app.db import migrate
 from app.db.session import db
 from app.outbox import jobs
 from app.web import request_context
+from app.worker.findings.environment import unwritable
 
 ops = Blueprint("ops", __name__)
 PROBE_EVERY = timedelta(seconds=10)  # of one process, however often it is asked
-BLOCK = 64 * 1024  # bytes written to a file and removed again
 _probing = Lock()
 
 
@@ -89,31 +85,3 @@ def obstacles() -> list[str]:
         finally:
             _probing.release()
     return kept[1] if kept is not None else []
-
-
-def unwritable(settings: Settings, engine: Engine, *, at: datetime) -> list[str]:
-    """What cannot be written: ``database``, ``home``, ``blobs``, or why (``Obstacle``). No transaction may be open."""
-    found = [_in_database(engine, at), in_folder("home", settings.home), in_folder("blobs", settings.blobs)]
-    return list(dict.fromkeys(name for name in found if name))
-
-
-def _in_database(engine: Engine, at: datetime) -> str:
-    try:
-        rate_limit.probe(engine, at=at)
-    except Unwritable as error:
-        return error.obstacle.value
-    except SQLAlchemyError:
-        return "database"
-    return ""
-
-
-def in_folder(name: str, folder: os.PathLike[str]) -> str:
-    """Write a file and remove it: ``name``, or that the disk is full, if that is impossible; else ""."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(BLOCK))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        return Obstacle.DISK_FULL.value if obstacle_of(error) is Obstacle.DISK_FULL else name
-    return ""

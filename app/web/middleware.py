@@ -6,6 +6,7 @@ transaction that writes begins after the whole body has come.
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response
 
-from app.core import clock
+from app.core import clock, logs
 from app.core.clock import office_day, office_time
 from app.core.heavy_work import Asker, asker
 from app.core.office import Office
@@ -134,7 +135,8 @@ def day(on: date | datetime | None) -> str:
 
 
 def before_request() -> Response | None:
-    g.request_id = uuid4().hex[:16]
+    g.request_id, g.begun = uuid4().hex[:16], perf_counter()
+    logs.number.set(g.request_id)
     reading.set(True)
     asker.set(Asker.STRANGER)
     clock.set_days_ahead(0)  # what an earlier request on this thread left
@@ -170,6 +172,7 @@ def redirect_to_login() -> Response:
 
 
 def teardown(_error: BaseException | None) -> None:
+    logs.number.set("")
     clock.set_days_ahead(0)
     asker.set(None)
     reading.set(False)  # for the next request, or a job, on this thread

@@ -25,6 +25,7 @@ from app.db import audit
 from app.db.session import db, read_only, reading
 from app.files.storage import Store
 from app.worker import providers
+from app.worker.findings import Installation
 
 
 def settings() -> Settings:
@@ -81,6 +82,11 @@ def seal() -> SealProvider:
     if "anguan.seal" not in kept:
         kept["anguan.seal"] = providers.seal_of(settings())
     return cast(SealProvider, kept["anguan.seal"])
+
+
+def installation() -> Installation:
+    """The installation that this process serves, to be examined now; checks use connections of their own."""
+    return Installation(settings(), db.engine, now(), seal())
 
 
 def licences() -> LicenceProvider | None:

@@ -27,12 +27,14 @@ from app.files.storage import Store
 from app.models import Job, Worker
 from app.outbox.jobs import FUTURE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, bring_back
 from app.outbox.sms import deliver
+from app.worker.findings import watch
 from app.worker.runner import Handler, JobRun, log
 from app.worker.schedule import last_night_start
 
 MIN_ORPHAN_AGE = timedelta(hours=24)  # a younger object may belong to a transaction that is not committed yet
 RENDER_BATCH = 20  # certificates rendered between two calls of progress, stored together
 SUSPECT_AFTER = 4  # workers lost in a row, all at the same certificate
+PROVINCE_LOCALE = "zh"  # of sentences that are told to the operator
 MESSAGE_BATCH = 10  # messages between two calls of progress; at most 10 s each, so well within LEASE
 PLAUSIBLE_ORPHANS = 100  # more than so many are removed only if as many objects have a row
 
@@ -278,6 +280,21 @@ def revocations_key(at: datetime) -> str:
     return f"revocations:{at.astimezone(UTC):%Y-%m-%dT%H:%M}"[:-1]
 
 
+def watch_over(run: JobRun) -> None:
+    """Look for what is wrong with the installation, and tell the operator what has begun and what has ended, once each."""
+    context, at, office = run.context, run.context.now(), run.office()
+    with context.locale_context(PROVINCE_LOCALE):
+        found = context.examine(at)
+        with context.sessions.begin() as session:
+            began, ended = watch.record(session, found, at=at)
+            watch.queue_texts(session, began, ended, context.operators.mobiles, office, at=at)
+        if context.operators.webhook:
+            watch.call(context.sessions, context.operators.call, office, at=at)
+        with context.sessions.begin() as session:
+            watch.forget_ended(session)
+    run.report({"findings": len(found)})
+
+
 def check_legacy(run: JobRun) -> None:
     """Check an uploaded sheet of the old system."""
     with _legacy_context(run) as import_context:
@@ -319,6 +336,7 @@ HANDLERS: dict[str, Handler] = {
     "retention": remove_scans,
     records.KIND: run_batch,
     "checks": run_checks,
+    "watch": watch_over,
     "legacy_check": check_legacy,
     "legacy_import": import_legacy,
     "legacy_passwords": legacy_passwords,
@@ -337,6 +355,7 @@ KIND_LABELS: dict[str, object] = {
     "retention": _("Remove scans whose time has passed"),
     records.KIND: _("Carry out a batch of decisions"),
     "checks": _("Automatic checks of waiting cases"),
+    "watch": _("Watch over the system"),
     "legacy_check": _("Check a sheet of the old system"),
     "legacy_import": _("Import a sheet of the old system"),
     "legacy_passwords": _("Make first passwords"),
@@ -345,4 +364,5 @@ RESULT_LABELS: dict[str, object] = {kind.value: kind.label for kind in NightlyTa
     "lines": _("Lines that hold"),
     "broken": _("Breaks in the chain"),
     "scans": _("Scans removed"),
+    "findings": _("To be put right"),
 }

@@ -34,7 +34,8 @@ from app.files.storage import Store
 from app.outbox import jobs
 from app.outbox.sms import Gateway, codes_due, deliver
 from app.worker import handlers, runner, schedule
-from app.worker.providers import revocation_lists_of, seal_of
+from app.worker.findings import Depth, Installation, examine
+from app.worker.providers import operators_of, revocation_lists_of, seal_of
 
 THREADS = 2
 POLL_SECONDS = 2.0  # between two looks at the jobs table
@@ -56,18 +57,21 @@ def run_worker(settings: Settings, gateway: Gateway, *, locale_context: LocaleCo
     ring.open(settings.code_keys)  # rendered certificates carry signed QR codes
     # Errors are stored and shown, so they must not quote the parameters of a statement.
     engine = create_engine(settings.database_url, pool_pre_ping=True, hide_parameters=True)
+    seal = seal_of(settings)
     context = runner.JobContext(
         engine,
         gateway,
         Store(settings.blobs),
         clock.now,
         office=settings.office,
-        seal=seal_of(settings),
+        seal=seal,
         checkpoints_file=settings.diary_heads,
         locale_context=locale_context,
         ukeys=settings.ukeys,
         revocation_lists=revocation_lists_of(settings),
         fresh_password=fresh_password,
+        examine=lambda at: examine(Installation(settings, engine, at, seal), Depth.WATCH),
+        operators=operators_of(settings),
     )
     JobConsumer(queue(settings), context, parent).run()
     engine.dispose()

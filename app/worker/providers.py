@@ -19,6 +19,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from flask_babel import lazy_gettext as _
+
 from app.accounts.business_licence.assertion import MOST_BYTES, Assertion, BadAssertion, LicenceTrust, public_key, read
 from app.accounts.business_licence.provider import LicencePlatformUnavailable, LicenceProvider, Ticket
 from app.accounts.business_licence.simulator import SimulatedPlatform
@@ -89,6 +91,40 @@ def gateway_of(settings: Settings, *, console: bool = False) -> Gateway:
     return FileGateway(settings.home / MESSAGES)
 
 
+ALERT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """Who is told of findings: mobiles by text message, and a webhook, which gets one JSON object for each."""
+
+    mobiles: tuple[str, ...] = ()
+    webhook: str = ""
+    token: str = field(default="", repr=False)
+
+    def call(self, record: Mapping[str, str]) -> None:
+        """Any 2xx is success; an error is raised and holds no token."""
+        _asked(self.webhook, record, self.token, ALERT_SECONDS).close()
+
+
+def operators_of(settings: Settings) -> Operators:
+    return Operators(settings.alert_mobiles, settings.alert_url, settings.alert_token)
+
+
+REACH_SECONDS = 5
+
+
+def unreachable(url: str) -> str:
+    """Why no connection to the service is possible, or ""; nothing is sent to it."""
+    where = urlsplit(url)
+    port = where.port or {"https": 443}.get(where.scheme, 80)
+    try:
+        socket.create_connection((where.hostname or "", port), REACH_SECONDS).close()
+    except OSError as error:
+        return type(error).__name__
+    return ""
+
+
 # --- the seal -----------------------------------------------------------------------------------------------
 
 SEAL_CACHE_TIME = timedelta(minutes=5)  # a changed seal certificate may go unnoticed for so long
@@ -113,7 +149,7 @@ class RemoteSeal:
 
     def seal(self, suite: Suite, *, at: datetime, use: SealUse = SealUse.CERTIFICATES) -> Seal:
         if self._paused_until is not None and at < self._paused_until:
-            raise SealUnavailable("the service did not answer a moment ago")
+            raise SealUnavailable(_("the service did not answer a moment ago"))
         until, seal = self._seals.get((suite, use), (at, None))
         if seal is None or until <= at:
             seal = self._fetched(suite, use, at)
@@ -129,7 +165,7 @@ class RemoteSeal:
             seal = Seal(chain, lambda digest: self._signature(url, seal, digest, at), body)
             seal.fingerprint  # noqa: B018 - raises if the answer holds no certificate
         except (KeyError, IndexError, TypeError, ValueError):
-            raise self._failed(at, "the service's answer holds no certificates") from None
+            raise self._failed(at, _("the service's answer holds no certificates")) from None
         return seal
 
     def _signature(self, url: str, seal: Seal, digest: bytes, at: datetime) -> bytes:
@@ -138,7 +174,7 @@ class RemoteSeal:
         try:
             return b64decode(answer["signature"], validate=True)
         except (KeyError, TypeError, ValueError):
-            raise self._failed(at, "the service's answer holds no signature") from None
+            raise self._failed(at, _("the service's answer holds no signature")) from None
 
     def _call(self, url: str, body: Mapping[str, str] | None, at: datetime) -> Any:
         try:
@@ -146,12 +182,12 @@ class RemoteSeal:
                 return json.loads(answer.read(LONGEST_ANSWER))
         except HTTPError as error:
             if error.code == 404:
-                raise NoSuchSeal("the service holds no seal of this kind") from None
-            raise self._failed(at, f"the service answered {error.code}") from None
+                raise NoSuchSeal(_("the service holds no seal of this kind")) from None
+            raise self._failed(at, _("the service answered %(status)s", status=error.code)) from None
         except (OSError, ValueError) as error:
-            raise self._failed(at, f"the service cannot be reached ({type(error).__name__})") from None
+            raise self._failed(at, _("the service cannot be reached (%(why)s)", why=type(error).__name__)) from None
 
-    def _failed(self, at: datetime, why: str) -> SealUnavailable:
+    def _failed(self, at: datetime, why: object) -> SealUnavailable:
         """Pause the calls and forget the certificates, which may have changed."""
         self._paused_until = at + RETRY_AFTER
         self._seals.clear()

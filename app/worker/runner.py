@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ from app.accounts.access import Actor
 from app.applications.clock_check import stored_doubt
 from app.applications.demo_clock import stored_days
 from app.applications.office_settings import office_of
-from app.core import kernel_clock
+from app.core import kernel_clock, logs
 from app.core.clock import ahead_by, office_moment
 from app.core.crypto.seal_provider import NoSeal, SealProvider
 from app.core.errors import NotFound
@@ -28,6 +28,8 @@ from app.files.storage import Store
 from app.models import Job
 from app.outbox.jobs import LEASE, JobLease, LeaseLost, after_attempt, claim, progress_values, release_lost, retry_wait
 from app.outbox.sms import Gateway
+from app.worker.findings import SystemFinding
+from app.worker.providers import Operators
 from app.worker.schedule import FINAL
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ class JobContext:
     ukeys: Path = Path()  # trusted authorities of sign-in certificates, and their revocation lists
     revocation_lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # downloads, by name
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash
+    examine: Callable[[datetime], Sequence[SystemFinding]] = lambda _at: ()  # what is wrong with the installation
+    operators: Operators = field(default_factory=Operators)
     clock_confirmed: Callable[[datetime], bool] = kernel_clock.confirms
     leases: dict[str, datetime] = field(default_factory=dict)  # of the jobs that run in this process: token, end
 
@@ -144,6 +148,7 @@ def _claim(context: JobContext, handlers: Mapping[str, Handler], job_id: int | N
 def _run(context: JobContext, handler: Handler, lease: JobLease) -> JobState | None:
     """Call the handler outside any transaction, then store the outcome."""
     context.leases[lease.token] = context.now() + LEASE
+    logs.number.set(f"job {lease.id}")
     try:
         with ahead_by(context.days_ahead()):
             handler(JobRun(lease, context))
@@ -155,6 +160,7 @@ def _run(context: JobContext, handler: Handler, lease: JobLease) -> JobState | N
         return _failed(context, lease, f"{type(error).__name__}: {error}".splitlines()[0][:200])
     finally:
         del context.leases[lease.token]
+        logs.number.set("")
     done = {"state": JobState.DONE, "finished_at": context.now(), "lease_until": None, "token": None, "fault": ""}
     return JobState.DONE if _write(context, lease, done) else None
 

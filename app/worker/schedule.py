@@ -30,6 +30,10 @@ def _minute(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}"
 
 
+def _five_minutes(at: datetime) -> str:
+    return f"{_hour(at)}:{at.minute // 5 * 5:02d}"
+
+
 def _hour(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H}"
 
@@ -50,6 +54,7 @@ SCHEDULES: dict[str, Schedule] = {
         _hour,
         lambda session, _at: bool(render_jobs.waiting_for_seal(session, most=1) or issue.waiting_for_seal(session, most=1)),
     ),
+    "watch": Schedule(_five_minutes),
     "sweep": Schedule(_night),
     "nightly": Schedule(_night, by_office_clock=True),
     "checkpoint": Schedule(_hour, lambda session, _at: checkpoints.has_uncovered_entries(session)),

@@ -57,8 +57,8 @@ def test_an_account_with_two_sets_is_not_made_and_one_made_by_hand_is_named(home
     with create_engine(read_settings().database_url).begin() as by_hand:
         second = "INSERT INTO ab_user_role (id, user_id, role_id) SELECT 900, 1, id FROM ab_role WHERE name = 'auditor'"
         by_hand.execute(text(second))
-    assert app.main(["check"]) == 1
-    assert "both holds roles that exclude each other (admin, auditor)" in capsys.readouterr().out
+    assert app.main(["doctor"]) == 2
+    assert "both 同时持有互斥的角色（系统管理员、审计管理员）" in capsys.readouterr().out
 
 
 def test_the_operator_gives_a_new_one_time_password_by_command(home, capsys):

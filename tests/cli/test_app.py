@@ -54,7 +54,7 @@ def test_a_full_database_without_its_keys_is_not_given_new_ones(home, capsys):
     assert not (home / "keys.json").exists()
 
 
-@pytest.mark.parametrize("command", ["demo", "serve", "deliver", "check"])
+@pytest.mark.parametrize("command", ["demo", "serve", "deliver", "worker"])
 def test_without_keys_a_command_says_what_to_do(place, capsys, command):
     assert app.main([command]) == 1
     assert "anguan init" in capsys.readouterr().err
@@ -117,7 +117,7 @@ def test_deliver_says_what_it_sent(home, capsys):
     assert "0 sent" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["", "init", "demo", "serve", "check", "account", "seal", "verify", "deliver", "audit"])
+@pytest.mark.parametrize("command", ["", "init", "demo", "serve", "doctor", "account", "seal", "verify", "deliver", "audit"])
 def test_every_command_explains_itself(capsys, command):
     assert app.main([*filter(None, [command]), "--help"]) == 0
     assert f"Usage: anguan{' ' if command else ''}{command} " in capsys.readouterr().out

@@ -27,22 +27,22 @@ def test_a_seal_is_renewed_and_revoked_and_the_papers_are_told_apart(home, tmp_p
     assert "no legal force" in capsys.readouterr().out
     assert app.main(["seal", "revoke", "1", "--reason", "key-compromise"]) == 0
     assert "renew" in capsys.readouterr().err
-    assert app.main(["check"]) == 1
+    assert app.main(["doctor"]) == 2
     assert app.main(["seal", "renew"]) == 0
     assert app.main(["seal"]) == 0
     lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()[-3:]]
     assert lines == [["2", "certificates"], ["1", "certificates"], ["1", "letters"]]
     assert app.main(verify) == 1
     assert "revoked" in capsys.readouterr().out
-    assert app.main(["check"]) == 0
+    assert app.main(["doctor"]) == 0
 
 
 def test_the_seal_of_letters_is_renewed_and_revoked_by_its_own_option(home, capsys):
     assert app.main(["seal", "revoke", "1", "--letters", "--reason", "cessation"]) == 0
-    assert app.main(["check"]) == 1
-    assert "Letters cannot be sealed" in capsys.readouterr().out
+    assert app.main(["doctor"]) == 2
+    assert "无法盖章（文书）：印章已吊销" in capsys.readouterr().out
     assert app.main(["seal", "renew", "--letters"]) == 0
-    assert app.main(["check"]) == 0
+    assert app.main(["doctor"]) == 0
     assert app.main(["seal"]) == 0
     lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()[-3:]]
     assert lines == [["1", "certificates"], ["2", "letters"], ["1", "letters"]]

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from app.core import settings as app_settings
 from app.core.office import ADJUSTABLE, SETTABLE, Office, Positions, stored_text
-from app.core.settings import BadSetting, Keys, home_of, make_keys, read_office, read_settings
+from app.core.settings import BadSetting, Keys, home_of, make_keys, reachable, read_office, read_settings
 from app.core.vocabulary import Level, Term
 from tests.test_docs import chinese
 
@@ -133,3 +134,62 @@ def test_the_list_describes_a_parameter_as_the_settings_page_does(one):
     if type(one.default) is int:
         assert limits == f"{one.least}–{one.most}"
         assert unit == translated.get(str(one.unit)) or one.scale > 1
+
+
+def test_what_listens_everywhere_is_reached_by_the_address_of_this_machine():
+    address = urlsplit(read_office({"HOST": "0.0.0.0", "PORT": "9000"}).public_url)  # noqa: S104
+    assert address.hostname not in ("0.0.0.0", "")  # noqa: S104
+    assert address.port == 9000
+    assert reachable("192.0.2.7") == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("ANGUAN_SMS_ULR", "did you mean ANGUAN_SMS_URL"), ("ANGUAN_XYZZY", "ANGUAN_XYZZY: unset it")]
+)
+def test_a_name_that_no_setting_has_is_refused_with_the_nearest(home, name, said):
+    with pytest.raises(BadSetting, match=said):
+        read_settings({"ANGUAN_HOME": str(home), name: "x"})
+
+
+def test_names_of_settings_of_the_tests_and_of_others_are_no_mistake(home):
+    assert read_settings({"ANGUAN_HOME": str(home), "ANGUAN_BROWSER": "required", "PATH": "x", "_ANGUAN_COMPLETE": "x"})
+
+
+@pytest.mark.parametrize(("text", "production"), [("production", True), ("demo", False), ("", False)])
+def test_it_is_production_or_a_demonstration(home, text, production):
+    assert read_settings({"ANGUAN_HOME": str(home), "ANGUAN_ENV": text}).production is production
+
+
+@pytest.mark.parametrize("text", ["prod", "Production", "test"])
+def test_any_other_surroundings_are_refused(home, text):
+    with pytest.raises(BadSetting, match="ANGUAN_ENV"):
+        read_settings({"ANGUAN_HOME": str(home), "ANGUAN_ENV": text})
+
+
+KEY = "aWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWk="
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "", "{", "[]", "null", "{}", '{"session": "x", "index": "%", "data": {}}', '{"session": "x", "index": 7, "data": {}}',
+        f'{{"session": "x", "index": "{KEY}", "data": {{}}}}',
+        f'{{"session": "", "index": "{KEY}", "data": {{"1": "{KEY}"}}}}',
+        f'{{"session": "x", "index": "{KEY}", "data": {{"1": "aGFsZg=="}}}}',
+        f'{{"session": "x", "index": "{KEY}", "data": {{"256": "{KEY}"}}}}',
+        f'{{"session": "x", "index": "{KEY}", "data": {{"one": "{KEY}"}}}}',
+        "\udcff",
+    ],
+)  # fmt: skip
+def test_damaged_keys_are_refused_in_a_sentence(home, damaged):
+    (home / "keys.json").write_bytes(damaged.encode(errors="surrogateescape"))
+    with pytest.raises(BadSetting, match="damaged: put the file back"):
+        read_settings({"ANGUAN_HOME": str(home)})
+
+
+def test_mobiles_of_operators_are_read_and_wrong_ones_not_repeated(home):
+    read = read_settings({"ANGUAN_HOME": str(home), "ANGUAN_ALERT_MOBILES": "13812345678, 13812345679"})
+    assert read.alert_mobiles == ("13812345678", "13812345679")
+    with pytest.raises(BadSetting, match="ANGUAN_ALERT_MOBILES") as error:
+        read_settings({"ANGUAN_HOME": str(home), "ANGUAN_ALERT_MOBILES": "1381234567"})
+    assert "1381234567" not in str(error.value)

@@ -1,4 +1,4 @@
-"""What ``anguan check`` lists of databases in which people were renamed after they were examined."""
+"""What ``anguan doctor`` lists of databases in which people were renamed after they were examined."""
 
 import pytest
 from sqlalchemy import text, update

@@ -12,7 +12,6 @@ from app.core.clock import now
 from app.core.errors import Obstacle, Unwritable
 from app.db.session import db
 from app.models import Parameter, RateLimitCounter
-from app.web import health
 from tests import make
 from tests.query_counter import queries
 
@@ -123,9 +122,3 @@ def test_a_disk_that_refuses_writes_is_found_by_the_probe(system, session, tmp_p
     assert error.value.obstacle is Obstacle.DISK_FAULT
     rate_limit.probe(engine, at=now())
     engine.dispose()
-
-
-def test_a_folder_in_which_no_file_can_be_written_is_named(tmp_path):
-    assert health.in_folder("home", tmp_path) == ""
-    assert health.in_folder("home", tmp_path / "gone") == "home"
-    assert list(tmp_path.iterdir()) == []

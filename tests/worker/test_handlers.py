@@ -40,6 +40,8 @@ from app.outbox.jobs import LEASE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, LeaseLo
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import OutgoingMessage
 from app.worker import handlers, runner, schedule
+from app.worker.findings import SystemFinding
+from app.worker.providers import Operators
 from app.worker.runner import JobContext, retry, run_due, run_one
 from app.worker.schedule import enqueue_due
 from app.workflow import carry_out
@@ -432,7 +434,7 @@ def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
         with context.sessions.begin() as own:
             return enqueue_due(own, at=make.NOON)
 
-    assert sum(at_once(one, range(10))) == 6  # messages, checkpoint and four nightly jobs
+    assert sum(at_once(one, range(10))) == 7  # messages, watch, checkpoint and four nightly jobs
     assert set(session.scalars(select(models.Job.key))) == {
         *("messages:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
         *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02", "retention:2026-03-02"),
@@ -442,7 +444,7 @@ def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
 @pytest.mark.usefixtures("entries")
 def test_without_a_due_message_no_message_job_is_enqueued(session):
     enqueue_due(session, at=make.NOON)
-    assert set(session.scalars(select(models.Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention"}
+    assert set(session.scalars(select(models.Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention", "watch"}
 
 
 @pytest.mark.parametrize(
@@ -583,6 +585,27 @@ def test_run_twice_checks__the_result_for_the_filter_is_stored(session, context)
     for _time in twice(session, context, "checks", {}):
         found = read_row(session, models.Application.check_result, models.Application.checked_at)
         assert found == (CheckResult.PASSES, make.NOON)
+
+
+def test_run_twice_watch__each_finding_is_told_once_by_text_and_webhook(session, context):
+    told, found = [], [SystemFinding("scanner-away", "tcp://x:1")]
+
+    @dataclass(frozen=True)
+    class Telling(Operators):
+        def call(self, record) -> None:
+            told.append((record["event"], record["what"]))
+
+    operators = Telling(("13800000001",), "https://alerts.example")
+    watching = replace(context, examine=lambda _at: found, operators=operators)
+    for _time in twice(session, watching, "watch"):
+        assert told == [("began", "ClamAV does not answer at tcp://x:1: every upload is refused.")]
+        assert read_row(session, func.count(models.Message.id)) == (1,)
+    found.clear()
+    enqueue(session, "watch", "later", {}, at=watching.now())
+    session.commit()
+    assert run_due(watching, handlers.HANDLERS, most=1) == [JobState.DONE]
+    assert [event for event, _what in told] == ["began", "ended"]
+    assert read_row(session, func.count(models.OpenFinding.code)) == (0,)
 
 
 def test_every_handler_is_run_twice_here():

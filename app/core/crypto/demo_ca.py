@@ -178,12 +178,12 @@ class EmbeddedSeal:
             else:
                 seal, revoked = _newest_sm2(self.folder, _stamp(self.folder))
         except (FileNotFoundError, SealFolder):
-            raise SealUnavailable("there is no seal yet: run 'anguan init'") from None
+            raise SealUnavailable(_("there is no seal yet: run 'anguan init'")) from None
         certificate = seal.certificate
         if revoked:
-            raise SealUnavailable(f"the seal is revoked: run 'anguan seal renew{_option(use)}'")
+            raise SealUnavailable(_("the seal is revoked: run 'anguan seal renew%(option)s'", option=_option(use)))
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-            raise SealUnavailable(f"the seal has run out: run 'anguan seal renew{_option(use)}'")
+            raise SealUnavailable(_("the seal has run out: run 'anguan seal renew%(option)s'", option=_option(use)))
         return seal
 
 
@@ -260,6 +260,13 @@ def _der(folder: Path, name: str) -> bytes:
 
 
 # --- files --------------------------------------------------------------------------------------------------
+
+
+def missing(folder: Path) -> list[str]:
+    """The files without which nothing can be sealed, or what was sealed not be verified, that are not in the folder."""
+    wanted = [f"{name}.{kind}" for name in ("root", "issuing") for kind in ("pem", "key")]
+    wanted += [f"{STEMS[use]}-{n}.key" for use in SealUse for n in (_numbers(folder, use) if folder.exists() else ())]
+    return [name for name in wanted if not (folder / name).exists()]
 
 
 def _require(folder: Path) -> None:

@@ -46,7 +46,7 @@ class SealUnavailable(AppError):
         "The file is made by itself as soon as it does; please come back in a few minutes."
     )
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: object) -> None:
         super().__init__()
         self.why = why
 
@@ -82,7 +82,7 @@ class Seal:
         """A verified signature (DER) over a digest of 32 bytes. Raises ``SealUnavailable``."""
         signature = self.raw_sign(digest)
         if not self._verifies(signature, digest):
-            raise SealUnavailable("what the provider answered is no signature of its certificate")
+            raise SealUnavailable(_("what the provider answered is no signature of its certificate"))
         return signature
 
     def _verifies(self, signature: bytes, digest: bytes) -> bool:

@@ -6,6 +6,7 @@ from app.db.tables import batches as batches
 from app.db.tables import certificates as certificates
 from app.db.tables import employment as employment
 from app.db.tables import exams as exams
+from app.db.tables import findings as findings
 from app.db.tables import identity as identity
 from app.db.tables import legacy as legacy
 from app.db.tables import letters as letters

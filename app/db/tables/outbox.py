@@ -66,6 +66,7 @@ class Message(Model):
     __tablename__ = "message"
     __table_args__ = (
         CheckConstraint("tries >= 0", name="ck_message_tries"),
+        Index("ix_message_next_try", "state", "next_try_at", "id"),
         choice_check("message", "state", MessageState),
         Index("ix_message_due_at", "due_at", "id"),
         Index("ix_message_sent_at", "sent_at", "id"),
@@ -82,7 +83,12 @@ class Message(Model):
         ForeignKey("application.id", name="fk_message_application"), index=True
     )
     state: Mapped[MessageState] = mapped_column(Choice(MessageState), default=MessageState.QUEUED)
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="when it was to be sent")
+    next_try_at: Mapped[datetime] = mapped_column(
+        UtcDateTime,
+        default=lambda context: context.get_current_parameters()["due_at"],
+        comment="from then on it may be claimed; while it is sent, the end of the claim",
+    )
     tries: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fault: Mapped[str] = mapped_column(String(200), default="")

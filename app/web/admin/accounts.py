@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import g, redirect, request, url_for
+from flask import flash, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
@@ -94,6 +94,15 @@ class AccountScreen(ModelScreen):
         )  # fmt: skip
         if new and enterprise is not None:
             hand_out_password(item, g.first_password)
+        elif new:
+            flash(
+                gettext(
+                    "%(name)s cannot sign in yet: the security administrator is next, who gives the account its role under "
+                    "“Awaiting a role” and hands out its first password.",
+                    name=item.first_name,
+                ),
+                "warning",
+            )
 
     def row_links(self, item: Account) -> list[Link]:
         links = super().row_links(item)

@@ -57,6 +57,7 @@ PERMISSIONS: Declaration = {
     "Message": to(ADMIN, "can_list", "can_again", "can_export"),
     "Simulator": to(ADMIN, "can_phones"),
     "DemoClock": to(EVERYBODY, "can_show", "can_move"),  # production does not have it
+    "Status": to(ADMIN, MENU, "can_show"),
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
     "Diary": to(AUDIT, MENU, "can_list", "can_show", "can_export", "can_verify"),
@@ -156,6 +157,7 @@ ANONYMOUS: Mapping[str, str] = {
     "query": "leads from a query form to the address that looks; looks nothing up itself",
     "ops.healthz": "monitoring; discloses no data",
     "ops.readyz": "monitoring; says what is missing, not why",
+    "monitoring.metrics": "monitoring; for this machine, or by a token",
     # sign-in
     "SignInView.login": "the sign-in page itself",
     "SecondView.choose": "between password and second factor there is no session; for the browser that has shown a password",

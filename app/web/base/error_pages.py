@@ -73,7 +73,12 @@ def wants_json() -> bool:
 def error_page(
     status: int, title: object, sentences: list[object], *, code: str = "", back: bool = True, cure: str = ""
 ) -> Response:
-    """An error page in the frame of the user or the public one; JSON for clients that prefer it."""
+    """An error page in the frame of the user or the public one; JSON for clients that prefer it. A line in the log.
+
+    What is the system's own fault (500 and more) its handler logs, with the reason.
+    """
+    if status < 500:
+        _log_answer(status, code)
     if wants_json():
         texts = [str(sentence) for sentence in sentences]
         answer = jsonify(code=code or str(status), sentences=texts, request=g.get("request_id", ""))
@@ -97,12 +102,19 @@ def on_csrf_error(_error: CSRFError) -> Response:
 def on_app_error(error: AppError) -> Response:
     if isinstance(error, Unwritable):
         log.error("nothing can be written: %s, %s %r (%s)", error.obstacle.value, *_named_request())
+    elif error.status >= 500:
+        _log_answer(error.status, error.code)
     _undo()
     denied_log.log_denied(error.status)
     title = error.title or ERROR_TEXTS.get(error.status, (_("This cannot be done"), ""))[0]
     cure = next(filter(None, (url_of(refusal.place, back=_here()) for refusal in error.refusals)), "")
     answer = error_page(error.status, title, [refusal.sentence for refusal in error.refusals], code=error.code, cure=cure)
     return with_retry_after(answer, error)
+
+
+def _log_answer(status: int, code: str) -> None:
+    """A line with the number that the page shows. The endpoint and not the address, which may name somebody."""
+    log.warning("answered %s (%s): %s %s (%s)", status, code, request.method, request.endpoint, g.get("request_id", ""))
 
 
 def _named_request() -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ def test_a_new_account_of_the_authority_has_no_role_and_no_known_password(admin,
     assert (account.first_name, account.region_code, account.roles) == ("罗二审", None, [])
     assert account.must_change_password
     assert "的一次性密码" not in page.text
-    assert "待授权" in page.text
+    assert "接下来由安全管理员在“待授权用户”中授予角色" in page.text
 
 
 @pytest.mark.usefixtures("unlocked_hashes")

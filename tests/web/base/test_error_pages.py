@@ -56,6 +56,19 @@ def test_an_error_with_a_status_is_a_page_and_never_a_message(asked, error):
     assert (answer.status_code, answer.headers.get("Retry-After")) == (error.status, "5" if error.status == 429 else None)
 
 
+@pytest.mark.parametrize(
+    ("method", "address", "status"), [("GET", "/no/such/page", 404), ("POST", "/healthz", 405), ("GET", "/metrics", 403)]
+)
+def test_every_error_page_shows_a_number_that_is_in_the_log_beside_no_address(client, caplog, method, address, status):
+    answer = client.open(f"{address}?q=13812342345", method=method, environ_base={"REMOTE_ADDR": "203.0.113.7"})
+    number = answer.headers["X-Request-ID"]
+    assert answer.status_code == status
+    assert number in answer.text
+    [line] = [record.getMessage() for record in caplog.records if number in record.getMessage()]
+    assert f"answered {status}" in line
+    assert "?" not in line
+
+
 @pytest.mark.parametrize("error", [errors.ClockInDoubt(), Busy()])
 def test_a_503_for_a_reason_of_its_own_is_not_headed_as_many_who_save(asked, error):
     page = on_app_error(error).get_data(as_text=True)
