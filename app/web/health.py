@@ -12,9 +12,11 @@ from werkzeug.wrappers import Response
 
 from app.db import migrate
 from app.db.session import db
+from app.files.storage import Store
 from app.outbox import jobs
 from app.web import request_context
 from app.worker.findings.environment import unwritable
+from app.worker.findings.operation import has_files
 
 ops = Blueprint("ops", __name__)
 PROBE_EVERY = timedelta(seconds=10)  # of one process, however often it is asked
@@ -62,11 +64,17 @@ def clock_is_believed() -> bool:
     return request_context.current_office().clock_doubt is None
 
 
+def files_are_there() -> bool:
+    """The folder of files can be written to, and is not the empty one of another machine."""
+    folder = request_context.settings().blobs
+    return os.access(folder, os.W_OK | os.X_OK) and has_files(db.session(), Store(folder))
+
+
 WARNED = {"worker": worker_is_there, "clock": clock_is_believed}
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": lambda: bool(db.session.scalar(text("SELECT 1")) == 1),
     "schema": schema_is_current,
-    "blobs": lambda: os.access(request_context.settings().blobs, os.W_OK | os.X_OK),
+    "blobs": files_are_there,
 }
 
 

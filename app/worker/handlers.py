@@ -364,5 +364,5 @@ RESULT_LABELS: dict[str, object] = {kind.value: kind.label for kind in NightlyTa
     "lines": _("Lines that hold"),
     "broken": _("Breaks in the chain"),
     "scans": _("Scans removed"),
-    "findings": _("To be put right"),
+    "findings": _("Problems found"),
 }

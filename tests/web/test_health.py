@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, event, insert, text
 from app.accounts import rate_limit
 from app.core.clock import now
 from app.core.errors import Obstacle, Unwritable
+from app.core.vocabulary import PaperKind
 from app.db.session import db
 from app.models import Parameter, RateLimitCounter
 from tests import make
@@ -46,6 +47,20 @@ def test_a_missing_store_is_named_without_details(client, system):
         aside.rename(system.settings.blobs)
     assert (answer.status_code, answer.json["missing"]) == (503, ["blobs"])
     assert str(aside.parent) not in answer.text
+
+
+def test_the_empty_folder_of_another_machine_is_not_ready(client, session, store):
+    firm = make.enterprise()
+    session.add(firm)
+    session.flush()
+    scan = make.paper(PaperKind.PLEDGE, pledging_enterprise_id=firm.id, enterprise_id=firm.id)
+    session.add(scan)
+    session.commit()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["missing"]) == (503, ["blobs"])
+    scan.digest = store.put(b"scan")
+    session.commit()
+    assert client.get("/readyz").status_code == 200
 
 
 def test_a_clock_in_doubt_is_a_warning(client, session):

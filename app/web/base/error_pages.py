@@ -114,7 +114,8 @@ def on_app_error(error: AppError) -> Response:
 
 def _log_answer(status: int, code: str) -> None:
     """A line with the number that the page shows. The endpoint and not the address, which may name somebody."""
-    log.warning("answered %s (%s): %s %s (%s)", status, code, request.method, request.endpoint, g.get("request_id", ""))
+    what = f"{status} {code}".strip()
+    log.warning("answered %s: %s %s (%s)", what, request.method, request.endpoint, g.get("request_id", ""))
 
 
 def _named_request() -> tuple[str, str, str]:

@@ -35,11 +35,11 @@ class Figure:
 # The name of each figure, as a monitoring system knows it, and what it says. Names end in their unit, or count things;
 # a count stops at ``MOST_ON_TILE + 1``.
 GAUGES: Mapping[str, object] = {
-    "anguan_jobs": _("Background jobs by state"),
-    "anguan_queue_age_seconds": _("Waiting time of the oldest job that is due"),
+    "anguan_jobs": _("Jobs"),
+    "anguan_queue_age_seconds": _("The oldest job that is due waits for"),
     "anguan_worker_heartbeat_timestamp_seconds": _("A worker reported last at"),
-    "anguan_messages": _("Text messages by state (sent: within the hour)"),
-    "anguan_message_age_seconds": _("Waiting time of the oldest text message that is due"),
+    "anguan_messages": _("Messages (sent: within the hour)"),
+    "anguan_message_age_seconds": _("The oldest message that is due waits for"),
     "anguan_overdue_cases": _("Cases past their limit"),
     "anguan_failed_sign_ins": _("Failed sign-ins within the hour"),
     "anguan_seal_end_timestamp_seconds": _("The seal runs out at"),

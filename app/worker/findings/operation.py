@@ -13,7 +13,7 @@ from app.certificates.pdf import letter_jobs, render_jobs
 from app.core.vocabulary import JobState, MessageState
 from app.db.audit import checkpoints
 from app.db.counting import MOST_ON_TILE, counts, shown_count
-from app.files.storage import FileDamaged, FileMissing
+from app.files.storage import FileDamaged, FileMissing, Store
 from app.models import AuditInspection, CertificateVersion, Job, Letter, Message, Paper
 from app.outbox import jobs
 from app.worker.findings import backup, services
@@ -139,6 +139,12 @@ def newest_digests(session: Session) -> Sequence[str]:
     """Of the scans handed in last."""
     newest = select(Paper.digest).where(Paper.removed_at.is_(None)).order_by(Paper.id.desc()).limit(SAMPLE)
     return session.scalars(newest).all()
+
+
+def has_files(session: Session, store: Store) -> bool:
+    """Whether any of the newest scans lies in the store; true while there is none. Looks at names only."""
+    digests = newest_digests(session)
+    return not digests or any(store.has(digest) for digest in digests)
 
 
 def _opened(of: Installation, digests: Sequence[str]) -> Iterator[SystemFinding]:

@@ -24,7 +24,7 @@ def test_it_says_what_is_wrong_since_when_and_what_to_do(admin, wrong):
     assert "ClamAV（tcp://x:1）没有应答：所有上传都会被拒绝。" in page
     assert "启动 clamd，或更正 ANGUAN_CLAMD。" in page
     assert "2026-03-02 12:00" in page  # since when
-    assert "有 1 项后台任务已放弃；最近一项的原因：OSError。" in page  # found just now
+    assert "有 1 项后台作业已放弃；最近一项的原因：OSError。" in page  # found just now
     assert page.index("立即处理") < page.index("需要关注")
 
 
@@ -36,7 +36,7 @@ def test_what_is_found_live_is_asked_anew_and_what_has_ended_is_not_shown(admin,
 
 def test_figures_are_shown_in_words(admin, wrong):
     page = admin.get("/status/").text
-    for words in ("后台任务（按状态） · 已放弃", "印章有效期至 · 文书", "磁盘剩余空间 · 数据目录", "一小时内登录失败"):
+    for words in ("作业 · 已放弃", "印章有效期至 · 文书", "磁盘剩余空间 · 数据目录", "一小时内登录失败"):
         assert words in page, words
     assert "anguan_" not in page
 
