@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -381,7 +382,11 @@ def reachable(host: str) -> str:
 
     The kernel is asked which address it would send from; nothing is sent. 127.0.0.1 where there is no network.
     """
-    if host not in ("0.0.0.0", "::", "[::]"):  # noqa: S104 - compared, not listened on
+    try:
+        everywhere = ip_address(host.strip("[]")).is_unspecified
+    except ValueError:  # a name
+        everywhere = False
+    if not everywhere:
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         try:

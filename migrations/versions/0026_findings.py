@@ -9,6 +9,8 @@ down_revision = '0023'
 branch_labels = None
 depends_on = None
 
+POSTPONED = sa.text("state = 'queued' AND fault <> ''")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -30,10 +32,12 @@ def upgrade() -> None:
         batch_op.alter_column('next_try_at', existing_type=sa.DateTime(), nullable=False)
         batch_op.alter_column('due_at', existing_type=sa.DateTime(), existing_nullable=False, comment='when it was to be sent')
         batch_op.create_index('ix_message_next_try', ['state', 'next_try_at', 'id'])
+        batch_op.create_index('ix_message_postponed', ['due_at', 'id'], sqlite_where=POSTPONED, postgresql_where=POSTPONED)
 
 
 def downgrade() -> None:
     with op.batch_alter_table('message', reflect_kwargs={'resolve_fks': False}) as batch_op:
+        batch_op.drop_index('ix_message_postponed')
         batch_op.drop_index('ix_message_next_try')
         batch_op.alter_column('due_at', existing_type=sa.DateTime(), existing_nullable=False, comment=None)
         batch_op.drop_column('next_try_at')

@@ -18,7 +18,7 @@ from app.core.crypto.seal_provider import NoSuchSeal, SealUnavailable, SealUse, 
 from app.core.settings import BadSetting, Keys, Settings, make_keys, read_settings
 from app.files.storage import ScannerUnavailable
 from app.outbox.sms import ConsoleGateway, FileGateway
-from app.worker.providers import Clamd, HttpGateway, RemoteSeal, gateway_of, scanner_of, seal_of
+from app.worker.providers import Clamd, HttpGateway, Operators, RemoteSeal, gateway_of, scanner_of, seal_of, unreachable
 from tests import make
 from tests.clamd import EICAR, clamd
 from tests.fake_sms_provider import sms_provider
@@ -229,3 +229,25 @@ def test_an_invalid_clamd_address_is_refused(monkeypatch, tmp_path, address):
 def test_without_a_setting_there_is_no_scanner():
     assert scanner_of(SETTINGS) is None
     assert scanner_of(replace(SETTINGS, clamd="/run/clamd")) == Clamd("/run/clamd")
+
+
+# --- telling the operator -----------------------------------------------------------------------------------
+
+
+def test_a_webhook_gets_the_finding_with_its_token_and_an_error_holds_none():
+    with sms_provider() as hook:
+        operators = Operators((), hook.url, "s3cret")
+        operators.call({"event": "began", "code": "disk-low"})
+        [(headers, body)] = hook.asked
+        assert (body, headers["Authorization"]) == ({"event": "began", "code": "disk-low"}, "Bearer s3cret")
+        hook.answer = (500, b"", {})
+        with pytest.raises(OSError) as error:
+            operators.call({"event": "ended", "code": "disk-low"})
+    assert "s3cret" not in f"{error.value}{operators}"
+
+
+def test_a_service_is_reached_without_sending_it_anything():
+    with sms_provider() as service:
+        assert unreachable(service.url) == ""
+        assert service.asked == []
+    assert unreachable("http://127.0.0.1:9") == "ConnectionRefusedError"

@@ -20,7 +20,7 @@ from app.core.vocabulary import (
     NightlyTask,
     Stage,
 )
-from app.db.constraints import choice_check, one_of
+from app.db.constraints import choice_check, one_of, partial_index
 from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 
 
@@ -60,6 +60,9 @@ class PublicNotice(Model):
     published_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+POSTPONED = f"state = {MessageState.QUEUED.value!r} AND fault <> ''"  # a message that was tried in vain
+
+
 class Message(Model):
     """A text message, queued in the transaction that causes it; ``outbox.sms`` sends it."""
 
@@ -67,6 +70,7 @@ class Message(Model):
     __table_args__ = (
         CheckConstraint("tries >= 0", name="ck_message_tries"),
         Index("ix_message_next_try", "state", "next_try_at", "id"),
+        Index("ix_message_postponed", "due_at", "id", **partial_index(POSTPONED)),
         choice_check("message", "state", MessageState),
         Index("ix_message_due_at", "due_at", "id"),
         Index("ix_message_sent_at", "sent_at", "id"),

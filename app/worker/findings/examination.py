@@ -44,7 +44,7 @@ CHECKS: tuple[Check, ...] = (
     Check(operation.queue, Depth.LIVE),
     Check(operation.batches, Depth.LIVE),
     Check(operation.unsent, Depth.LIVE),
-    Check(operation.papers, Depth.LIVE),
+    Check(operation.papers, Depth.WATCH),
     Check(operation.papers_lead_here, Depth.WATCH),
     Check(operation.audit_log, Depth.LIVE),
     Check(operation.last_backup, Depth.LIVE),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications import paper_address
@@ -13,6 +13,7 @@ from app.certificates.pdf import letter_jobs, render_jobs
 from app.core.vocabulary import JobState, MessageState
 from app.db.audit import checkpoints
 from app.db.counting import MOST_ON_TILE, counts, shown_count
+from app.db.tables.outbox import POSTPONED
 from app.files.storage import FileDamaged, FileMissing, Store
 from app.models import AuditInspection, CertificateVersion, Job, Letter, Message, Paper
 from app.outbox import jobs
@@ -27,6 +28,7 @@ PAPERS_LATE, PAPERS_SINCE = timedelta(hours=1), timedelta(days=7)  # drawn withi
 FAILED_SINCE = timedelta(days=1)
 UNVERIFIED = timedelta(days=2)  # verified each night
 BACKUP_OLD = timedelta(days=2)  # made each night
+MOST_LOOKED_AT = 10_000  # rows of one kind
 SAMPLE = 20  # of the newest scans
 
 
@@ -55,12 +57,12 @@ def queue(of: Installation) -> Iterator[SystemFinding]:
 
 def batches(of: Installation) -> Iterator[SystemFinding]:
     """Every confirmed batch of decisions moves on."""
-    overdue = (Job.state == JobState.READY, Job.due_at < of.at - BATCH_STUCK)
-    given_up = (Job.state == JobState.DEAD,)
+    late = select(Job.key, Job.kind, Job.created_at).limit(MOST_LOOKED_AT)
+    overdue = late.where(Job.state == JobState.READY, Job.due_at < of.at - BATCH_STUCK).order_by(Job.due_at, Job.id)
+    given_up = late.where(Job.state == JobState.DEAD).order_by(Job.finished_at.desc(), Job.id.desc())
     with of.reading() as session:
-        for state in (overdue, given_up):
-            query = select(Job.key, Job.created_at).where(*state, Job.kind == BATCH).order_by(Job.id).limit(MOST_ON_TILE)
-            for key, since in session.execute(query):
+        for some in (overdue.subquery(), given_up.subquery()):
+            for key, since in session.execute(select(some.c.key, some.c.created_at).where(some.c.kind == BATCH)):
                 yield SystemFinding("stuck-batch", key.removeprefix(f"{BATCH}:"), {"since": shown(since)})
 
 
@@ -69,8 +71,8 @@ def unsent(of: Installation) -> Iterator[SystemFinding]:
     waits = (Message.state == MessageState.QUEUED, Message.next_try_at <= of.at + jobs.FUTURE)
     failed = (Message.state == MessageState.FAILED, Message.due_at >= of.at - FAILED_SINCE)
     with of.reading() as session:
-        tried = select(Message.fault, Message.due_at).where(*waits, Message.tries > 0, Message.fault != "")
-        refused = session.execute(tried.order_by(Message.next_try_at, Message.id).limit(1)).first()
+        tried = select(Message.fault, Message.due_at).where(text(POSTPONED)).order_by(Message.due_at, Message.id)
+        refused = session.execute(tried.limit(1)).first()
         found = counts(session, Message, {"waits": waits, "failed": failed}, MOST_ON_TILE)
     if refused is not None:
         n = shown_count(found["waits"], MOST_ON_TILE)
@@ -99,11 +101,11 @@ def papers(of: Installation) -> Iterator[SystemFinding]:
 
 def undrawn_certificates(session: Session, of: Installation) -> Sequence[int]:
     """Certificates of the last days that were decided here and have no file. Imported ones are drawn when first opened."""
+    columns = (CertificateVersion.id, CertificateVersion.digest, CertificateVersion.application_id)
     late = CertificateVersion.issued_at.between(of.at - PAPERS_SINCE, of.at - PAPERS_LATE)
-    ours = (late, CertificateVersion.digest.is_(None), CertificateVersion.application_id.is_not(None))
-    return session.scalars(
-        select(CertificateVersion.id).where(*ours).order_by(CertificateVersion.issued_at).limit(MOST_ON_TILE)
-    ).all()
+    newest = select(*columns).where(late).order_by(CertificateVersion.issued_at.desc()).limit(MOST_LOOKED_AT).subquery()
+    ours = (newest.c.digest.is_(None), newest.c.application_id.is_not(None))
+    return session.scalars(select(newest.c.id).where(*ours)).all()
 
 
 def undrawn_letters(session: Session, of: Installation) -> Sequence[int]:
