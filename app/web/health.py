@@ -65,16 +65,15 @@ def clock_is_believed() -> bool:
 
 
 def files_are_there() -> bool:
-    """The folder of files can be written to, and is not the empty one of another machine."""
-    folder = request_context.settings().blobs
-    return os.access(folder, os.W_OK | os.X_OK) and has_files(db.session(), Store(folder))
+    """The folder of files is not the empty one of another machine."""
+    return has_files(db.session(), Store(request_context.settings().blobs))
 
 
-WARNED = {"worker": worker_is_there, "clock": clock_is_believed}
+WARNED = {"worker": worker_is_there, "clock": clock_is_believed, "files": files_are_there}
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": lambda: bool(db.session.scalar(text("SELECT 1")) == 1),
     "schema": schema_is_current,
-    "blobs": files_are_there,
+    "blobs": lambda: os.access(request_context.settings().blobs, os.W_OK | os.X_OK),
 }
 
 

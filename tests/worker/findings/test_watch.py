@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import sessionmaker
 
 from app.core.office import Office
-from app.models import Message, OpenFinding
+from app.models import AuditEntry, Message, OpenFinding
 from app.worker.findings import SystemFinding, watch
 from tests import make
 
@@ -31,6 +31,12 @@ def test_a_finding_begins_once_and_ends_once(session):
     assert looked(session, AWAY, at=LATER) == ([], ["disk-low"])
     assert looked(session, AWAY, at=LATER) == ([], [])
     assert {row.code: row.began_at for row in session.scalars(select(OpenFinding))}["scanner-away"] == make.NOON
+
+
+def test_the_watch_writes_no_line_of_the_audit_log(session):
+    looked(session, LOW)
+    looked(session)
+    assert session.scalar(select(func.count(AuditEntry.id))) == 0
 
 
 def test_of_the_same_kind_each_place_is_a_finding(session):
