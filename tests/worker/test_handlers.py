@@ -436,7 +436,7 @@ def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
 
     assert sum(at_once(one, range(10))) == 7  # messages, watch, checkpoint and four nightly jobs
     assert set(session.scalars(select(models.Job.key))) == {
-        *("messages:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
+        *("messages:2026-03-02T04:00", "watch:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
         *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02", "retention:2026-03-02"),
     }
 
