@@ -77,6 +77,7 @@ CHINESE_ALLOWED = {
     "app/core/office.py": "the province's own names and sentences, each a setting",
     "app/core/regions.py": "names of places",
     "app/core/pinyin.py": "characters that are read otherwise at the start of a name",
+    "app/core/spellings.py": "terms and days as offices write them",
     "app/core/identifiers.py": "characters of names at their Unicode place",
     "app/files/ofd/glyphs.py": "parts of the names of fonts",
     "app/db/sequences.py": "the form of certificate numbers",

@@ -3,7 +3,7 @@
 The file is parsed again on import and must have the digest of the preview. Imported people have no scans yet.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -20,7 +20,8 @@ from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import SHORT_ID_TITLES, mask_id, parse_id_number, parse_mobile
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, Education, Position, Role, TechnicalTitle, Term
+from app.core.spellings import term_parser
+from app.core.vocabulary import AuditAction, Education, Position, Role, TechnicalTitle
 from app.db import audit
 from app.files.fonts import parse_printable_name
 from app.files.spreadsheets import CellError, Column, SheetRow, read, write
@@ -37,22 +38,6 @@ def parse_major(text: str) -> str:
     return " ".join(text.split())
 
 
-def term_parser(words: type[Term], also: Mapping[str, Term]) -> Callable[[str], Term]:
-    """A parser for a cell: accepts the label in the user's language, the stored code, or a synonym in ``also``."""
-
-    def parse(text: str) -> Term:
-        word = "".join(text.split()).casefold()
-        for term in words:
-            if word in ("".join(str(term).split()).casefold(), str(term.value)):
-                return term
-        if word in also:
-            return also[word]
-        labels = "、".join(str(term) for term in words)
-        raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=labels))
-
-    return parse
-
-
 # Synonyms found on diplomas, in contracts and in workbooks of other offices.
 _EDUCATION = {
     "研究生": Education.POSTGRADUATE, "硕士": Education.POSTGRADUATE, "博士": Education.POSTGRADUATE,
@@ -64,9 +49,12 @@ _EDUCATION = {
 }  # fmt: skip
 _TITLES = {
     "正高级": TechnicalTitle.SENIOR_PLUS, "正高级工程师": TechnicalTitle.SENIOR_PLUS,
+    "正高": TechnicalTitle.SENIOR_PLUS, "教授级高级工程师": TechnicalTitle.SENIOR_PLUS, "教高": TechnicalTitle.SENIOR_PLUS,
     "高级": TechnicalTitle.SENIOR, "副高级": TechnicalTitle.SENIOR, "高级工程师": TechnicalTitle.SENIOR,
+    "高工": TechnicalTitle.SENIOR, "副高": TechnicalTitle.SENIOR,
     "中级": TechnicalTitle.INTERMEDIATE, "工程师": TechnicalTitle.INTERMEDIATE,
-    "初级": TechnicalTitle.JUNIOR, "助理工程师": TechnicalTitle.JUNIOR, "技术员": TechnicalTitle.JUNIOR,
+    "初级": TechnicalTitle.JUNIOR, "助理工程师": TechnicalTitle.JUNIOR, "助工": TechnicalTitle.JUNIOR,
+    "技术员": TechnicalTitle.JUNIOR,
     "无": TechnicalTitle.NONE, "无职称": TechnicalTitle.NONE,
 }  # fmt: skip
 _POSITIONS = {
@@ -80,7 +68,7 @@ _POSITIONS = {
     "安全总监": Position.SAFETY_DIRECTOR,
     "项目负责人": Position.PROJECT_MANAGER, "项目经理": Position.PROJECT_MANAGER,
     "项目负责人(项目经理)": Position.PROJECT_MANAGER,
-    "专职安全员": Position.SAFETY_OFFICER, "安全员": Position.SAFETY_OFFICER,
+    "专职": Position.SAFETY_OFFICER, "专职安全员": Position.SAFETY_OFFICER, "安全员": Position.SAFETY_OFFICER,
     "专职安全生产管理人员": Position.SAFETY_OFFICER,
 }  # fmt: skip
 

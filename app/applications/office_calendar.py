@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.applications.office_settings import calendar_of
 from app.core.errors import NotFound, Refusal, Stale, Unmet
+from app.core.spellings import parse_day
 from app.core.vocabulary import AuditAction, Role, State
 from app.db import audit
 from app.files.spreadsheets import CellError, Column, Kind, at_most, read, write
@@ -230,16 +231,6 @@ OFF, MADE_UP = "休", "班"
 _KINDS = {OFF: False, "假": False, "放假": False, "休息": False, MADE_UP: True, "上班": True, "补班": True}
 
 
-def _parse_day(text: str) -> date:
-    for mark in "年/.月":
-        text = text.replace(mark, "-")
-    try:
-        year, month, day = (int(part) for part in text.replace("日", "").split("T")[0].split("-"))
-        return date(year, month, day)
-    except ValueError:
-        raise ValueError(_("This is no day. Please write it like 2027-01-01.")) from None
-
-
 def _parse_kind(text: str) -> bool:
     if text not in _KINDS:
         raise ValueError(_("Please write 休 for a day off or 班 for a make-up working day."))
@@ -247,7 +238,7 @@ def _parse_kind(text: str) -> bool:
 
 
 CALENDAR_COLUMNS = (
-    Column("day", _("Date"), parse=_parse_day, width=14, kind=Kind.DAY),
+    Column("day", _("Date"), parse=parse_day, width=14, text=False),
     Column("working", _("Kind"), parse=_parse_kind, width=8),
     Column("name", _("Holiday"), parse=at_most(LONGEST_NAME), required=False, width=24),
 )

@@ -3,13 +3,11 @@
 Rows that do not fit are left out and listed; the others become proposals in one transaction, exactly as they were checked.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
-from typing import TypeVar
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
@@ -30,6 +28,7 @@ from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name
 from app.core.office import Office
+from app.core.spellings import parse_day, term_parser
 from app.core.vocabulary import MEASURES, PUNISHING, AuditAction, CertificateEventKind, MeasureGround
 from app.db import audit
 from app.files import spreadsheets
@@ -57,48 +56,15 @@ GROUND_WORDS: Mapping[str, MeasureGround] = {
 }
 KNOWN = "暂扣、恢复、撤销、吊销"
 KNOWN_GROUNDS = "、".join(GROUND_WORDS)
-Listed = TypeVar("Listed", CertificateEventKind, MeasureGround)
-_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]00:00:00)?")
-
-
-def _folded(text: object) -> str:
-    return "".join(str(text).split()).casefold()
-
-
-def _measure(text: str) -> CertificateEventKind:
-    return _term_of(text, {kind: str(kind) for kind in MEASURES}, WORDS, KNOWN)
-
-
-def _ground(text: str) -> MeasureGround:
-    return _term_of(text, {ground: str(ground) for ground in MeasureGround}, GROUND_WORDS, KNOWN_GROUNDS)
-
-
-def _term_of(text: str, labels: Mapping[Listed, str], words: Mapping[str, Listed], known: str) -> Listed:
-    wanted = _folded(text)
-    for term, label in labels.items():
-        if wanted in (_folded(label), term.value):
-            return term
-    if wanted in words:
-        return words[wanted]
-    raise ValueError(_("“%(text)s” is not on the list: %(known)s.", text=text[:20], known=known))
-
-
-def _day(text: str) -> date:
-    found = _DAY.fullmatch(text)
-    try:
-        return date(*map(int, found.groups())) if found else date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(_("This day does not exist. Please write it like 2026-01-31.")) from None
-
 
 COLUMNS = (
     Column("number", _("Certificate number"), parse=at_most(60), width=28),
     Column("name", _("Full name"), parse=at_most(50), width=14),
-    Column("deed", _("Measure"), parse=_measure, width=12),
-    Column("ground", _("Ground of the measure"), parse=_ground, width=18),
+    Column("deed", _("Measure"), parse=term_parser(MEASURES, WORDS, KNOWN), width=12),
+    Column("ground", _("Ground of the measure"), parse=term_parser(MeasureGround, GROUND_WORDS, KNOWN_GROUNDS), width=18),
     Column("facts", _("Facts"), parse=at_most(MOST_FACTS), width=44),
     Column("evidence", _("Document number"), parse=at_most(MOST_DOCUMENT_NUMBER), width=24),
-    Column("last_day", _("Last day of the suspension"), parse=_day, required=False, width=16),
+    Column("last_day", _("Last day of the suspension"), parse=parse_day, required=False, width=16),
 )
 RESULT_COLUMNS = (Column("row", _("Row"), kind=Kind.NUMBER, width=8), *COLUMNS[:3], Column("result", _("Result"), width=50))
 

@@ -182,12 +182,30 @@ def parse_credit_code(text: str) -> str:
     return code
 
 
+# Area codes have 3 places (010, 020 to 029) or 4; the numbers behind them 8, or in small places 7.
+_LANDLINE = re.compile(r"(?:\+?86-?)?\(?(0(?:10|2\d)|0[3-9]\d{2})\)?-?([2-9]\d{6,7})(?:(?:-|转|转分机)(\d{1,6}))?", re.ASCII)
+
+
 def parse_mobile(text: str) -> str:
     """A mobile number of the mainland: 11 digits, 1 and then 3–9."""
     number = fold(text).removeprefix("+86").replace("-", "")
     if not re.fullmatch(r"1[3-9][0-9]{9}", number):
         raise BadNumber(_("A mobile number has 11 digits and begins with 13 to 19."), code="bad-mobile", field="mobile")
     return number
+
+
+def parse_telephone(text: str) -> str:
+    """A mobile as ``parse_mobile``, or a landline with its area code as ``0731-84441234``, an extension behind another dash.
+
+    ``is_mobile`` tells them apart.
+    """
+    found = _LANDLINE.fullmatch(fold(text))
+    return parse_mobile(text) if found is None else "-".join(part for part in found.groups() if part)
+
+
+def is_mobile(telephone: str) -> bool:
+    """Of a number as ``parse_telephone`` returns it."""
+    return telephone.startswith("1")
 
 
 def fold_certificate_number(text: str) -> str:
@@ -209,9 +227,9 @@ def identity_differences(one: Mapping[str, str], other: Mapping[str, str]) -> tu
     return tuple(field for field in both if name_key(one[field]) != name_key(other[field]))
 
 
-_ABBREVIATIONS = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵黔云滇藏陕甘青宁新"
+ABBREVIATIONS = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵黔云滇藏陕甘青宁新"
 NATIONAL_NUMBER = "粤建安C1(2024)0000001"  # an example
-_NATIONAL_NUMBER = re.compile(rf"[{_ABBREVIATIONS}]建安(A|B|C[123]?)\([12]\d{{3}}\)\d{{7}}")
+_NATIONAL_NUMBER = re.compile(rf"[{ABBREVIATIONS}]建安(A|B|C[123]?)\([12]\d{{3}}\)\d{{7}}")
 
 
 def category_in(certificate_number: str) -> str:

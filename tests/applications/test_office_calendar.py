@@ -260,9 +260,11 @@ def test_every_bad_cell_is_named_and_nothing_can_be_imported(session):
         ("2027-01-05", "班", ""),
         ("2027-05-01", "休", ""),
         ("2027-05-01", "休", ""),
+        ("2027-06-01T起放假", "休", ""),
+        ("2027-06日-02", "休", ""),
     ]
     preview = read_year(session, sheet(*rows), ADMIN)
-    assert [error.row for error in preview.errors] == [2, 3, 4, 6]
+    assert [error.row for error in preview.errors] == [2, 3, 4, 6, 7, 8]
     assert preview.days == []
 
 

@@ -132,7 +132,7 @@ def test_a_sheet_proposes_what_its_rows_propose_one_by_one(session, held, number
         ({"ground": "欺骗贿赂"}, "no ground"),
         ({"ground": "心情不好"}, "not on the list"),
         ({"last_day": ""}, "Please give the last day"),
-        ({"last_day": "2026-02-30"}, "does not exist"),
+        ({"last_day": "2026-02-30"}, "is not a date"),
         ({"last_day": "2026-03-01"}, "in the past"),
         ({"last_day": "2028-01-01"}, "at most 12 months"),
     ],

@@ -9,6 +9,7 @@ from app.core.identifiers import (
     age,
     birth_date,
     fold_name,
+    is_mobile,
     mask_id,
     mask_id_publicly,
     mask_mobile,
@@ -16,6 +17,7 @@ from app.core.identifiers import (
     parse_id_number,
     parse_mobile,
     parse_name,
+    parse_telephone,
     sex,
 )
 from app.core.vocabulary import Sex
@@ -131,3 +133,14 @@ def test_masks_hide_all_but_the_allowed_characters():
     assert mask_id("43010219850615002X") == "430102********002X"
     assert mask_mobile("13812345678") == "138****5678"
     assert mask_id_publicly("123") == "***"
+
+
+def test_a_telephone_is_a_mobile_or_a_landline_with_its_area_code():
+    for typed in ("0731-84441234", "(0731)84441234", "（0731）8444 1234", "073184441234", "86-0731-84441234"):
+        assert parse_telephone(typed) == "0731-84441234"
+    assert parse_telephone("0731-84441234转801") == "0731-84441234-801"
+    assert parse_telephone("+86 138-0000-0000") == "13800000000"
+    assert [is_mobile(parse_telephone(typed)) for typed in ("13800000000", "010-62345678")] == [True, False]
+    for typed in ("84441234", "0731-84441234/13800000000", "0731", "00731-84441234", "0731-14441234"):
+        with pytest.raises(BadNumber):
+            parse_telephone(typed)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge
 from app.applications.legacy_import.parties import Firm, RowRefused
-from app.core.identifiers import fold_user_name
+from app.core.identifiers import fold_user_name, is_mobile
 from app.core.vocabulary import AccountSource, AuditAction, LegacyKind, Role
 from app.db import audit
 from app.files.spreadsheets import SheetLine
@@ -54,7 +54,7 @@ class AccountMerge(RecordMerge):
         if account is not None and account[1] != key:
             raise RowRefused(_("The user name “%(name)s” is taken by another account.", name=name))
         region = self.parties.region_of(key, line.values["region"])
-        sheet = {title: line.values[title] for title in _FIRM} | {"region": region}
+        sheet = {title: line.values[title] for title in _FIRM} | {"region": region, "mobile": _mobile(line)}
         if firm is None:
             given = {_FIRM[title]: value for title, value in sheet.items() if value is not None}
             verdict = MergeVerdict(line, ADDED, key=key, taken=_now(firm := Firm(**given, uscc=key)))
@@ -62,6 +62,9 @@ class AccountMerge(RecordMerge):
             verdict = self._compared(line, key, sheet if line.values["region"] else sheet | {"region": None}, firm)
             self._settle(verdict, key, account)
         verdict.firm = firm
+        if line.values["mobile"] and not sheet["mobile"]:
+            sentence = _("%(number)s is a landline, which gets no text messages.", number=line.values["mobile"])
+            verdict.reasons.append(sentence)
         if verdict.outcome is ADDED:
             self.accounts[name] = (None, key)
         return verdict
@@ -122,6 +125,12 @@ def _user_name(line: SheetLine) -> str:
     return str(line.values["username"] or fold_user_name(line.values["uscc"]))
 
 
+def _mobile(line: SheetLine) -> str | None:
+    """The mobile of a row; a landline is none."""
+    number = line.values["mobile"]
+    return number if number and is_mobile(number) else None
+
+
 def _now(firm: Firm) -> JsonValues:
     return {title: getattr(firm, part) for title, part in _FIRM.items()}
 
@@ -129,7 +138,7 @@ def _now(firm: Firm) -> JsonValues:
 def _account(verdict: MergeVerdict) -> dict[str, Any]:
     name, firm = _user_name(verdict.line), verdict.firm
     assert firm is not None  # noqa: S101 - set by ``judge``
-    mobile = verdict.line.values["mobile"]
+    mobile = _mobile(verdict.line)
     return {
         "username": name,
         "first_name": (verdict.line.values["contact"] or firm.name)[:64],

@@ -2,65 +2,33 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
 from flask_babel import lazy_gettext as _
 
 from app.core.identifiers import (
-    fold,
+    ABBREVIATIONS,
     fold_certificate_number,
     fold_enterprise_name,
     fold_user_name,
     parse_credit_code,
-    parse_mobile,
     parse_name,
     parse_old_id_number,
+    parse_telephone,
 )
+from app.core.spellings import parse_category, parse_day, term_parser
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, CertificateStatus, LegacyKind
 from app.files.spreadsheets import Column, at_most, write
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
-_EXCEL_ZERO = date(1899, 12, 30)
-_DAY = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[T ]\d{1,2}:\d{2}(?::\d{2})?(?:\.0*)?)?")
-_CODE = re.compile(r"(?:湘?建安|安)?(A|B|C[123]?)(?![0-9A-Z])")
 
 
-def parse_day(text: str) -> date:
-    """A day in common spellings: 2018-03-05, 2018/3/5, 2018.3.5, 2018年3月5日, 20180305, or as Excel counts days."""
-    compact = re.sub(r"\s*([-/.年月日])\s*", r"\1", text)
-    found = _DAY.fullmatch(compact)
-    try:
-        if found:
-            day = date(int(found[1]), int(found[2] or found[4]), int(found[3] or found[5]))
-        elif re.fullmatch(r"[2-6]\d{4}", compact):
-            day = _EXCEL_ZERO + timedelta(days=int(compact))
-        else:
-            raise ValueError
-    except ValueError:
-        raise ValueError(_("“%(text)s” is not a date. Please type it like 2018-03-05.", text=text[:20])) from None
+def parse_old_day(text: str) -> date:
+    """As ``parse_day``, of a year that the old system can have written."""
+    day = parse_day(text)
     if not EARLIEST <= day <= LATEST:
         raise ValueError(_("The date %(day)s cannot be right. Please check the year.", day=day.isoformat()))
     return day
-
-
-_CATEGORIES = {
-    "主要负责人": Category.A, "企业主要负责人": Category.A, "企业负责人": Category.A,
-    "项目负责人": Category.B, "项目经理": Category.B,
-    "专职安全生产管理人员": Category.C, "专职安全员": Category.C, "安全员": Category.C,
-    "机械类": Category.C1, "土建类": Category.C2, "综合类": Category.C3,
-}  # fmt: skip
-
-
-def parse_category(text: str) -> Category:
-    """A, B, C1, C2, C3 or the undivided C, in common spellings: “B类”, “建安B”, “B · 项目负责人”, “项目负责人”."""
-    wanted = re.sub(r"[\s·•・.,、:\-_/()]+", "", fold(text))
-    if wanted in _CATEGORIES:
-        return _CATEGORIES[wanted]
-    found = _CODE.match(wanted)
-    if found is None:
-        known = "、".join(category.value for category in Category)
-        raise ValueError(_("“%(text)s” is not a category: %(known)s.", text=text[:20], known=known))
-    return Category(found[1])  # type: ignore[call-arg]
 
 
 def parse_exam_category(text: str) -> Category:
@@ -80,15 +48,8 @@ _STATUSES = {
 }  # fmt: skip
 
 
-def parse_status(text: str) -> CertificateStatus:
-    """A national code (01 … 07, 99, also as a number) or its word."""
-    wanted = fold(text)
-    by_code = {status.value: status for status in CertificateStatus}
-    found = by_code.get(wanted.zfill(2)) or _STATUSES.get(wanted)
-    if found is None:
-        known = "、".join(f"{code} {status}" for code, status in by_code.items())
-        raise ValueError(_("“%(text)s” is not a status: %(known)s.", text=text[:20], known=known))
-    return found
+_NUMBERED = {status.value.lstrip("0"): status for status in CertificateStatus}
+parse_status = term_parser(CertificateStatus, _STATUSES | _NUMBERED)  # a national code (01 … 07, 99) or its word
 
 
 def parse_number(text: str) -> str:
@@ -113,16 +74,10 @@ def parse_user_name(text: str) -> str:
     return name
 
 
-def short_and_long(region: str) -> tuple[str, str]:
-    """长沙 and 长沙市."""
-    name = fold(region)
-    return name.removesuffix("市"), name
-
-
 def category_in(number: str) -> Category | None:
-    """The category in a certificate's number of the usual pattern."""
-    found = re.search(r"建安(A|B|C[123]?)(?![0-9A-Z])", number)
-    return Category(found[1]) if found else None  # type: ignore[call-arg]
+    """The category that a certificate's number begins with, of whichever province; the rest of the number is free."""
+    found = re.match(rf"[{ABBREVIATIONS}]?建安(A|B|C[123]?)(?![0-9A-Z])", number)
+    return Category(found[1]) if found and "建安" not in number[found.end() :] else None  # type: ignore[call-arg]
 
 
 def variants(name: str) -> set[str]:
@@ -168,7 +123,7 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         _free("region", _("Region"), 60, "地区", "注册地", "所在地区", "行政区划", "行政区划代码", "市州", "所属地区"),
         _may_lack("username", _("User name"), parse_user_name, "用户名", "账号", "登录名", "登录账号", "用户账号", width=24),
         _free("contact", _("Contact"), 50, "联系人", "经办人", "经办人姓名", "联系人姓名"),
-        _may_lack("mobile", _("Mobile no."), parse_mobile, *_MOBILE_TITLES, width=16),
+        _may_lack("mobile", _("Mobile no."), parse_telephone, *_MOBILE_TITLES, width=16),
         _free("legal_representative", _("Legal representative"), 50, "法定代表人", "法人代表", "法人", "法人姓名"),
         _free("address", _("Address"), 200, "地址", "注册地址", "企业地址", "单位地址", width=40),
     ),
@@ -176,7 +131,7 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         _NAME,
         _ID,
         Column("category", _("Personnel category"), parse=parse_exam_category, width=10, also=_CATEGORY_TITLES),
-        Column("passed_on", _("Passed on"), parse=parse_day, width=14, also=_PASSED_TITLES),
+        Column("passed_on", _("Passed on"), parse=parse_old_day, width=14, also=_PASSED_TITLES),
         _FIRM,
         _USCC,
     ),
@@ -193,11 +148,13 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         _FIRM,
         _USCC,
         _may_lack(
-            "first_issued_on", _("First issued on"), parse_day, "初次领证日期", "初领日期", "首次发证日期", "初次发证日期"
+            "first_issued_on", _("First issued on"), parse_old_day, "初次领证日期", "初领日期", "首次发证日期", "初次发证日期"
         ),
-        _may_lack("issued_on", _("Issued on"), parse_day, "发证日期", "发证时间", "签发日期"),
-        _may_lack("valid_from", _("Valid from"), parse_day, "有效期起", "有效期开始", "有效期自", "有效起始日期", "生效日期"),
-        Column("valid_to", _("Valid until"), parse=parse_day, width=14, also=_UNTIL_TITLES),
+        _may_lack("issued_on", _("Issued on"), parse_old_day, "发证日期", "发证时间", "签发日期"),
+        _may_lack(
+            "valid_from", _("Valid from"), parse_old_day, "有效期起", "有效期开始", "有效期自", "有效起始日期", "生效日期"
+        ),
+        Column("valid_to", _("Valid until"), parse=parse_old_day, width=14, also=_UNTIL_TITLES),
         _may_lack("status", _("Certificate status"), parse_status, "证书状态", "状态", "证书状态代码", "状态代码", width=10),
         _free("status_reason", _("Note on the status"), 500, "状态说明", "备注", "说明", width=24),
     ),

@@ -12,8 +12,9 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.columns import short_and_long, variants
-from app.core.identifiers import birth_date, fold, fold_enterprise_name, fold_name, sex
+from app.applications.legacy_import.columns import variants
+from app.core.identifiers import birth_date, fold_enterprise_name, fold_name, sex
+from app.core.regions import region_named
 from app.core.vocabulary import AccountSource, Registration
 from app.files.spreadsheets import SheetLine
 from app.models import Enterprise, Person, Region
@@ -119,10 +120,8 @@ class Parties:
     def region_of(self, uscc: str, typed: str | None = None) -> str:
         """A region's code by its typed name or number, else the prefecture in the credit code, else the province."""
         if typed:
-            wanted = fold(typed)
-            for code, name in self.regions.items():
-                if wanted == code or wanted in short_and_long(name):
-                    return code
+            if code := region_named(typed, self.regions, self.province):
+                return code
             raise RowRefused(_("“%(text)s” is not a region of this province.", text=typed[:20]))
         code = f"{uscc[2:6]}00"
         return code if code in self.regions else self.province

@@ -1,7 +1,7 @@
 """Accounts of the old system."""
 
 from app.core.vocabulary import Role
-from app.models import Account
+from app.models import Account, Enterprise
 from tests import make
 from tests.applications.legacy_import.conftest import only, results, take
 from tests.applications.legacy_import.sheets import ACCOUNTS, USCC, row
@@ -29,3 +29,11 @@ def test_a_user_name_of_somebody_else_is_refused(session, means, app):
     )
     assert [result for result, _reason in found] == ["refused", "added", "refused"]
     assert ["taken by another account" in reason for _result, reason in found] == [True, False, True]
+
+
+def test_a_landline_refuses_no_enterprise_and_is_no_mobile(session, means, app):
+    import_id = take(means, ACCOUNTS, row(ACCOUNTS, mobile="（0731）84441234", region="湖南省长沙市"))
+    ((outcome, reason),) = results(means, import_id)
+    assert (outcome, "0731-84441234 is a landline" in reason) == ("added", True)
+    enterprise = only(session, Enterprise)
+    assert (enterprise.contact_mobile, enterprise.region_code, only(session, Account).mobile) == (None, "430100", None)

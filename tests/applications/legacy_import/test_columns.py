@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from app.applications.legacy_import.columns import parse_category, parse_day, parse_status
+from app.applications.legacy_import.columns import parse_old_day, parse_status
 from app.core.vocabulary import LegacyKind
 from app.files.spreadsheets import Column, Kind
 from app.models import Account, Certificate, ExamPass, Person
@@ -27,6 +27,10 @@ REFUSED = [
     (PASSES, {"name": "张3"}, "does not belong there"),
     (PASSES, {"category": "C"}, "C1, C2 or C3"),
     (PASSES, {"category": "D类"}, "is not a category"),
+    (PASSES, {"category": "C1和C2合并为C3"}, "names C1、C2、C3"),
+    (PASSES, {"category": "B转A"}, "names B、A"),
+    (CERTIFICATES, {"category": "A类、B类"}, "several categories: A、B"),
+    (CERTIFICATES, {"number": "湘建安A(2018)1转湘建安B(2019)2"}, "does not tell the category"),
     (PASSES, {"passed_on": "2026-03-03"}, "still to come"),
     (PASSES, {"passed_on": "2025-02-29"}, "is not a date"),
     (PASSES, {"passed_on": "去年"}, "is not a date"),
@@ -41,7 +45,7 @@ REFUSED = [
     (CERTIFICATES, {"first_issued_on": "2025-01-01"}, "the first one comes first"),
     (CERTIFICATES, {"status": "99"}, "needs a note"),
     (CERTIFICATES, {"status": "失效"}, "says expired"),
-    (CERTIFICATES, {"status": "挂失"}, "is not a status"),
+    (CERTIFICATES, {"status": "挂失"}, "is not on the list"),
     (CERTIFICATES, {"number": "A-17"}, "does not tell the category"),
     (CERTIFICATES, {"number": "湘" * 41}, "at most 40"),
     (ACCOUNTS, {"uscc": "1234"}, "has 18 characters"),
@@ -79,42 +83,10 @@ def test_bad_cells_refuse_their_own_row_and_no_other(session, means, app):
 )
 def test_days_are_read_as_people_write_them(cell, day):
     if day:
-        assert parse_day(cell).isoformat() == day
+        assert parse_old_day(cell).isoformat() == day
     else:
         with pytest.raises(ValueError):
-            parse_day(cell)
-
-
-@pytest.mark.parametrize(
-    ("cell", "category"),
-    [
-        *(
-            ("A", "A"),
-            ("a类", "A"),
-            ("建安A", "A"),
-            ("企业主要负责人", "A"),
-            ("A类 主要负责人", "A"),
-            ("B · 项目负责人", "B"),
-        ),
-        *(
-            ("项目经理", "B"),
-            ("C", "C"),
-            ("C类专职安全员", "C"),
-            ("专职安全生产管理人员", "C"),
-            ("Ｃ１", "C1"),
-            ("c2类", "C2"),
-        ),
-        *(("C3类 专职安全员（综合）", "C3"), ("综合类", "C3"), ("机械类", "C1"), ("湘建安B", "B")),
-    ],
-)
-def test_categories_are_read_however_they_are_dressed(cell, category):
-    assert parse_category(cell).value == category
-
-
-@pytest.mark.parametrize("cell", ["AB", "C4", "D", "特种作业", "1", "C10", "类别"])
-def test_what_is_no_category_is_none(cell):
-    with pytest.raises(ValueError):
-        parse_category(cell)
+            parse_old_day(cell)
 
 
 def test_statuses_come_as_codes_numbers_and_words():
