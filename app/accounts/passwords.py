@@ -146,9 +146,15 @@ def _classes(password: str) -> tuple[bool, ...]:
 ONE_TIME_ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no characters that look alike
 
 
-def one_time_password() -> str:
-    """Sixteen random characters of three classes."""
+# A first password of 20 random characters has log2(54 ** 20) = 115 bits. From 112 bits on no stretching is needed against
+# guessing (NIST SP 800-63B 5.1.2.2, look-up secrets), so that thousands can be made at once; a chosen password is stretched.
+FIRST_PASSWORD_LENGTH = 20
+QUICK_METHOD = "scrypt:1024:8:1"
+
+
+def one_time_password(length: int = 16) -> str:
+    """Random characters of three classes."""
     while True:
-        password = "".join(secrets.choice(ONE_TIME_ALPHABET) for _place in range(16))
+        password = "".join(secrets.choice(ONE_TIME_ALPHABET) for _place in range(length))
         if any(c.isdigit() for c in password) and any(c.islower() for c in password) and any(c.isupper() for c in password):
             return password

@@ -23,7 +23,7 @@ from huey.serializer import SignedSerializer
 from sqlalchemy import create_engine
 from werkzeug.security import generate_password_hash
 
-from app.accounts.passwords import one_time_password
+from app.accounts.passwords import FIRST_PASSWORD_LENGTH, QUICK_METHOD, one_time_password
 from app.applications import clock_check
 from app.core import clock
 from app.core.crypto.signing_keys import ring
@@ -78,9 +78,9 @@ def run_worker(settings: Settings, gateway: Gateway, *, locale_context: LocaleCo
 
 
 def fresh_password() -> tuple[str, str]:
-    """A one-time password and its hash, as sign-in checks it."""
-    password = one_time_password()
-    return password, generate_password_hash(password)
+    """A first password and its hash, as sign-in checks it."""
+    password = one_time_password(FIRST_PASSWORD_LENGTH)
+    return password, generate_password_hash(password, QUICK_METHOD)
 
 
 def queue(settings: Settings) -> Huey:

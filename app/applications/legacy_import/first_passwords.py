@@ -28,6 +28,7 @@ COLUMNS = (
     Column("username", _("User name"), width=24),
     Column("word", _("One-time password"), width=22),
 )
+PORTION = 100  # passwords between two reports of progress
 _NOTE = _("Each password works once: it must be changed at the first sign-in. Hand every enterprise its own row only.")
 _FETCHED = _("These passwords have been fetched already, or have expired. Please make new ones.")
 
@@ -51,8 +52,8 @@ def make_passwords(
 ) -> None:
     """Set a password for each of these accounts and store the sheet of them, in one transaction.
 
-    ``fresh`` returns a password and its hash (slow, so before the transaction). Unused earlier passwords are replaced, unless
-    they were made after ``asked_at``: then this is a second run of the same job.
+    ``fresh`` returns a password and its hash (some milliseconds, so before the transaction). Unused earlier passwords are
+    replaced, unless they were made after ``asked_at``: then this is a second run of the same job.
     """
     with read_only(), context.sessions() as session:
         made_at = session.scalar(select(LegacyImport.passwords_at).where(LegacyImport.id == import_id))
@@ -70,7 +71,8 @@ def make_passwords(
         rows.append({"enterprise": account.name, "uscc": account.uscc, "contact": account.contact})
         rows[-1] |= {"username": account.username, "word": password}
         hashes.append({"account": account.id, "hash": hashed, "at": at})
-        context.progress(done, len(accounts))
+        if done % PORTION == 0:
+            context.progress(done, len(accounts))
     sheet = write(COLUMNS, rows, sheet_title=_("First passwords"), note=_NOTE)
     digest = context.store.put(sheet)
     with context.sessions.begin() as session:

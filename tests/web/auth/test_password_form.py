@@ -2,6 +2,7 @@ import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from os import cpu_count
 from threading import Lock
 from time import sleep
@@ -10,9 +11,11 @@ import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
 
 from app import create_app
 from app.accounts import rate_limit
+from app.accounts.passwords import QUICK_METHOD
 from app.core.clock import now
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
@@ -296,16 +299,33 @@ def test_unknown_name_wrong_password_and_locked_account_get_the_same_answer(visi
     assert refusal(answers[0])
 
 
-@pytest.mark.parametrize("name", ["nobody", "viewer", "locked"])
-def test_every_refusal_costs_one_hash(visitor, shop, monkeypatch, name):
+@pytest.mark.parametrize("name", ["nobody", "viewer", "locked", "fresh"])
+def test_every_refusal_costs_one_hash_and_a_quick_one(visitor, shop, monkeypatch, name):
     account(shop)
+    account(shop, "fresh").password = generate_password_hash("a first password", QUICK_METHOD)
+    shop.commit()
     account(shop, "locked")
     for _ in range(5):
         sign_in(visitor, "locked", "wrong")
-    computed, compute = [], hashlib.pbkdf2_hmac
-    monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *given, **more: computed.append(1) or compute(*given, **more))
+    sign_in(visitor, "nobody", "wrong")  # makes the dummies
+    computed = []
+    for method in ("pbkdf2_hmac", "scrypt"):  # the full hash of the tests, and the quick one
+        compute = getattr(hashlib, method)
+        counted = partial(
+            lambda name, compute, *given, **more: computed.append(name) or compute(*given, **more), method, compute
+        )
+        monkeypatch.setattr(hashlib, method, counted)
     assert sign_in(visitor, name, "wrong").status_code == 401
-    assert len(computed) == 1
+    assert sorted(computed) == ["pbkdf2_hmac", "scrypt"]
+
+
+def test_a_first_password_opens_its_account_and_no_other(sign_in_app):
+    stored = generate_password_hash("a first password", QUICK_METHOD)
+    with sign_in_app.app_context():
+        assert password_form.matches(stored, "a first password")
+        assert not password_form.matches(stored, "another")
+        assert not password_form.matches(password_form.hashed("another"), "a first password")
+        assert not password_form.matches(None, "a first password")
 
 
 def test_a_stored_hash_costs_as_much_as_the_dummy_hash(sign_in_app, monkeypatch):
@@ -575,7 +595,7 @@ def test_distributed_brute_force_gets_five_passwords_checked(sign_in_system, sig
     with ThreadPoolExecutor(8) as crowd:
         list(crowd.map(guess, range(300)))
     assert looked.count(stored) <= Office().lock_after
-    assert len(looked) <= 300
+    assert len(looked) <= 2 * 300  # a full hash and a quick one
 
 
 def test_at_most_one_hash_per_spare_core_is_computed_at_once(sign_in_app, monkeypatch):
@@ -655,8 +675,8 @@ def test_during_a_flood_a_picture_code_counts_once(visitor, shop, flood, hashes)
         ).status_code
         == 401
     )
-    assert len(hashes) == 1
-    assert (enter(visitor, **used).status_code, len(hashes)) == (422, 1)
+    assert len(hashes) == 2  # a full one and a quick one
+    assert (enter(visitor, **used).status_code, len(hashes)) == (422, 2)
 
 
 def test_during_a_flood_a_question_in_words_can_be_answered_instead(visitor, shop, flood):

@@ -7,7 +7,9 @@ from time import perf_counter
 import pytest
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
+from werkzeug.security import generate_password_hash
 
+from app.accounts.passwords import QUICK_METHOD
 from app.core.errors import TooMany
 from app.core.office import Office
 from app.models import RateLimitCounter
@@ -51,7 +53,7 @@ def test_ten_thousand_guesses_get_as_many_passwords_checked_as_the_limit_says(sh
     with ThreadPoolExecutor(8) as crowd:
         list(crowd.map(lambda n: guess("viewer", f"wrong-{n}", f"10.{n % 250}.{n % 40}.{n % 199}"), range(GUESSES)))
     assert looked.count(stored) <= Office().lock_after
-    assert len(looked) <= GUESSES
+    assert len(looked) <= 2 * GUESSES  # a full hash and a quick one
 
 
 def test_the_rank_test_sees_a_difference_of_a_tenth():
@@ -64,16 +66,19 @@ def test_the_rank_test_sees_a_difference_of_a_tenth():
 def test_the_time_of_an_answer_tells_unknown_locked_and_wrong_not_apart(sign_in_system, shop, guess):
     account(shop)
     account(shop, "locked")
+    account(shop, "fresh").password = generate_password_hash("a first password", QUICK_METHOD)
     shop.commit()
     for n in range(Office().lock_after + 1):
         guess("locked", "wrong", f"198.51.100.{n}")
-    times: dict[str, list[float]] = {"unknown": [], "locked": [], "wrong": []}
+    times: dict[str, list[float]] = {"unknown": [], "locked": [], "wrong": [], "first": []}
     for n in range(SAMPLES):
         shop.execute(delete(RateLimitCounter).where(RateLimitCounter.key != password_form.guess_key("locked")))
         shop.commit()
-        for kind, name in {"unknown": f"nobody-{n}", "locked": "locked", "wrong": "viewer"}.items():
+        for kind, name in {"unknown": f"nobody-{n}", "locked": "locked", "wrong": "viewer", "first": "fresh"}.items():
             times[kind].append(guess(name, f"wrong-{n}", f"203.0.113.{n}"))
     medians = {kind: f"{median(taken) * 1000:.1f} ms" for kind, taken in times.items()}
-    effects = {f"{a}/{b}": precedence(times[a], times[b]) for a, b in (("unknown", "wrong"), ("locked", "wrong"))}
+    effects = {
+        f"{a}/{b}": precedence(times[a], times[b]) for a, b in (("unknown", "wrong"), ("locked", "wrong"), ("first", "wrong"))
+    }
     print(f"{sign_in_system.kind}: {medians}, {effects}")  # noqa: T201 - seen with -s
     assert all(abs(effect - 0.5) <= INDISTINGUISHABLE for effect in effects.values()), (medians, effects)
