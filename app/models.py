@@ -25,9 +25,9 @@ from app.db.tables.exams import ExamSignup as ExamSignup
 from app.db.tables.exams import ScoreCorrection as ScoreCorrection
 from app.db.tables.findings import OpenFinding as OpenFinding
 from app.db.tables.identity import IdentityCorrection as IdentityCorrection
-from app.db.tables.legacy import LegacyChunk as LegacyChunk
 from app.db.tables.legacy import LegacyImport as LegacyImport
 from app.db.tables.legacy import LegacyRecord as LegacyRecord
+from app.db.tables.legacy import LegacyRow as LegacyRow
 from app.db.tables.letters import Letter as Letter
 from app.db.tables.outbox import Job as Job
 from app.db.tables.outbox import Message as Message

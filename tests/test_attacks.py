@@ -324,6 +324,7 @@ ROUTES = {
     ("POST", "/exam/notices/{}/signup"): ("notice", {CLERK: 422}),
     ("GET", SHEET): ("notice", {EXAM: 200}),
     ("POST", SHEET): ("notice", {EXAM: 422}),
+    ("POST", SHEET + "/check"): ("notice", {EXAM: 409}),
     ("POST", SHEET + "/import"): ("notice", {EXAM: 409}),
     ("POST", SHEET + "/errors"): ("notice", {EXAM: 409}),
     ("GET", SHEET + "/submit"): ("notice", {EXAM: 200}),
@@ -451,6 +452,7 @@ def test_routes_with_a_word_in_their_address_are_guarded_alike(everybody, changs
         assert statuses == {role: 404 if role in (ADMIN, SECURITY) else 403 for role in Role}
     gets[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
     gets[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
+    gets[ADMIN] |= {f"/legacy/{changsha.legacy}/{step}": 302 for step in ("answer", "discard", "undo")}
     assert all_rows(session) == before
 
 

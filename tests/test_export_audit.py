@@ -247,8 +247,13 @@ def measures(place: Town, world: "World") -> Export:
 
 
 def score_errors(place: Town, world: "World") -> Export:
-    file = [world.store.put(b"bad cells"), 3]
-    stored = [file, world.account(EXAM), None, "430100", "errors", place.notice]  # see ``StagedUpload``
+    titles = {"number": "报名编号", "name": "姓名", "id_number": "身份证号", "score": "成绩", "verdict": "是否合格"}
+    columns = [spreadsheets.Column(key, title) for key, title in titles.items()]
+    file = [
+        world.store.put(spreadsheets.write(columns, [{"number": "x", "score": "101"}], sheet_title="x")),
+        [],
+    ]  # three bad cells
+    stored = [file, world.account(EXAM), None, "430100", place.notice]  # see ``StagedUpload``
     ticket = URLSafeTimedSerializer(world.settings.keys.session, salt="scores").dumps(stored)
     change = {"list": "score errors", "rows": 3}
     address = f"/exam/notices/{place.notice}/scores/errors"

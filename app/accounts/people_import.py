@@ -3,7 +3,7 @@
 The file is parsed again on import and must have the digest of the preview. Imported people have no scans yet.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -18,18 +18,21 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
-from app.core.identifiers import SHORT_ID_TITLES, mask_id, parse_id_number, parse_mobile
+from app.core.identifiers import parse_id_number, parse_mobile
 from app.core.office import Office
 from app.core.spellings import term_parser
-from app.core.vocabulary import AuditAction, Education, Position, Role, TechnicalTitle
+from app.core.vocabulary import AuditAction, Education, Position, Role, RowOutcome, TechnicalTitle
 from app.db import audit
 from app.files.fonts import parse_printable_name
-from app.files.spreadsheets import CellError, Column, SheetRow, read, write
+from app.files.row_preview import PreviewRow, preview_of
+from app.files.spreadsheets import Answers, CellError, Column, Layout, SheetLine, read_lines, titles, write
 from app.models import Person
 
 MOST_PEOPLE = 2_000  # per workbook
 MOST_ERRORS = 500  # listed in a preview
 LONGEST_MAJOR = 60
+CHANGEABLE = ("mobile", "education", "major", "technical_title", "position")  # of a person whom the sheet brings back
+ADDED, UPDATED, UNCHANGED, _DOUBTFUL, REFUSED = RowOutcome
 
 
 def parse_major(text: str) -> str:
@@ -73,13 +76,30 @@ _POSITIONS = {
 }  # fmt: skip
 
 ROSTER_COLUMNS = (
-    Column("name", _("Full name"), parse=parse_printable_name, width=14),
-    Column("id_number", _("ID number"), parse=parse_id_number, numbers=True, width=24, also=SHORT_ID_TITLES),
-    Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, numbers=True, width=16),
-    Column("education", _("Education"), parse=term_parser(Education, _EDUCATION), width=14),
-    Column("major", _("Major"), parse=parse_major, required=False, width=20),
-    Column("technical_title", _("Technical title"), parse=term_parser(TechnicalTitle, _TITLES), required=False, width=14),
-    Column("position", _("Position"), parse=term_parser(Position, _POSITIONS), width=26),
+    Column("name", _("Full name"), parse=parse_printable_name, also=titles.NAME),
+    Column("id_number", _("ID number"), parse=parse_id_number, numbers=True, width=24, also=titles.ID_NUMBER),
+    Column("mobile", _("Mobile no."), parse=parse_mobile, required=False, numbers=True, width=16, also=titles.MOBILE),
+    Column(
+        *("education", _("Education")),
+        parse=term_parser(Education, _EDUCATION),
+        also=titles.EDUCATION,
+        choices=tuple(Education),
+    ),
+    Column("major", _("Major"), parse=parse_major, required=False, width=20, also=titles.MAJOR),
+    Column(
+        *("technical_title", _("Technical title")),
+        parse=term_parser(TechnicalTitle, _TITLES),
+        required=False,
+        also=titles.TECHNICAL_TITLE,
+        choices=tuple(TechnicalTitle),
+    ),
+    Column(
+        *("position", _("Position")),
+        parse=term_parser(Position, _POSITIONS),
+        width=26,
+        also=titles.POSITION,
+        choices=tuple(Position),
+    ),
 )
 
 
@@ -94,7 +114,7 @@ _TITLE = {column.key: column.title for column in ROSTER_COLUMNS}
 
 @dataclass(slots=True)
 class RosterPreview:
-    """What an import of the file with this ``digest`` would do, or its errors.
+    """What an import of the file with this ``digest`` would do, or its errors; ``rows`` are all rows as they were read.
 
     ``people`` are added, in sheet order; ``returning`` counts those who have a record and no employer. ``kept`` are already
     employed by the enterprise and stay unchanged.
@@ -102,9 +122,11 @@ class RosterPreview:
 
     digest: str
     errors: list[CellError] = field(default_factory=list)
-    people: list[SheetRow] = field(default_factory=list)
-    kept: list[SheetRow] = field(default_factory=list)
+    people: list[SheetLine] = field(default_factory=list)
+    kept: list[SheetLine] = field(default_factory=list)
     returning: int = 0
+    rows: list[PreviewRow] = field(default_factory=list)
+    layout: Layout = field(default_factory=Layout)
 
 
 def roster_template() -> bytes:
@@ -114,19 +136,26 @@ def roster_template() -> bytes:
     return write(ROSTER_COLUMNS, (), sheet_title=_("People"), note=note)
 
 
-def read_people(session: Session, data: bytes, actor: Actor, *, on: date, office: Office) -> RosterPreview:
-    """The preview: every bad cell by row and column, and who would be added. Raises ``SheetRefused``. Writes nothing."""
+def read_people(
+    session: Session, data: bytes, actor: Actor, *, on: date, office: Office, answers: Answers | None = None
+) -> RosterPreview:
+    """The preview: every bad cell by row and column, and who would be added. Raises ``SheetRefused``. Writes nothing.
+
+    ``answers``: texts in place of cells, by row and column key.
+    """
     actor.demand(Role.ENTERPRISE_CLERK)
-    return _preview(session, data, actor, on, office)[0]
+    return _preview(session, data, actor, on, office, answers)[0]
 
 
-def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str) -> RosterPreview:
+def import_people(
+    session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str, answers: Answers | None = None
+) -> RosterPreview:
     """Add everybody, or raise ``Unmet`` with every bad cell; ``Stale`` if ``digest`` is not that of the preview.
 
     A fixed number of queries. The caller commits.
     """
     actor.demand(Role.ENTERPRISE_CLERK)
-    preview, known = _preview(session, data, actor, office_day(at), office, lock=True)
+    preview, known = _preview(session, data, actor, office_day(at), office, answers, lock=True)
     if preview.digest != digest:
         raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
     if preview.errors:
@@ -146,44 +175,40 @@ def import_people(session: Session, data: bytes, actor: Actor, *, at: datetime, 
     return preview
 
 
-def _facts(row: SheetRow) -> dict[str, Any]:
+def _facts(row: SheetLine) -> dict[str, Any]:
     return {**row.values, "major": row.values["major"] or ""}
 
 
-def _reemploy(person: Person, row: SheetRow, actor: Actor) -> None:
+def _reemploy(person: Person, row: SheetLine, actor: Actor) -> None:
     """A person without an employer: filled cells overwrite the record, empty ones do not."""
-    for key in ("mobile", "education", "major", "technical_title", "position"):
-        if row.values[key] is not None:
-            setattr(person, key, row.values[key])
+    for key, value in _given(row).items():
+        setattr(person, key, value)
     person.enterprise_id = actor.enterprise_id
 
 
+def _given(row: SheetLine) -> dict[str, Any]:
+    return {key: row.values[key] for key in CHANGEABLE if row.values[key] is not None}
+
+
 def _preview(
-    session: Session, data: bytes, actor: Actor, on: date, office: Office, *, lock: bool = False
+    session: Session, data: bytes, actor: Actor, on: date, office: Office, answers: Answers | None, *, lock: bool = False
 ) -> tuple[RosterPreview, dict[str, Person]]:
-    preview = RosterPreview(sha256(data).hexdigest())
-    reading = read(data, _columns(on, office), most_rows=MOST_PEOPLE)
-    preview.errors += reading.errors
-    rows = _without_duplicates(reading.rows, preview.errors)
-    known = _known(session, [row.values["id_number"] for row in rows], lock=lock)
-    for row in rows:
-        _classify(row, known.get(row.values["id_number"]), actor, preview)
-    if not reading.rows and not preview.errors:
+    preview, columns = RosterPreview(sha256(data).hexdigest()), _columns(on, office)
+    table = read_lines(data, columns, most_rows=MOST_PEOPLE, answers=answers)
+    lines, preview.layout = list(table.lines), table.layout
+    preview.errors += table.errors
+    first: dict[str, int] = {}
+    known = _known(session, [line.values["id_number"] for line in lines if line.is_sound], lock=lock)
+    for line in lines:
+        person = known.get(line.values["id_number"]) if line.is_sound else None
+        faults = list(_faults(line, person, actor, first)) if line.is_sound else []
+        preview.errors += [*line.errors, *faults]
+        preview.rows.append(_classified(line, person, actor, preview, faults))
+    if not lines and not preview.errors:
         preview.errors.append(CellError(2, "", _("There is nobody in this sheet. Please fill in one person per row.")))
     preview.errors.sort(key=lambda error: error.row)
     del preview.errors[MOST_ERRORS + 1 :]
     return preview, known
-
-
-def _without_duplicates(rows: Iterable[SheetRow], errors: list[CellError]) -> Sequence[SheetRow]:
-    first: dict[str, SheetRow] = {}
-    for row in rows:
-        twin = first.setdefault(row.values["id_number"], row)
-        if twin is not row:
-            errors.append(
-                CellError(row.number, _TITLE["id_number"], _("This ID number stands in row %(n)s already.", n=twin.number))
-            )
-    return list(first.values())
 
 
 def _known(session: Session, numbers: Sequence[str], *, lock: bool) -> dict[str, Person]:
@@ -195,28 +220,39 @@ def _known(session: Session, numbers: Sequence[str], *, lock: bool) -> dict[str,
     return {person.id_number: person for person in session.scalars(query)}
 
 
-def _classify(row: SheetRow, person: Person | None, actor: Actor, preview: RosterPreview) -> None:
-    if person is not None and person.enterprise_id not in (None, actor.enterprise_id):
+def _faults(line: SheetLine, person: Person | None, actor: Actor, first: dict[str, int]) -> Iterator[CellError]:
+    """What stands against a sound row; ``first`` has the row of each ID number so far."""
+    twin = first.setdefault(line.values["id_number"], line.number)
+    if twin != line.number:
+        yield CellError(line.number, _TITLE["id_number"], _("This ID number stands in row %(n)s already.", n=twin))
+    elif person is not None and person.enterprise_id not in (None, actor.enterprise_id):
         sentence = _(
             "This ID number is registered with another enterprise, which has to remove the person first. If it does not, "
             "apply to the authority with proof that the employment has ended; with a certificate, file a transfer."
         )
-        preview.errors.append(CellError(row.number, _TITLE["id_number"], sentence))
-    elif person is not None and person.name != row.values["name"]:
+        yield CellError(line.number, _TITLE["id_number"], sentence)
+    elif person is not None and person.name != line.values["name"]:
         sentence = _("This ID number is on record with another name. Please check both.")
-        preview.errors.append(CellError(row.number, _TITLE["name"], sentence))
-    elif person is not None and person.enterprise_id == actor.enterprise_id:
-        preview.kept.append(row)
-    else:
-        preview.people.append(row)
-        preview.returning += person is not None
+        yield CellError(line.number, _TITLE["name"], sentence)
+
+
+def _classified(
+    line: SheetLine, person: Person | None, actor: Actor, preview: RosterPreview, faults: Sequence[CellError]
+) -> PreviewRow:
+    if line.errors or faults or not line.is_sound:
+        return preview_of(ROSTER_COLUMNS, line, REFUSED, faults=faults)
+    if person is not None and person.enterprise_id == actor.enterprise_id:
+        preview.kept.append(line)
+        return preview_of(ROSTER_COLUMNS, line, UNCHANGED, stored={key: getattr(person, key) for key in CHANGEABLE})
+    preview.people.append(line)
+    if person is None:
+        return preview_of(ROSTER_COLUMNS, line, ADDED)
+    preview.returning += 1
+    now, given = {key: getattr(person, key) for key in CHANGEABLE}, _given(line)
+    was = {key: now[key] for key, value in given.items() if value != now[key]}
+    return preview_of(ROSTER_COLUMNS, line, UPDATED, stored=now | given, was=was)
 
 
 def _as_refusal(error: CellError) -> Refusal:
     sentence = _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
     return Refusal("bad-cell", sentence, field=f"row-{error.row}")
-
-
-def masked_row(row: SheetRow) -> dict[str, Any]:
-    """A row of a preview for display, with the ID number masked."""
-    return {**row.values, "number": row.number, "id_number": mask_id(row.values["id_number"])}

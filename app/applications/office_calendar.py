@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.applications.office_settings import calendar_of
 from app.core.errors import NotFound, Refusal, Stale, Unmet
-from app.core.spellings import parse_day
 from app.core.vocabulary import AuditAction, Role, State
 from app.db import audit
 from app.files.spreadsheets import CellError, Column, Kind, at_most, read, write
@@ -238,7 +237,7 @@ def _parse_kind(text: str) -> bool:
 
 
 CALENDAR_COLUMNS = (
-    Column("day", _("Date"), parse=parse_day, width=14, text=False),
+    Column("day", _("Date"), parse=date.fromisoformat, width=14, kind=Kind.DAY),
     Column("working", _("Kind"), parse=_parse_kind, width=8),
     Column("name", _("Holiday"), parse=at_most(LONGEST_NAME), required=False, width=24),
 )

@@ -4,7 +4,7 @@ Rows that do not fit are left out and listed; the others become proposals in one
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
@@ -28,11 +28,12 @@ from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.identifiers import fold_certificate_number, fold_name
 from app.core.office import Office
-from app.core.spellings import parse_day, term_parser
-from app.core.vocabulary import MEASURES, PUNISHING, AuditAction, CertificateEventKind, MeasureGround
+from app.core.spellings import term_parser
+from app.core.vocabulary import MEASURES, PUNISHING, AuditAction, CertificateEventKind, MeasureGround, RowOutcome
 from app.db import audit
 from app.files import spreadsheets
-from app.files.spreadsheets import Column, Kind, SheetRow, at_most
+from app.files.row_preview import PreviewRow, preview_of
+from app.files.spreadsheets import Answers, Column, Kind, SheetLine, at_most
 from app.models import Certificate, CertificateMeasure
 
 MOST_ERRORS = 20  # named at once where no row can be read
@@ -58,13 +59,13 @@ KNOWN = "暂扣、恢复、撤销、吊销"
 KNOWN_GROUNDS = "、".join(GROUND_WORDS)
 
 COLUMNS = (
-    Column("number", _("Certificate number"), parse=at_most(60), width=28),
-    Column("name", _("Full name"), parse=at_most(50), width=14),
-    Column("deed", _("Measure"), parse=term_parser(MEASURES, WORDS, KNOWN), width=12),
+    Column("number", _("Certificate number"), parse=at_most(60), width=28, also=spreadsheets.titles.CERTIFICATE_NUMBER),
+    Column("name", _("Full name"), parse=at_most(50), width=14, also=spreadsheets.titles.NAME),
+    Column("deed", _("Measure"), parse=term_parser(MEASURES, WORDS, KNOWN), width=12, choices=MEASURES),
     Column("ground", _("Ground of the measure"), parse=term_parser(MeasureGround, GROUND_WORDS, KNOWN_GROUNDS), width=18),
     Column("facts", _("Facts"), parse=at_most(MOST_FACTS), width=44),
     Column("evidence", _("Document number"), parse=at_most(MOST_DOCUMENT_NUMBER), width=24),
-    Column("last_day", _("Last day of the suspension"), parse=parse_day, required=False, width=16),
+    Column("last_day", _("Last day of the suspension"), parse=date.fromisoformat, required=False, width=16, kind=Kind.DAY),
 )
 RESULT_COLUMNS = (Column("row", _("Row"), kind=Kind.NUMBER, width=8), *COLUMNS[:3], Column("result", _("Result"), width=50))
 
@@ -86,6 +87,7 @@ class StatusChangePlan:
 
     digest: str
     lines: list[StatusChangeLine] = field(default_factory=list)
+    rows: list[PreviewRow] = field(default_factory=list)  # the same rows, cell by cell
     proposals: list[Proposal] = field(default_factory=list)
 
     @property
@@ -121,20 +123,28 @@ def plan(
     document: MeasureDocument | None = None,
     on: date,
     office: Office,
+    answers: Answers | None = None,
     lock: bool = False,
 ) -> StatusChangePlan:
-    """The dry run: the result of each row. Writes nothing; a fixed number of queries for all rows."""
+    """The dry run: the result of each row. Writes nothing; a fixed number of queries for all rows.
+
+    ``answers``: texts in place of cells, by row and column key. Raises ``Unmet`` if a column is missing.
+    """
     must_propose(actor)
-    reading = spreadsheets.read(data, COLUMNS, most_rows=office.largest_batch)
-    if reading.errors and not reading.rows:  # above all, a column that is missing
-        raise Unmet([Refusal("bad-cell", _cell(error)) for error in reading.errors[:MOST_ERRORS]])
-    found = by_numbers(session, [row.values["number"] for row in reading.rows], actor, lock=lock)
+    table = spreadsheets.read_lines(data, COLUMNS, most_rows=office.largest_batch, answers=answers)
+    if table.errors:
+        raise Unmet([Refusal("bad-cell", _cell(error)) for error in table.errors[:MOST_ERRORS]])
+    lines = list(table.lines)
+    found = by_numbers(session, [line.values["number"] for line in lines if line.is_sound], actor, lock=lock)
     pending = pending_among(session, [certificate.id for certificate in found.values()])
     planned, first = StatusChangePlan(""), dict[str, int]()
-    for row in reading.rows:
-        _place(planned, row, found, first, document, pending, on, office)
-    planned.lines += [StatusChangeLine(error.row, "", "", "", _cell(error)) for error in reading.errors]
-    planned.lines.sort(key=lambda line: line.row)
+    for line in lines:
+        if line.is_sound:
+            _place(planned, line, found, first, document, pending, on, office)
+        else:
+            refused = " ".join(str(_cell(error)) for error in line.errors)
+            planned.lines.append(StatusChangeLine(line.number, line.shown["number"], line.shown["name"], "", refused))
+            planned.rows.append(preview_of(COLUMNS, line, RowOutcome.REFUSED))
     planned.digest = sha256(data + repr(planned.proposals).encode()).hexdigest()
     return planned
 
@@ -148,9 +158,10 @@ def carry_out(
     at: datetime,
     office: Office,
     digest: str,
+    answers: Answers | None = None,
 ) -> StatusChangePlan:
     """Propose what was checked: ``Stale`` if the sheet, or a certificate in it, has changed since. The caller commits."""
-    planned = plan(session, data, actor, document=document, on=office_day(at), office=office, lock=True)
+    planned = plan(session, data, actor, document=document, on=office_day(at), office=office, answers=answers, lock=True)
     if planned.digest != digest:
         raise Stale(_("A certificate in the sheet has changed since it was checked. Please check the sheet once more."))
     if not planned.proposals:
@@ -173,7 +184,7 @@ def result_sheet(planned: StatusChangePlan, *, done: bool) -> bytes:
 
 def _place(
     planned: StatusChangePlan,
-    row: SheetRow,
+    row: SheetLine,
     found: Mapping[str, Certificate],
     first: dict[str, int],
     document: MeasureDocument | None,
@@ -198,12 +209,9 @@ def _place(
             planned.proposals.append(proposal)
     first.setdefault(number, row.number)
     planned.lines.append(StatusChangeLine(row.number, number, fold_name(given["name"]), kind, refused))
+    outcome, reasons = (RowOutcome.REFUSED, [refused]) if refused else (RowOutcome.ADDED, [])
+    planned.rows.append(preview_of(COLUMNS, row, outcome, reasons=reasons))
 
 
 def _cell(error: spreadsheets.CellError) -> object:
     return _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
-
-
-def listed(lines: Sequence[StatusChangeLine], most: int) -> list[StatusChangeLine]:
-    """Refused rows first."""
-    return sorted(lines, key=lambda line: (not line.refused, line.row))[:most]

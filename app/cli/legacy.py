@@ -13,7 +13,7 @@ from app.cli.common import bytes_of, language, settings_in_use
 from app.core import clock
 from app.core.errors import AppError
 from app.core.settings import BadSetting
-from app.core.vocabulary import AuditAction, LegacyKind, LegacyOutcome, LegacyPhase, Role
+from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role, RowOutcome
 from app.db import audit
 from app.db.session import db, read_only
 from app.files.storage import Store
@@ -48,9 +48,12 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
             course = legacy_import.receive(session, store, which, data, file.name, BY, at=at, office=office)
         legacy_import.check(context, course.id, at=at)
         course = _reported(context, course.id)
-        if course.phase is LegacyPhase.CHECKED and not dry_run:
+        if course.phase is LegacyPhase.CHECKED and dry_run:
             with context.sessions.begin() as session:
-                legacy_import.confirm(session, course.id, course.sha256, BY, at=at)
+                legacy_import.end_dry_run(session, course.id, course.shown, BY, at=at)
+        elif course.phase is LegacyPhase.CHECKED:
+            with context.sessions.begin() as session:
+                legacy_import.confirm(session, course.id, course.shown, BY, at=at)
             legacy_import.take_over(context, course.id, at=at)
             _reported(context, course.id)
         if report:
@@ -70,7 +73,7 @@ def _reported(context: legacy_import.ImportContext, import_id: int) -> LegacyImp
         course: LegacyImport = session.get_one(LegacyImport, import_id)
     if course.phase is LegacyPhase.UNREADABLE:
         raise AppError(course.fault)
-    counts = ", ".join(f"{course.counts.get(outcome.value, 0)} {outcome.value}" for outcome in LegacyOutcome)
+    counts = ", ".join(f"{course.counts.get(outcome.value, 0)} {outcome.value}" for outcome in RowOutcome)
     print(f"{course.phase.value}: {course.total} rows, {counts}.")
     return course
 

@@ -14,7 +14,6 @@ from flask_babel import lazy_gettext as _
 from app.core.errors import AppError
 from app.core.vocabulary import Sex
 
-SHORT_ID_TITLES = ("身份证号",)  # of the column in sheets that were made before it was called 身份证号码 everywhere
 ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # ISO 7064 MOD 11-2, GB 11643-1999
 ID_CHECKS = "10X98765432"
 CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015: no I, O, Z, S, V

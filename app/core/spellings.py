@@ -5,7 +5,6 @@ Of “B转A” or “C1和C2合并为C3” no part is taken for the value: the r
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta
 from typing import TypeVar
 
 from flask_babel import lazy_gettext as _
@@ -39,31 +38,6 @@ def term_parser(words: Iterable[Listed], also: Mapping[str, Listed], known: str 
 def folded_word(text: str) -> str:
     """A word for comparing: half width, without spaces and case."""
     return fold(text).casefold()
-
-
-# --- days ------------------------------------------------------------------------------------------
-
-_EXCEL_ZERO = date(1899, 12, 30)
-_DAY = re.compile(
-    r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[T ]\d{1,2}:\d{2}(?::\d{2})?(?:\.0*)?)?", re.ASCII
-)
-
-
-def parse_day(text: str) -> date:
-    """A day in common spellings: 2018-03-05, 2018/3/5, 2018.3.5, 2018年3月5日, 20180305, or as Excel counts days.
-
-    The time that may follow is left away. ``ValueError`` with a sentence for anything else.
-    """
-    compact = re.sub(r"\s*([-/.年月日])\s*", r"\1", text)
-    found = _DAY.fullmatch(compact)
-    try:
-        if found:
-            return date(int(found[1]), int(found[2] or found[4]), int(found[3] or found[5]))
-        if re.fullmatch(r"[2-6]\d{4}", compact, re.ASCII):
-            return _EXCEL_ZERO + timedelta(days=int(compact))
-    except ValueError:
-        pass
-    raise ValueError(_("“%(text)s” is not a date. Please type it like 2018-03-05.", text=text[:20]))
 
 
 # --- categories -------------------------------------------------------------------------------------
@@ -108,14 +82,6 @@ def categories_in(text: str) -> list[Category]:
     if not possible or _ANY in possible or frozenset() in possible:
         raise ValueError(_not_understood(text, wanted))
     return list(dict.fromkeys(Category.C if Category.C in one else next(iter(one)) for one in possible))
-
-
-def parse_category(text: str) -> Category:
-    """The one category that a cell names, as ``categories_in``; ``ValueError`` if there are several."""
-    found = categories_in(text)
-    if len(found) > 1:
-        raise ValueError(_("“%(text)s” names several categories: %(found)s.", text=text[:20], found=_codes(found)))
-    return found[0]
 
 
 def _meaning(part: str) -> tuple[bool, frozenset[Category]]:

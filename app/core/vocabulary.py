@@ -275,14 +275,18 @@ class LegacyPhase(Term):
     DONE = "done", _("Import finished")
     UNREADABLE = "unreadable", _("Cannot be read")
     DISCARDED = "discarded", _("Set aside")
+    DRY_RUN = "dry_run", _("Dry run, nothing imported")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
 
 
-class LegacyOutcome(Term):
-    """The result of one of its rows."""
+class RowOutcome(Term):
+    """The result of a row of an imported sheet. A doubtful one is not imported before it is answered."""
 
     ADDED = "added", _("Row added")
     UPDATED = "updated", _("Row updated")
     UNCHANGED = "unchanged", _("Row unchanged")
+    DOUBTFUL = "doubtful", _("Row doubtful")
     REFUSED = "refused", _("Row refused")
 
 

@@ -9,13 +9,23 @@ from app.exams.notices import amend, publish, withdraw
 from app.exams.papers import lacks_papers, signup_papers
 from app.exams.pass_rates import PassRate, pass_rates
 from app.exams.score_drafts import discard_scores
-from app.exams.scores import SCORE_COLUMNS, ScoreChange, ScorePreview, import_scores, read_scores, signup_sheet, submit_scores
+from app.exams.scores import (
+    READ_COLUMNS,
+    SCORE_COLUMNS,
+    ScoreChange,
+    ScorePreview,
+    import_scores,
+    read_scores,
+    signup_sheet,
+    submit_scores,
+)
 from app.exams.signup_background import SignupBackground, background
 from app.exams.signup_changes import change_category, retract
 from app.exams.signup_review import SignupPlan, plan_review, review
 from app.exams.signups import SignupCandidate, SignupOutcome, candidates, deselect, not_open, select, submit
 
 __all__ = [
+    "READ_COLUMNS",
     "SCORE_COLUMNS",
     "PassRate",
     "ScoreChange",

@@ -18,15 +18,16 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, reach
 from app.core.clock import office_day
 from app.core.errors import Refusal, Stale, Unmet
-from app.core.identifiers import SHORT_ID_TITLES, fold, fold_name
-from app.core.vocabulary import SCORED, AuditAction, PassSource, SignupState
+from app.core.identifiers import fold, fold_name
+from app.core.vocabulary import SCORED, AuditAction, PassSource, RowOutcome, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
 from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
 from app.exams.notice_states import must_be_published, must_not_be_final
-from app.files.spreadsheets import CellError, Column, Kind, SheetRow, read, write
+from app.files.row_preview import PreviewRow, preview_of
+from app.files.spreadsheets import Answers, CellError, Column, Kind, Layout, SheetLine, read_lines, titles, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
 MOST_ERRORS = 500  # listed at most
@@ -67,22 +68,22 @@ def parse_verdict(text: str) -> bool:
 
 SCORE_COLUMNS = (
     Column("serial", _("No."), required=False, width=6, kind=Kind.NUMBER),
-    Column("number", _("Sign-up number"), parse=fold, width=26),
-    Column("name", _("Full name"), parse=fold_name, width=12),
+    Column("number", _("Sign-up number"), parse=fold, width=26, also=titles.SIGNUP_NUMBER),
+    Column("name", _("Full name"), parse=fold_name, width=12, also=titles.NAME),
     Column("sex", _("Sex"), required=False, width=6),
-    Column("id_number", _("ID number"), parse=fold, numbers=True, width=22, also=SHORT_ID_TITLES),
+    Column("id_number", _("ID number"), parse=fold, numbers=True, width=22, also=titles.ID_NUMBER),
     Column("enterprise", _("Enterprise name"), required=False, width=32),
     Column("uscc", _("Unified social credit code"), required=False, numbers=True, width=22),
     Column("category", _("Category"), required=False, width=8),
     Column("position", _("Position"), required=False, width=18),
     Column("mobile", _("Mobile number"), required=False, numbers=True, width=14),
     Column("state", _("Review state"), required=False, width=14),
-    Column("score", _("Score"), parse=parse_mark, required=False, width=10, kind=Kind.NUMBER),
-    Column("verdict", _("Passed or not"), parse=parse_verdict, required=False, width=10),
+    Column("score", _("Score"), parse=parse_mark, required=False, width=10, kind=Kind.NUMBER, also=titles.SCORE),
+    Column("verdict", _("Passed or not"), parse=parse_verdict, required=False, width=10, also=titles.VERDICT),
     Column("remark", _("Remarks"), required=False, width=24),
 )
 _COLUMN = {column.key: column for column in SCORE_COLUMNS}
-_READ = tuple(_COLUMN[key] for key in ("number", "name", "id_number", "score", "verdict"))
+READ_COLUMNS = tuple(_COLUMN[key] for key in ("number", "name", "id_number", "score", "verdict"))
 
 
 class ScoreChange(NamedTuple):
@@ -108,6 +109,8 @@ class ScorePreview:
     warnings: list[object] = field(default_factory=list)
     changes: list[ScoreChange] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    rows: list[PreviewRow] = field(default_factory=list)  # every row as it was read
+    layout: Layout = field(default_factory=Layout)
 
 
 class _Entrant(NamedTuple):
@@ -181,15 +184,20 @@ def _cells(serial: int, signup: ExamSignup, person: Person, enterprise: str, usc
 # --- import --------------------------------------------------------------------------------------------
 
 
-def read_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime) -> ScorePreview:
+def read_scores(
+    session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime, answers: Answers | None = None
+) -> ScorePreview:
     """导入成绩, the dry run: every bad cell by row and column, and what would change. Writes nothing.
 
-    Raises ``SheetRefused`` for a file that is no workbook, ``Stale`` once the scores are final.
+    ``answers``: texts in place of cells, by row and column key. Raises ``SheetRefused`` for a file that is no workbook,
+    ``Stale`` once the scores are final.
     """
-    return _preview(session, notice_in_reach(session, notice_id, as_exam_clerk(actor)), data, at)
+    return _preview(session, notice_in_reach(session, notice_id, as_exam_clerk(actor)), data, at, answers)
 
 
-def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime, digest: str) -> ScorePreview:
+def import_scores(
+    session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime, digest: str, answers: Answers | None = None
+) -> ScorePreview:
     """导入成绩 (R61), all or nothing; may be repeated until the scores are submitted. An empty cell leaves a mark as it is.
 
     ``digest`` is that of the preview: ``Stale`` if this is another file. ``Unmet`` with every bad cell if there is any.
@@ -197,7 +205,7 @@ def import_scores(session: Session, notice_id: int, data: bytes, actor: Actor, *
     clerk = as_exam_clerk(actor)
     notice = lock_notice(session, notice_id, clerk)
     must_be_published(notice)
-    preview = _preview(session, notice, data, at)
+    preview = _preview(session, notice, data, at, answers)
     if preview.digest != digest:
         raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
     if preview.errors:
@@ -237,36 +245,51 @@ def _write_marks(session: Session, changes: Sequence[ScoreChange]) -> None:
     session.expire_all()
 
 
-def _preview(session: Session, notice: ExamNotice, data: bytes, at: datetime) -> ScorePreview:
+def _preview(session: Session, notice: ExamNotice, data: bytes, at: datetime, answers: Answers | None) -> ScorePreview:
     must_not_be_final(notice)
-    reading = read(data, _READ)
-    preview = ScorePreview(sha256(data).hexdigest(), list(reading.errors))
+    table = read_lines(data, READ_COLUMNS, answers=answers)
+    lines = list(table.lines)
+    preview = ScorePreview(sha256(data).hexdigest(), list(table.errors), layout=table.layout)
     entrants = _entrants(session, notice.id)
-    elsewhere = _numbers_elsewhere(session, {row.values["number"] for row in reading.rows} - set(entrants))
+    elsewhere = _numbers_elsewhere(session, {line.values["number"] for line in lines if line.is_sound} - set(entrants))
     check = _Check(entrants, elsewhere, notice.pass_mark)
     counts = dict.fromkeys(("rows", "scored", "absent", "empty", "unchanged", "changed", "missing"), 0)
-    for row in reading.rows:
-        counts["rows"] += 1
-        faults = list(check.faults(row))
-        preview.errors += faults
-        if row.values["score"] is None:
-            counts["empty"] += 1
-        elif not faults:
-            _note_change(preview, counts, entrants[row.values["number"]], row.values["score"])
+    for line in lines:
+        faults = list(check.faults(line)) if line.is_sound else []
+        preview.errors += [*line.errors, *faults]
+        counts["rows"] += line.is_sound
+        if not line.is_sound or faults:
+            preview.rows.append(preview_of(READ_COLUMNS, line, RowOutcome.REFUSED, faults=faults))
+            counts["empty"] += line.is_sound and line.values["score"] is None
+            continue
+        preview.rows.append(_taken(line, preview, counts, entrants.get(line.values["number"])))
     preview.counts = counts
     _warn(preview, notice, [entrant for entrant in entrants.values() if entrant.number not in check.seen], at)
     preview.errors = _listed(preview.errors)
     return preview
 
 
-def _note_change(preview: ScorePreview, counts: dict[str, int], entrant: _Entrant, new: Mark) -> None:
+def _taken(line: SheetLine, preview: ScorePreview, counts: dict[str, int], entrant: _Entrant | None) -> PreviewRow:
+    """Note what a row without faults does; only one without a mark may belong to nobody."""
+    new = line.values["score"]
+    if new is None or entrant is None:
+        counts["empty"] += 1
+        return preview_of(READ_COLUMNS, line, RowOutcome.UNCHANGED)
     counts["absent" if new is SignupState.ABSENT else "scored"] += 1
+    stored = {"score": _shown(new)}
     if new == entrant.mark:
         counts["unchanged"] += 1
-        return
-    if entrant.mark is not None:
-        counts["changed"] += 1
+        return preview_of(READ_COLUMNS, line, RowOutcome.UNCHANGED, stored=stored)
     preview.changes.append(ScoreChange(entrant.id, entrant.number, entrant.name, entrant.mark, new))
+    if entrant.mark is None:
+        return preview_of(READ_COLUMNS, line, RowOutcome.ADDED, stored=stored)
+    counts["changed"] += 1
+    return preview_of(READ_COLUMNS, line, RowOutcome.UPDATED, stored=stored, was={"score": _shown(entrant.mark)})
+
+
+def _shown(mark: Mark) -> str:
+    """A mark without trailing zeros."""
+    return f"{mark.normalize():f}" if isinstance(mark, Decimal) else str(mark)
 
 
 @dataclass(slots=True)
@@ -278,7 +301,7 @@ class _Check:
     pass_mark: int
     seen: dict[str, int] = field(default_factory=dict)  # sign-up number → row
 
-    def faults(self, row: SheetRow) -> Iterator[CellError]:
+    def faults(self, row: SheetLine) -> Iterator[CellError]:
         number, mark = row.values["number"], row.values["score"]
         first = self.seen.setdefault(number, row.number)
         if mark is None:  # an empty row is skipped, but must not have a result
@@ -316,7 +339,7 @@ class _Check:
             "There is no sign-up with the number %(number)s. Please copy it from the exported sheet.", number=number[:30]
         )
 
-    def _mismatches(self, row: SheetRow, entrant: _Entrant) -> Iterator[CellError]:
+    def _mismatches(self, row: SheetLine, entrant: _Entrant) -> Iterator[CellError]:
         if row.values["name"] != fold_name(entrant.name):
             sentence = _("This sign-up number belongs to %(name)s. Has the row slipped?", name=entrant.name)
             yield _at(row, "name", sentence)
@@ -326,7 +349,7 @@ class _Check:
             )
 
 
-def _at(row: SheetRow, key: str, sentence: object) -> CellError:
+def _at(row: SheetLine, key: str, sentence: object) -> CellError:
     return CellError(row.number, _COLUMN[key].title, sentence)
 
 

@@ -396,7 +396,7 @@ class Uploaded:
     small: str = ""  # URL of a thumbnail; without one ``url`` is shown
 
 
-OTHER_NAMES = frozenset({".jpeg", ".jfif", ".heif", ".tif"})  # of kinds that are listed under their usual one
+SHEETS = (".xlsx", ".xls", ".csv", ".tsv")  # as ``UploadField.accept``: what the reader of sheets takes
 
 
 class UploadField(FileField):

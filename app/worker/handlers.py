@@ -307,6 +307,12 @@ def import_legacy(run: JobRun) -> None:
         legacy_import.take_over(import_context, run.payload["import"], at=run.office_now())
 
 
+def undo_legacy(run: JobRun) -> None:
+    """Undo an import, or write down why it cannot be undone."""
+    with _legacy_context(run) as import_context:
+        legacy_import.undo(import_context, run.payload["import"], at=run.office_now())
+
+
 def legacy_passwords(run: JobRun) -> None:
     """Make first passwords for imported accounts."""
     asked_at = datetime.fromisoformat(run.payload["asked_at"])
@@ -340,6 +346,7 @@ HANDLERS: dict[str, Handler] = {
     "legacy_check": check_legacy,
     "legacy_import": import_legacy,
     "legacy_passwords": legacy_passwords,
+    "legacy_undo": undo_legacy,
 }
 KIND_LABELS: dict[str, object] = {
     "revocations": _("Fetching lists of revoked certificates"),
@@ -359,6 +366,7 @@ KIND_LABELS: dict[str, object] = {
     "legacy_check": _("Check a sheet of the old system"),
     "legacy_import": _("Import a sheet of the old system"),
     "legacy_passwords": _("Make first passwords"),
+    "legacy_undo": _("Undo an import of the old system"),
 }
 RESULT_LABELS: dict[str, object] = {kind.value: kind.label for kind in NightlyTask} | {
     "lines": _("Lines that hold"),

@@ -1,14 +1,16 @@
 """Import of people from a workbook: cell errors, preview, all or nothing."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from app.accounts.access import NOBODY
-from app.accounts.people_import import MOST_PEOPLE, ROSTER_COLUMNS, import_people, masked_row, read_people, roster_template
+from app.accounts.people_import import MOST_PEOPLE, ROSTER_COLUMNS, import_people, read_people, roster_template
 from app.core.errors import NotAllowed, Stale, Unmet
 from app.core.office import Office
-from app.core.vocabulary import Education, Position, Role, TechnicalTitle
-from app.files.spreadsheets import Kind, SheetRefused, read, write
+from app.core.vocabulary import Education, Position, Role, RowOutcome, TechnicalTitle
+from app.files.spreadsheets import Column, Kind, SheetRefused, read, write
 from app.models import AuditEntry, Person
 from tests import make
 from tests.query_counter import queries
@@ -80,7 +82,7 @@ def test_people_of_a_valid_sheet_are_added(session, ours):
 )
 def test_one_bad_cell_prevents_the_whole_import(session, ours, cell, sentence):
     lenient = [
-        column.__class__(column.key, column.title, kind=Kind.NUMBER if isinstance(cell.get(column.key), float) else Kind.TEXT)
+        Column(column.key, column.title, kind=Kind.NUMBER if isinstance(cell.get(column.key), int) else Kind.TEXT)
         for column in ROSTER_COLUMNS
     ]
     data = sheet({"name": "张三"}, cell, columns=lenient)
@@ -210,6 +212,49 @@ def test_import_of_any_size_uses_the_same_number_of_queries(session, system, our
     assert query_counts[0] == query_counts[1] <= 6  # three of them for the audit chain
 
 
-def test_preview_row_shows_masked_id_number(session, ours):
-    row = read_people(session, sheet({"id_number": "11010519491231002X"}), make.clerk(ours), **TODAY).people[0]
-    assert (masked_row(row)["id_number"], masked_row(row)["number"]) == ("110105********002X", 2)
+def test_every_row_is_shown_as_it_would_be_stored(session, ours):
+    leaver, own = make.person(None, name="王五", major="土木"), make.person(ours, name="赵六", major="建筑学")
+    session.add_all([leaver, own])
+    session.commit()
+    rows = [{"technical_title": "高工"}, {"name": "王五", "id_number": leaver.id_number, "major": "机械"}]
+    rows += [{"name": "赵六", "id_number": own.id_number, "major": "土木"}, {"name": "3"}]
+    new, back, kept, bad = read_people(session, sheet(*rows), make.clerk(ours), **TODAY).rows
+    assert (new.outcome, new.stored["technical_title"], new.shown["technical_title"]) == (RowOutcome.ADDED, "Senior", "高工")
+    assert (back.outcome, back.was["major"], back.stored["major"]) == (RowOutcome.UPDATED, "土木", "机械")
+    assert (kept.outcome, kept.stored["major"], kept.shown["major"]) == (RowOutcome.UNCHANGED, "建筑学", "土木")
+    assert (bad.outcome, list(bad.faults)) == (RowOutcome.REFUSED, ["name"])
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cells=st.lists(
+        st.fixed_dictionaries(
+            {
+                "name": st.sampled_from(["张三", "张3", "李四", ""]),
+                "education": st.sampled_from(["本科", "博士后站"]),
+                "technical_title": st.sampled_from(["高工", "大师", None]),
+                "twin": st.booleans(),
+            }
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_an_import_does_what_every_row_of_its_preview_says(session, ours, cells):
+    first = make.id_number()
+    rows = [{**row, "id_number": first if row.pop("twin") else make.id_number()} for row in map(dict, cells)]
+    data, actor, before = sheet(*rows), make.clerk(ours), count(session)
+    preview = read_people(session, data, actor, **TODAY)
+    bad = [row for row in preview.rows if row.outcome is RowOutcome.REFUSED]
+    assert bool(bad) == bool(preview.errors)
+    given = {"at": make.NOON, "office": Office(), "digest": preview.digest}
+    if bad:
+        with pytest.raises(Unmet) as error:
+            import_people(session, data, actor, **given)
+        assert {int(refusal.field.removeprefix("row-")) for refusal in error.value.refusals} == {row.number for row in bad}
+        session.rollback()
+    else:
+        import_people(session, data, actor, **given)
+        session.commit()
+    added = [row for row in preview.rows if row.outcome is RowOutcome.ADDED] if not bad else []
+    assert count(session) == before + len(added)

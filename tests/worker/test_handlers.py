@@ -506,11 +506,25 @@ def test_run_twice_legacy_import__a_row_is_imported_once(session, context):
     legacy_import.check(
         legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office()), number, at=make.NOON
     )
-    digest = read_row(session, models.LegacyImport.sha256)[0]
+    digest = f"{read_row(session, models.LegacyImport.sha256)[0]}:0"
     legacy_import.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
     for _time in twice(session, context, "legacy_import", {"import": number, "locale": "zh"}):
         assert read_row(session, func.count(models.ExamPass.id)) == (1,)
         assert read_row(session, models.LegacyImport.phase, models.LegacyImport.done) == (LegacyPhase.DONE, 1)
+
+
+def test_run_twice_legacy_undo__an_import_is_undone_once(session, context):
+    number = old_sheet(session, context, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
+    means = legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office())
+    legacy_import.check(means, number, at=make.NOON)
+    digest, admin = f"{read_row(session, models.LegacyImport.sha256)[0]}:0", make.officer(Role.ADMIN)
+    legacy_import.confirm(session, number, digest, admin, at=make.NOON)
+    session.commit()
+    legacy_import.take_over(means, number, at=make.NOON)
+    legacy_import.ask_undo(session, number, admin, at=make.NOON)
+    for _time in twice(session, context, "legacy_undo", {"import": number, "locale": "zh"}):
+        assert read_row(session, func.count(models.ExamPass.id)) == (0,)
+        assert read_row(session, models.LegacyImport.phase) == (LegacyPhase.UNDONE,)
 
 
 def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, context, app):
@@ -518,7 +532,7 @@ def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(sess
     means = legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office())
     legacy_import.check(means, number, at=make.NOON)
     legacy_import.confirm(
-        session, number, read_row(session, models.LegacyImport.sha256)[0], make.officer(Role.ADMIN), at=make.NOON
+        session, number, f"{read_row(session, models.LegacyImport.sha256)[0]}:0", make.officer(Role.ADMIN), at=make.NOON
     )
     session.commit()
     legacy_import.take_over(means, number, at=make.NOON)

@@ -5,7 +5,6 @@ changes its user name, role, enterprise or password.
 """
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -29,8 +28,8 @@ _TABLE = _FIRM | {"mobile": "contact_mobile"}
 class AccountMerge(RecordMerge):
     kind = LegacyKind.ACCOUNTS
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
-        super().__init__(lines, on, province, least_age)
+    def __init__(self, *sheet: Any) -> None:
+        super().__init__(*sheet)
         self.accounts: dict[str, tuple[int | None, str]] = {}  # user name -> account id, credit code of its enterprise
 
     def key_of(self, line: SheetLine) -> str:

@@ -4,8 +4,8 @@ The confirmed sheet is the checked one, by its digest, and is imported once. She
 stored encrypted, every download of a report is in the audit log, and both are removed at ``expires_at``.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -16,18 +16,33 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
 from app.applications.legacy_import.accounts import AccountMerge
+from app.applications.legacy_import.answers import SheetAnswers
 from app.applications.legacy_import.certificates import CertificateMerge
 from app.applications.legacy_import.columns import COLUMNS
 from app.applications.legacy_import.exam_passes import PassMerge
 from app.applications.legacy_import.merge import RecordMerge
+from app.applications.legacy_import.rows import forget
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, LegacyKind, LegacyOutcome, LegacyPhase, Role
+from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
 from app.db import audit
-from app.files.spreadsheets import CellError, Column, Kind, SheetLimits, SheetLine, SheetRefused, examine, read_lines, write
+from app.files.row_preview import PreviewRow
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Kind,
+    Layout,
+    SheetLimits,
+    SheetLine,
+    SheetRefused,
+    examine,
+    read_lines,
+    write,
+)
 from app.files.storage import Store
-from app.models import LegacyChunk, LegacyImport
+from app.models import LegacyImport, LegacyRow
 
+ANSWERABLE = (LegacyPhase.CHECKED, LegacyPhase.UNREADABLE)  # while the sheet is there
 MIB = 1024 * 1024
 LARGEST = 20 * MIB
 MOST_ROWS = 100_000
@@ -35,7 +50,6 @@ LIMITS = SheetLimits(file=LARGEST, part=160 * MIB, unpacked=256 * MIB)  # enough
 PASSWORDS_LAST = timedelta(days=1)  # how long a sheet of passwords can be fetched
 
 MERGES: dict[LegacyKind, type[RecordMerge]] = {merge.kind: merge for merge in (AccountMerge, PassMerge, CertificateMerge)}
-Outcomes = dict[str, tuple[str, list[str]]]  # row number -> outcome, reasons
 ReportProgress = Callable[[int, int], None]  # rows done, rows in all
 
 
@@ -65,6 +79,7 @@ def receive(
         filename=filename[-120:],
         sha256=sha256(data).hexdigest(),
         sheet_object=store.put(data),
+        mapping=kept_mapping(session, kind),
         received_at=at,
         by=actor.name[:64],
         expires_at=at + timedelta(days=office.legacy_report_days),
@@ -75,30 +90,62 @@ def receive(
 
 
 def confirm(session: Session, import_id: int, digest: str, actor: Actor, *, at: datetime) -> None:
-    """确认导入. The caller commits, together with the job that imports. Raises ``Stale`` unless this sheet was checked."""
-    actor.demand(Role.ADMIN)
-    checked = (LegacyImport.id == import_id, LegacyImport.phase == LegacyPhase.CHECKED, LegacyImport.sha256 == digest)
+    """确认导入. The caller commits, together with the job that imports.
+
+    Raises ``Stale`` unless ``digest`` is the ``LegacyImport.shown`` that was checked: the sheet with its answers.
+    """
+    batch = _open(session, import_id, digest, actor, LegacyPhase.CHECKED)
     values = {"phase": LegacyPhase.IMPORTING, "by": actor.name[:64], "done": 0}
-    _step(session, checked, values, actor, {"phase": ["checked", "importing"], "sha256": digest}, at)
+    _step(session, import_id, values, actor, {"phase": ["checked", "importing"], "sha256": batch.sha256}, at)
 
 
-def discard(session: Session, import_id: int, actor: Actor, *, at: datetime) -> None:
-    """放弃: a checked sheet is not imported; the sweeper deletes its file. The caller commits. Raises ``Stale``."""
+def answer(session: Session, import_id: int, digest: str, answers: SheetAnswers, actor: Actor, *, at: datetime) -> None:
+    """Take what was answered to a checked sheet, beside earlier answers. The caller commits, with the job that checks again.
+
+    Raises ``Stale`` unless ``digest`` is that of the sheet and answers that were shown.
+    """
+    batch = _open(session, import_id, digest, actor, *ANSWERABLE)
+    now = SheetAnswers.of(batch).joined(answers, {column.key for column in COLUMNS[batch.kind]})
+    values = {"answers": now.private, "mapping": now.kept, "revision": batch.revision + 1, "phase": LegacyPhase.CHECKING}
+    change = {"answers": len(answers.cells), "words": sum(map(len, answers.words.values())), "titles": len(answers.titles)}
+    _step(session, import_id, values, actor, change, at)
+
+
+def discard(session: Session, import_id: int, digest: str, actor: Actor, *, at: datetime) -> None:
+    """放弃: a sheet is not imported, and its rows are forgotten; the sweeper deletes its file. The caller commits.
+
+    Raises ``Stale`` as ``answer`` does.
+    """
+    _open(session, import_id, digest, actor, *ANSWERABLE)
+    gone = {"sheet_object": None, "report_object": None, "layout": None, "answers": None}
+    values = {"phase": LegacyPhase.DISCARDED, "finished_at": at, **gone}
+    _step(session, import_id, values, actor, {"phase": ["checked", "discarded"]}, at)
+    forget(session, import_id)
+
+
+def end_dry_run(session: Session, import_id: int, digest: str, actor: Actor, *, at: datetime) -> None:
+    """A check that nobody is to confirm: listed as such, with its result. The caller commits. Raises ``Stale``."""
+    _open(session, import_id, digest, actor, LegacyPhase.CHECKED)
+    values = {"phase": LegacyPhase.DRY_RUN, "finished_at": at, "sheet_object": None}
+    _step(session, import_id, values, actor, {"phase": ["checked", "dry_run"]}, at)
+
+
+def _open(session: Session, import_id: int, digest: str, actor: Actor, *phases: LegacyPhase) -> LegacyImport:
+    """The import, locked, if it is in one of these phases and still what was shown."""
     actor.demand(Role.ADMIN)
-    checked = (LegacyImport.id == import_id, LegacyImport.phase == LegacyPhase.CHECKED)
-    values = {"phase": LegacyPhase.DISCARDED, "sheet_object": None, "finished_at": at}
-    _step(session, checked, values, actor, {"phase": ["checked", "discarded"]}, at)
+    batch = session.get(LegacyImport, import_id, with_for_update=True, populate_existing=True)
+    if batch is None or batch.phase not in phases or batch.sheet_object is None or batch.shown != digest:
+        raise Stale
+    return batch
 
 
 def _step(
-    session: Session, where: Sequence[Any], values: dict[str, Any], actor: Actor, change: dict[str, Any], at: datetime
+    session: Session, import_id: int, values: dict[str, Any], actor: Actor, change: dict[str, Any], at: datetime
 ) -> None:
-    stepped = update(LegacyImport).where(*where).values(**values).returning(LegacyImport.id)
-    row = session.execute(stepped.execution_options(synchronize_session=False)).first()
-    if row is None:
-        raise Stale
+    stepped = update(LegacyImport).where(LegacyImport.id == import_id).values(**values)
+    session.execute(stepped, execution_options={"synchronize_session": False})
     session.expire_all()
-    audit.log(session, actor.name, AuditAction.CHANGE, LegacyImport.__tablename__, row.id, change, at=at)
+    audit.log(session, actor.name, AuditAction.CHANGE, LegacyImport.__tablename__, import_id, change, at=at)
 
 
 def report_of(session: Session, store: Store, import_id: int, actor: Actor) -> tuple[bytes, Mapping[str, Any]]:
@@ -116,24 +163,52 @@ def report_of(session: Session, store: Store, import_id: int, actor: Actor) -> t
 
 @dataclass(frozen=True, slots=True)
 class LegacySheet:
-    """A sheet read from the store."""
+    """A sheet read from the store, with the answers of its import."""
 
     kind: LegacyKind
     lines: list[SheetLine]
     errors: list[CellError]
+    layout: Layout
+    answered: frozenset[tuple[int, str]]  # row, column key
 
     def merge(self, on: date, province: str, least_age: int) -> RecordMerge:
-        return MERGES[self.kind](self.lines, on, province, least_age)
+        return MERGES[self.kind](self.lines, on, province, least_age, self.answered)
 
 
-def open_sheet(store: Store, kind: LegacyKind, sheet_object: str) -> LegacySheet:
-    """Read a stored sheet. Raises ``SheetRefused`` if it has no rows."""
-    data = store.read(sheet_object)
-    table = read_lines(data, COLUMNS[kind], most_rows=MOST_ROWS, limits=LIMITS)
-    rows = list(table.lines)
+def open_sheet(store: Store, batch: LegacyImport) -> LegacySheet:
+    """Read the stored sheet of an import. Raises ``SheetRefused`` if it has no rows."""
+    given = SheetAnswers.of(batch)
+    columns = [_with_words(column, given.words.get(column.key)) for column in COLUMNS[batch.kind]]
+    table = read_lines(
+        store.read(batch.sheet_object or ""),
+        columns,
+        most_rows=MOST_ROWS,
+        limits=LIMITS,
+        sheet=given.sheet,
+        mapping=given.titles,
+        answers=given.cells,
+    )
+    rows = [part for line in table.lines for part in _rows_of(line)]
     if not table.errors and not rows:
         raise SheetRefused(_("There is no row in this sheet. Please fill in one record per row."), code="no-rows")
-    return LegacySheet(kind, rows, table.errors)
+    return LegacySheet(batch.kind, rows, table.errors, table.layout, frozenset(given.cells))
+
+
+def _with_words(column: Column, words: Mapping[str, str] | None) -> Column:
+    """The column, which takes each of these words for the one that it was mapped to."""
+    if not words:
+        return column
+    return replace(column, parse=lambda text: column.parse(words.get(text, text)))
+
+
+def _rows_of(line: SheetLine) -> Iterator[SheetLine]:
+    """One row for each category of a row that says so."""
+    categories = line.values.get("category")
+    if not isinstance(categories, tuple):
+        yield line
+        return
+    for category in categories:
+        yield replace(line, values={**line.values, "category": category})
 
 
 RESULT_COLUMNS = (
@@ -143,19 +218,18 @@ RESULT_COLUMNS = (
 )
 
 
-def report(sheet: LegacySheet, outcomes: Outcomes, progress: ReportProgress) -> bytes:
+def report(kind: LegacyKind, rows: Iterable[PreviewRow]) -> bytes:
     """The rows as uploaded, each with its result and reasons; can be corrected and uploaded again."""
-    columns = (RESULT_COLUMNS[0], *COLUMNS[sheet.kind], *RESULT_COLUMNS[1:])
-    labels = {outcome.value: str(outcome) for outcome in LegacyOutcome}
+    columns = (RESULT_COLUMNS[0], *COLUMNS[kind], *RESULT_COLUMNS[1:])
 
-    def rows() -> Iterator[dict[str, object]]:
-        for done, line in enumerate(sheet.lines):
-            outcome, reasons = outcomes[str(line.number)]
-            yield {**line.shown, "row": line.number, "result": labels[outcome], "reason": "　".join(reasons)}
-            if done % 5000 == 0:
-                progress(len(sheet.lines), len(sheet.lines))
+    cells = ({**row.shown, "row": row.number, "result": str(row.outcome), "reason": "　".join(row.reasons)} for row in rows)
+    return write(columns, cells, sheet_title=kind.label)
 
-    return write(columns, rows(), sheet_title=sheet.kind.label)
+
+def kept_mapping(session: Session, kind: LegacyKind) -> dict[str, Any]:
+    """What the office last mapped for sheets of this kind: the next one begins with it."""
+    newest = select(LegacyImport.mapping).where(LegacyImport.kind == kind).order_by(LegacyImport.id.desc()).limit(1)
+    return session.scalar(newest) or {}
 
 
 # --- expiry ------------------------------------------------------------------------------------------------
@@ -170,9 +244,11 @@ def stored_objects(session: Session) -> set[str]:
 def expire(session: Session, *, at: datetime) -> None:
     """Forget expired sheets and reports, and passwords nobody fetched in time. The caller commits."""
     old = select(LegacyImport.id).where(LegacyImport.expires_at < at)
-    session.execute(delete(LegacyChunk).where(LegacyChunk.import_id.in_(old)))
+    session.execute(delete(LegacyRow).where(LegacyRow.import_id.in_(old)))
     session.execute(
-        update(LegacyImport).where(LegacyImport.expires_at < at).values(sheet_object=None, report_object=None),
+        update(LegacyImport)
+        .where(LegacyImport.expires_at < at)
+        .values(sheet_object=None, report_object=None, layout=None, answers=None),
         execution_options={"synchronize_session": False},
     )
     session.execute(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.columns import category_in, title_of
 from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge, json_value
-from app.applications.legacy_import.parties import RowRefused
+from app.applications.legacy_import.parties import RowDoubtful, RowRefused
 from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus, LegacyKind
 from app.files.spreadsheets import SheetLine
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
@@ -37,8 +37,8 @@ class LegacyCertificateStatus:
 class CertificateMerge(RecordMerge):
     kind = LegacyKind.CERTIFICATES
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
-        super().__init__(lines, on, province, least_age)
+    def __init__(self, *sheet: Any) -> None:
+        super().__init__(*sheet)
         self.existing: dict[str, LegacyCertificateStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:
@@ -109,7 +109,7 @@ class CertificateMerge(RecordMerge):
 
     def _terms(self, line: SheetLine) -> dict[str, Any]:
         """Category, days and status of the row, with defaults derived from each other."""
-        values, number = line.values, line.values["number"]
+        values = line.values
         issued_on = values["issued_on"] or values["valid_from"] or values["first_issued_on"]
         if issued_on is None:
             raise RowRefused(_("Please give the day of issue or the first day of validity."))
@@ -123,7 +123,7 @@ class CertificateMerge(RecordMerge):
             raise RowRefused(_("The last day of validity lies before the first."))
         if days["issued_on"] > self.on or days["first_issued_on"] > days["issued_on"]:
             raise RowRefused(_("The days of issue cannot be right: the first one comes first, and none is still to come."))
-        category, status = values["category"] or _category_in(number), values["status"] or CertificateStatus.VALID
+        category, status = self._category(line), values["status"] or CertificateStatus.VALID
         reason = values["status_reason"] or ""
         if status is CertificateStatus.OTHER and not reason:
             raise RowRefused(_("The status “other” needs a note that says which."))
@@ -132,6 +132,17 @@ class CertificateMerge(RecordMerge):
                 raise RowRefused(_("The status says expired, but the last day of validity is still to come."))
             status = CertificateStatus.VALID
         return {"category": category.value, **days, "status": status.value, "status_reason": reason}
+
+    def _category(self, line: SheetLine) -> Category:
+        """By its column, else by the number; where they differ, somebody must have said which of them holds."""
+        given, told = line.values["category"], category_in(line.values["number"])
+        found: Category | None = given or told
+        if found is None:
+            raise RowRefused(_("The number does not tell the category. Please fill it in."))
+        if told and not _agree(found, told) and (line.number, "category") not in self.answered:
+            sentence = _("The number says %(told)s, the column says %(given)s.", told=told.value, given=found.value)
+            raise RowDoubtful(sentence, "category", found.value, told.value)
+        return found
 
     # --- writing -------------------------------------------------------------------------------------------
 
@@ -197,8 +208,6 @@ def _kept_status(now: str, told: str) -> object:
     )
 
 
-def _category_in(number: str) -> Category:
-    found = category_in(number)
-    if found is None:
-        raise RowRefused(_("The number does not tell the category. Please fill it in."))
-    return found
+def _agree(category: Category, other: Category) -> bool:
+    """Undivided C stands for each of its three."""
+    return category is other or {category.value, other.value} in ({"C", "C1"}, {"C", "C2"}, {"C", "C3"})

@@ -1,8 +1,10 @@
 """The columns of the three sheets, and parsers of their cells: lenient where the meaning is clear."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from flask_babel import lazy_gettext as _
 
@@ -16,27 +18,49 @@ from app.core.identifiers import (
     parse_old_id_number,
     parse_telephone,
 )
-from app.core.spellings import parse_category, parse_day, term_parser
+from app.core.spellings import categories_in, term_parser
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, CertificateStatus, LegacyKind
-from app.files.spreadsheets import Column, at_most, write
+from app.files.spreadsheets import Column, Doubtful, Kind, at_most, titles, write
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
 
 
 def parse_old_day(text: str) -> date:
-    """As ``parse_day``, of a year that the old system can have written."""
-    day = parse_day(text)
+    """A day, as the reader gives it, of a year that the old system can have written."""
+    day = date.fromisoformat(text)
     if not EARLIEST <= day <= LATEST:
         raise ValueError(_("The date %(day)s cannot be right. Please check the year.", day=day.isoformat()))
     return day
 
 
-def parse_exam_category(text: str) -> Category:
-    """As ``parse_category``, but C alone is refused: no new application rests on it."""
-    category = parse_category(text)
-    if category not in CURRENT_CATEGORIES:
+_EACH = "(各一行)"  # what makes one row several, if it stands behind the categories
+
+
+def parse_exam_categories(text: str) -> tuple[Category, ...]:
+    """The category of the exam. Several are doubtful, unless ``(各一行)`` behind them says that each is a row of its own.
+
+    C alone is refused: no new application rests on it.
+    """
+    found = categories_in(text.removesuffix(_EACH))
+    if Category.C in found:
         raise ValueError(_("C alone is not enough: which exam was it, C1, C2 or C3?"))
-    return category
+    if len(found) > 1 and not text.endswith(_EACH):
+        codes = [category.value for category in found]
+        raise Doubtful(_several(text, codes), "、".join(codes) + _EACH, *codes)
+    return tuple(found)
+
+
+def parse_single_category(text: str) -> Category:
+    """The category of a certificate, which has one: several are doubtful."""
+    found = categories_in(text)
+    if len(found) > 1:
+        codes = [category.value for category in found]
+        raise Doubtful(_several(text, codes), *codes)
+    return found[0]
+
+
+def _several(text: str, codes: Sequence[str]) -> object:
+    return _("“%(text)s” names several categories: %(found)s.", text=text[:20], found="、".join(codes))
 
 
 _STATUSES = {
@@ -86,77 +110,67 @@ def variants(name: str) -> set[str]:
     return {name, folded, folded.replace("(", "（").replace(")", "）")}
 
 
-def _may_lack(key: str, title: object, parse: Callable[[str], object], *also: str, width: int = 14) -> Column:
+def _may_lack(key: str, title: object, parse: Callable[[str], object], also: tuple[str, ...], **more: Any) -> Column:
     """A column that a sheet need not have, and a row need not fill in."""
     numbers = key in ("username", "mobile", "uscc")  # old user names are what people sign in by
-    return Column(key, title, parse=parse, required=False, width=width, also=also, numbers=numbers, may_lack=True)
+    return Column(key, title, parse=parse, required=False, also=also, numbers=numbers, may_lack=True, **more)
 
 
-_NAME = Column("name", _("Full name"), parse=parse_name, width=12, also=("姓名", "人员姓名", "持证人", "持证人姓名"))
-_ID = Column(
-    "id_number",
-    _("ID number"),
-    parse=parse_old_id_number,
-    numbers=True,
-    width=24,
-    also=("身份证号", "身份证号码", "证件号码", "证件号", "公民身份号码", "居民身份证号码", "身份证"),
-)
-_FIRM_TITLES = ("企业名称", "单位名称", "工作单位", "受聘企业", "聘用单位", "所在企业", "企业", "单位")
-_FIRM = _may_lack("enterprise", _("Enterprise name"), parse_enterprise_name, *_FIRM_TITLES, width=34)
-_CODE_TITLES = ("统一社会信用代码", "社会信用代码", "信用代码", "企业信用代码", "统一信用代码")
-_USCC = _may_lack("uscc", _("Unified social credit code"), parse_credit_code, *_CODE_TITLES, width=24)
-_MOBILE_TITLES = ("手机", "手机号", "手机号码", "联系电话", "经办人手机号", "联系人手机")
-_PASSED_TITLES = ("考试通过时间", "通过时间", "考试时间", "考试日期", "合格日期", "合格时间")
-_UNTIL_TITLES = ("有效期至", "有效期止", "有效期截止", "有效期", "到期日期")
-_CATEGORY_TITLES = ("人员类别", "类别", "证书类别", "考核类别", "考试类别", "报考类别", "岗位类别")
-
-
-def _free(key: str, title: object, most: int, *also: str, width: int = 14) -> Column:
+def _free(key: str, title: object, most: int, also: tuple[str, ...], width: int = 14) -> Column:
     fitting = at_most(most)
-    return _may_lack(key, title, lambda text: " ".join(fitting(text).split()), *also, width=width)
+    return _may_lack(key, title, lambda text: " ".join(fitting(text).split()), also, width=width)
 
+
+_DAY: dict[str, Any] = {"kind": Kind.DAY, "width": 14}
+_NAME = Column("name", _("Full name"), parse=parse_name, width=12, also=titles.NAME)
+_ID = Column("id_number", _("ID number"), parse=parse_old_id_number, numbers=True, width=24, also=titles.ID_NUMBER)
+_FIRM = _may_lack("enterprise", _("Enterprise name"), parse_enterprise_name, titles.ENTERPRISE, width=34)
+_USCC = _may_lack("uscc", _("Unified social credit code"), parse_credit_code, titles.CREDIT_CODE, width=24)
 
 COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
     LegacyKind.ACCOUNTS: (
-        Column("enterprise", _("Enterprise name"), parse=parse_enterprise_name, width=34, also=_FIRM_TITLES),
-        Column("uscc", _("Unified social credit code"), parse=parse_credit_code, numbers=True, width=24, also=_CODE_TITLES),
-        _free("region", _("Region"), 60, "地区", "注册地", "所在地区", "行政区划", "行政区划代码", "市州", "所属地区"),
-        _may_lack("username", _("User name"), parse_user_name, "用户名", "账号", "登录名", "登录账号", "用户账号", width=24),
-        _free("contact", _("Contact"), 50, "联系人", "经办人", "经办人姓名", "联系人姓名"),
-        _may_lack("mobile", _("Mobile no."), parse_telephone, *_MOBILE_TITLES, width=16),
-        _free("legal_representative", _("Legal representative"), 50, "法定代表人", "法人代表", "法人", "法人姓名"),
-        _free("address", _("Address"), 200, "地址", "注册地址", "企业地址", "单位地址", width=40),
+        replace(_FIRM, required=True, may_lack=False),
+        replace(_USCC, required=True, may_lack=False),
+        _free("region", _("Region"), 60, titles.REGION),
+        _may_lack("username", _("User name"), parse_user_name, titles.USER_NAME, width=24),
+        _free("contact", _("Contact"), 50, titles.CONTACT),
+        _may_lack("mobile", _("Mobile no."), parse_telephone, titles.MOBILE, width=16),
+        _free("legal_representative", _("Legal representative"), 50, titles.LEGAL_REPRESENTATIVE),
+        _free("address", _("Address"), 200, titles.ADDRESS, width=40),
     ),
     LegacyKind.PASSES: (
         _NAME,
         _ID,
-        Column("category", _("Personnel category"), parse=parse_exam_category, width=10, also=_CATEGORY_TITLES),
-        Column("passed_on", _("Passed on"), parse=parse_old_day, width=14, also=_PASSED_TITLES),
+        Column(
+            *("category", _("Personnel category")),
+            parse=parse_exam_categories,
+            width=10,
+            also=titles.CATEGORY,
+            choices=tuple(one.value for one in CURRENT_CATEGORIES),
+        ),
+        Column("passed_on", _("Passed on"), parse=parse_old_day, also=titles.PASSED_ON, **_DAY),
         _FIRM,
         _USCC,
     ),
     LegacyKind.CERTIFICATES: (
-        Column(
-            *("number", _("Certificate number")),
-            parse=parse_number,
-            width=26,
-            also=("证书编号", "证书号", "证号", "合格证编号", "合格证号", "安全生产考核合格证书编号"),
+        Column("number", _("Certificate number"), parse=parse_number, width=26, also=titles.CERTIFICATE_NUMBER),
+        _may_lack(
+            *("category", _("Personnel category"), parse_single_category, titles.CATEGORY),
+            width=10,
+            choices=tuple(one.value for one in Category),
         ),
-        _may_lack("category", _("Personnel category"), parse_category, *_CATEGORY_TITLES, width=10),
         _NAME,
         _ID,
         _FIRM,
         _USCC,
+        _may_lack("first_issued_on", _("First issued on"), parse_old_day, titles.FIRST_ISSUED_ON, **_DAY),
+        _may_lack("issued_on", _("Issued on"), parse_old_day, titles.ISSUED_ON, **_DAY),
+        _may_lack("valid_from", _("Valid from"), parse_old_day, titles.VALID_FROM, **_DAY),
+        Column("valid_to", _("Valid until"), parse=parse_old_day, also=titles.VALID_TO, **_DAY),
         _may_lack(
-            "first_issued_on", _("First issued on"), parse_old_day, "初次领证日期", "初领日期", "首次发证日期", "初次发证日期"
+            *("status", _("Certificate status"), parse_status, titles.STATUS), width=10, choices=tuple(CertificateStatus)
         ),
-        _may_lack("issued_on", _("Issued on"), parse_old_day, "发证日期", "发证时间", "签发日期"),
-        _may_lack(
-            "valid_from", _("Valid from"), parse_old_day, "有效期起", "有效期开始", "有效期自", "有效起始日期", "生效日期"
-        ),
-        Column("valid_to", _("Valid until"), parse=parse_old_day, width=14, also=_UNTIL_TITLES),
-        _may_lack("status", _("Certificate status"), parse_status, "证书状态", "状态", "证书状态代码", "状态代码", width=10),
-        _free("status_reason", _("Note on the status"), 500, "状态说明", "备注", "说明", width=24),
+        _free("status_reason", _("Note on the status"), 500, titles.STATUS_REASON, width=24),
     ),
 }
 

@@ -6,6 +6,7 @@ Once the originals were verified or an application rests on the pass, no sheet c
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
@@ -28,8 +29,8 @@ class LegacyPassStatus:
 class PassMerge(RecordMerge):
     kind = LegacyKind.PASSES
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
-        super().__init__(lines, on, province, least_age)
+    def __init__(self, *sheet: Any) -> None:
+        super().__init__(*sheet)
         self.existing: dict[str, LegacyPassStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:

@@ -14,31 +14,40 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.columns import title_of
-from app.applications.legacy_import.parties import Firm, Human, Parties, RowRefused
+from app.applications.legacy_import.columns import COLUMNS, title_of
+from app.applications.legacy_import.parties import Firm, Human, Parties, RowDoubtful, RowRefused
 from app.core.identifiers import BadNumber, fold, parse_id_number
-from app.core.vocabulary import LegacyKind, LegacyOutcome
+from app.core.vocabulary import LegacyKind, RowOutcome, Term
 from app.files.fonts import parse_printable_name
 from app.files.spreadsheets import SheetLine
 from app.models import LegacyRecord
 
 JsonValues = dict[str, Any]  # column key -> value as stored in JSON
-ADDED, UPDATED, UNCHANGED, REFUSED = LegacyOutcome
+ADDED, UPDATED, UNCHANGED, DOUBTFUL, REFUSED = RowOutcome
 
 
 @dataclass(slots=True)
 class MergeVerdict:
-    """The result for one row, with reasons and the values to write."""
+    """The result for one row, with reasons and the values to write.
+
+    By column key: ``after`` the record as it will be stored, ``was`` what the changes replace, ``faults`` what stands in
+    the way, ``readings`` what a doubtful cell may mean.
+    """
 
     line: SheetLine
-    outcome: LegacyOutcome
+    outcome: RowOutcome
     reasons: list[object] = field(default_factory=list)
     key: str = ""
     row_id: int | None = None
     changes: JsonValues = field(default_factory=dict)
+    was: JsonValues = field(default_factory=dict)
+    after: JsonValues = field(default_factory=dict)
     taken: JsonValues = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    readings: dict[str, Sequence[str]] = field(default_factory=dict)
     firm: Firm | None = None
     human: Human | None = None
+    made: dict[str, list[int]] = field(default_factory=dict)  # ids of enterprises and people that it brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,16 @@ class RecordMerge(ABC):
 
     kind: LegacyKind
 
-    def __init__(self, lines: Sequence[SheetLine], on: date, province: str, least_age: int) -> None:
-        self.on, self.parties, self.least_age = on, Parties(province), least_age
+    def __init__(
+        self,
+        lines: Sequence[SheetLine],
+        on: date,
+        province: str,
+        least_age: int,
+        answered: frozenset[tuple[int, str]] = frozenset(),
+    ) -> None:
+        """``answered``: rows and column keys of the cells that a person settled."""
+        self.on, self.parties, self.least_age, self.answered = on, Parties(province), least_age, answered
         self.records: dict[str, LastImported] = {}
         self._first: dict[str, int] = {}
         for line in lines:
@@ -108,9 +125,7 @@ class RecordMerge(ABC):
 
     def _verdict(self, line: SheetLine) -> MergeVerdict:
         if not line.is_sound:
-            sentences = [_("%(title)s: %(sentence)s", title=error.title, sentence=error.sentence) for error in line.errors]
-            merged = _("A cell of this row belongs to a merged range. Please unmerge it and fill in every cell.")
-            return MergeVerdict(line, REFUSED, list(sentences) or [merged])
+            return self._refused(line)
         key = self.key_of(line)
         if (first := self._first[key]) != line.number:
             return MergeVerdict(line, REFUSED, [_("The same record stands in row %(n)s already. Please keep one.", n=first)])
@@ -118,11 +133,26 @@ class RecordMerge(ABC):
             verdict = self.judge(line, key)
             if verdict.human is not None and verdict.human.id is None:
                 _check_newcomer(verdict.human, self.on, self.least_age)
+        except RowDoubtful as doubt:
+            why = str(doubt)
+            return MergeVerdict(line, DOUBTFUL, [why], faults={doubt.key: why}, readings={doubt.key: doubt.readings})
         except (RowRefused, BadNumber) as error:
             return MergeVerdict(line, REFUSED, [error.sentence if isinstance(error, BadNumber) else error.args[0]])
         self.parties.adopt(verdict.firm, verdict.human)
         if len(fold(line.shown.get("id_number", ""))) == 15:
             verdict.reasons.append(_("The ID number of 15 digits was converted to 18."))
+        return verdict
+
+    def _refused(self, line: SheetLine) -> MergeVerdict:
+        """Of a row with errors: doubtful if nothing but answers is missing."""
+        keys = {str(column.title): column.key for column in COLUMNS[self.kind]}
+        sentences = [_("%(title)s: %(sentence)s", title=error.title, sentence=error.sentence) for error in line.errors]
+        merged = _("A cell of this row belongs to a merged range. Please unmerge it and fill in every cell.")
+        doubts = line.doubts
+        verdict = MergeVerdict(line, DOUBTFUL if doubts and len(doubts) == len(line.errors) else REFUSED)
+        verdict.reasons = list(sentences) or [merged]
+        verdict.faults = {keys.get(str(error.title), ""): str(error.sentence) for error in line.errors}
+        verdict.readings = {doubt.key: doubt.readings for doubt in doubts}
         return verdict
 
     def compared(
@@ -144,6 +174,7 @@ class RecordMerge(ABC):
         if settled and changes:
             kept, changes = [*kept, *changes], {}
         verdict = MergeVerdict(line, UPDATED if changes else UNCHANGED, key=key, changes=changes)
+        verdict.was, verdict.after = {name: now[name] for name in changes}, {**now, **changes}
         verdict.row_id = record.row_id if record else None
         accepted = {name: value for name, value in sheet.items() if name in changes or value == now[name]}
         verdict.taken = {**(record.values if record else {}), **accepted, "key": key}
@@ -160,7 +191,11 @@ class RecordMerge(ABC):
         new = [verdict for verdict in accepted if verdict.outcome is ADDED]
         changed = [verdict for verdict in accepted if verdict.outcome is UPDATED]
         humans = [verdict.human for verdict in accepted if verdict.human is not None]
+        fresh = _fresh(accepted)
         self.parties.write(session, [*(verdict.firm for verdict in accepted), *(human.firm for human in humans)], humans)
+        for verdict, what, party in fresh:
+            assert party.id is not None  # noqa: S101 - set by ``write``
+            verdict.made.setdefault(what, []).append(party.id)
         if new:
             self.add(session, new, run)
         if changed:
@@ -204,6 +239,17 @@ class RecordMerge(ABC):
         """Write ``changes`` of each verdict."""
 
 
+def _fresh(accepted: Sequence[MergeVerdict]) -> list[tuple[MergeVerdict, str, Firm | Human]]:
+    """The enterprises and people that are to be added, each with the first row that names it."""
+    found: dict[int, tuple[MergeVerdict, str, Firm | Human]] = {}
+    for verdict in accepted:
+        employer = verdict.human.firm if verdict.human else None
+        for what, party in (("enterprise", verdict.firm), ("enterprise", employer), ("person", verdict.human)):
+            if party is not None and party.id is None:
+                found.setdefault(id(party), (verdict, what, party))
+    return list(found.values())
+
+
 def _check_newcomer(human: Human, on: date, least_age: int) -> None:
     """As whoever is entered by hand: born, of age, and with a name that can be printed. Raises ``BadNumber``."""
     parse_printable_name(human.name)
@@ -211,4 +257,4 @@ def _check_newcomer(human: Human, on: date, least_age: int) -> None:
 
 
 def json_value(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
+    return value.isoformat() if isinstance(value, date) else value.value if isinstance(value, Term) else value

@@ -58,6 +58,14 @@ class RowRefused(Exception):
     """Why a row cannot be taken over, as a sentence."""
 
 
+class RowDoubtful(Exception):
+    """What a cell of a row leaves open, as a sentence; ``readings`` are the texts that settle it."""
+
+    def __init__(self, sentence: object, key: str, *readings: str) -> None:
+        super().__init__(sentence)
+        self.key, self.readings = key, readings
+
+
 class Parties:
     """All people and enterprises of the rows so far, including those that a dry run would add."""
 

@@ -4,28 +4,32 @@ Both use the same verdicts, so the preview is exact. A chunk is committed with i
 continues after the last committed chunk; concurrent imports are serialised.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.applications.legacy_import.batches import LegacySheet, Outcomes, ReportProgress, open_sheet, report
-from app.applications.legacy_import.merge import ImportRun, MergeVerdict, RecordMerge
+from app.applications.legacy_import import rows
+from app.applications.legacy_import.batches import LegacySheet, ReportProgress, open_sheet, report
+from app.applications.legacy_import.merge import ImportRun, RecordMerge
+from app.applications.legacy_import.rows import ColumnCounts
 from app.core.clock import office_day
 from app.core.errors import NotFound
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, LegacyOutcome, LegacyPhase
+from app.core.vocabulary import AuditAction, LegacyPhase
 from app.db import audit, sequences
 from app.db.session import read_only
-from app.files.spreadsheets import SheetRefused
+from app.files.row_preview import PreviewRow
+from app.files.spreadsheets import SeveralTables, SheetRefused
 from app.files.storage import Store
-from app.models import LegacyChunk, LegacyImport, Region
+from app.models import LegacyImport, Region
 
 CHUNK = 500  # rows per transaction
+SLICE = 2_000  # rows of the report read at once
 MAX_TRIES = 3  # somebody else may insert one of these people at the same moment
 SEQUENCE_NAME = "legacy-import"  # locking it serialises imports
 
@@ -41,25 +45,36 @@ class ImportContext:
 
 
 def check(context: ImportContext, import_id: int, *, at: datetime) -> None:
-    """Run the check of an import, once."""
+    """Run the check of an import, and keep how each row is read."""
     batch = _load(context, import_id)
     if batch.phase is not LegacyPhase.CHECKING or batch.sheet_object is None:
         return
     try:
-        sheet = open_sheet(context.store, batch.kind, batch.sheet_object)
+        sheet = open_sheet(context.store, batch)
+    except SeveralTables as several:
+        _ask(context, batch, str(several), {"sheets": list(several.sheets)})
+        return
     except SheetRefused as error:
         _refuse(context, batch, str(error), at)
         return
+    counts = ColumnCounts(batch.kind)
     if sheet.errors:
-        _refuse(context, batch, " ".join(f"{error.title}: {error.sentence}" for error in sheet.errors), at)
+        sentences = " ".join(f"{error.title}: {error.sentence}" for error in sheet.errors)
+        _ask(context, batch, sentences, counts.as_json(sheet.layout))
         return
-    outcomes: Outcomes = {}
     merge = sheet.merge(office_day(at), _province(context), context.office.least_age)
     for start in range(0, len(sheet.lines), CHUNK):
+        lines = sheet.lines[start : start + CHUNK]
         with read_only(), context.sessions() as session:
-            outcomes |= _outcomes(merge.check(session, sheet.lines[start : start + CHUNK]))
-        context.progress(len(outcomes), len(sheet.lines))
-    _close(context, batch, _reported(context, sheet, outcomes) | {"phase": LegacyPhase.CHECKED})
+            verdicts = merge.check(session, lines)
+        with context.sessions.begin() as session:
+            rows.store(session, batch.id, start, verdicts)
+        counts.add(lines)
+        context.progress(start + len(lines), len(sheet.lines))
+    with context.sessions.begin() as session:
+        rows.forget(session, batch.id, beyond=len(sheet.lines))  # of an earlier check
+    values = _reported(context, batch) | {"layout": counts.as_json(sheet.layout), "phase": LegacyPhase.CHECKED}
+    _close(context, batch, values)
 
 
 def take_over(context: ImportContext, import_id: int, *, at: datetime) -> None:
@@ -67,7 +82,7 @@ def take_over(context: ImportContext, import_id: int, *, at: datetime) -> None:
     batch = _load(context, import_id)
     if batch.phase is not LegacyPhase.IMPORTING or batch.sheet_object is None:
         return
-    sheet, province = open_sheet(context.store, batch.kind, batch.sheet_object), _province(context)
+    sheet, province = open_sheet(context.store, batch), _province(context)
     run, facts = ImportRun(batch.id, batch.by, at), (office_day(at), province, context.office.least_age)
     merge, done, tries = sheet.merge(*facts), batch.done, 0
     while done < len(sheet.lines):
@@ -78,7 +93,8 @@ def take_over(context: ImportContext, import_id: int, *, at: datetime) -> None:
             if tries == MAX_TRIES:
                 raise
         context.progress(done, len(sheet.lines))
-    _finish(context, batch, sheet, run)
+    values = _reported(context, batch) | {"phase": LegacyPhase.DONE, "sheet_object": None, "finished_at": at}
+    _close(context, batch, values, run.actor)
 
 
 def _write_chunk(context: ImportContext, sheet: LegacySheet, merge: RecordMerge, run: ImportRun, done: int) -> int:
@@ -91,25 +107,12 @@ def _write_chunk(context: ImportContext, sheet: LegacySheet, merge: RecordMerge,
             return int(stored or 0)
         verdicts = merge.check(session, lines)
         merge.write(session, verdicts, run)
-        session.execute(insert(LegacyChunk), [{"import_id": run.import_id, "first": done, "outcomes": _outcomes(verdicts)}])
+        rows.store(session, run.import_id, done, verdicts)
         session.execute(
             update(LegacyImport).where(LegacyImport.id == run.import_id).values(done=done + len(lines)),
             execution_options={"synchronize_session": False},
         )
     return done + len(lines)
-
-
-def _finish(context: ImportContext, batch: LegacyImport, sheet: LegacySheet, run: ImportRun) -> None:
-    """Store the report built from the chunks; they and the sheet are deleted."""
-    outcomes: Outcomes = {}
-    with read_only(), context.sessions() as session:
-        for part in session.scalars(select(LegacyChunk.outcomes).where(LegacyChunk.import_id == batch.id)):
-            outcomes |= part
-    if len(outcomes) < len(sheet.lines):  # another worker has finished and deleted the chunks
-        return
-    values = _reported(context, sheet, outcomes)
-    values |= {"phase": LegacyPhase.DONE, "sheet_object": None, "finished_at": run.at}
-    _close(context, batch, values, run.actor)
 
 
 # --- parts -------------------------------------------------------------------------------------------
@@ -130,8 +133,9 @@ def _province(context: ImportContext) -> str:
         return str(session.scalar(select(Region.code).order_by(Region.code).limit(1)))
 
 
-def _outcomes(verdicts: Sequence[MergeVerdict]) -> Outcomes:
-    return {str(row.line.number): (row.outcome.value, [str(reason) for reason in row.reasons]) for row in verdicts}
+def _ask(context: ImportContext, batch: LegacyImport, fault: str, layout: dict[str, Any]) -> None:
+    """The sheet stays: somebody can say which of its tables, or which titles, are meant."""
+    _close(context, batch, {"phase": LegacyPhase.UNREADABLE, "fault": fault[:500], "layout": layout})
 
 
 def _refuse(context: ImportContext, batch: LegacyImport, fault: str, at: datetime) -> None:
@@ -139,15 +143,22 @@ def _refuse(context: ImportContext, batch: LegacyImport, fault: str, at: datetim
     _close(context, batch, values)
 
 
-def _reported(context: ImportContext, sheet: LegacySheet, outcomes: Outcomes) -> dict[str, Any]:
-    """Store the report; its digest and the counts."""
-    all_outcomes = [outcome for outcome, _reasons in outcomes.values()]
-    counts = {outcome.value: all_outcomes.count(outcome.value) for outcome in LegacyOutcome}
-    return {
-        "counts": counts,
-        "total": len(sheet.lines),
-        "report_object": context.store.put(report(sheet, outcomes, context.progress)),
-    }
+def _reported(context: ImportContext, batch: LegacyImport) -> dict[str, Any]:
+    """Store the report of the rows that are kept; its digest and the counts."""
+    with read_only(), context.sessions() as session:
+        counts = rows.counts_of(session, batch.id)
+    total = sum(counts.values())
+    digest = context.store.put(report(batch.kind, _all_rows(context, batch.id, total)))
+    return {"counts": counts, "total": total, "report_object": digest}
+
+
+def _all_rows(context: ImportContext, import_id: int, total: int) -> Iterator[PreviewRow]:
+    """A slice at a time, so that the job says in between that it is alive."""
+    for first in range(0, total, SLICE):
+        with read_only(), context.sessions() as session:
+            part = rows.slice_of(session, import_id, first, SLICE)
+        yield from part
+        context.progress(total, total)
 
 
 def _close(context: ImportContext, batch: LegacyImport, values: dict[str, Any], actor: str = "") -> None:
@@ -155,15 +166,13 @@ def _close(context: ImportContext, batch: LegacyImport, values: dict[str, Any], 
     with context.sessions.begin() as session:
         ended = (
             update(LegacyImport)
-            .where(LegacyImport.id == batch.id, LegacyImport.phase == batch.phase)
+            .where(LegacyImport.id == batch.id, LegacyImport.phase == batch.phase, LegacyImport.revision == batch.revision)
             .values(**values)
             .returning(LegacyImport.id)
             .execution_options(synchronize_session=False)
         )
         if session.execute(ended).first() is None:
             return
-        if values["phase"] is LegacyPhase.DONE:
-            session.execute(delete(LegacyChunk).where(LegacyChunk.import_id == batch.id))
         change = {**values.get("counts", {}), "total": values.get("total", 0), "phase": values["phase"].value}
         at = values.get("finished_at") or batch.received_at
         audit.log(session, actor or batch.by, AuditAction.CHANGE, LegacyImport.__tablename__, batch.id, change, at=at)

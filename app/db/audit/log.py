@@ -30,8 +30,7 @@ from app.db.tables.applications import Step
 from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, AuditLink
 from app.db.tables.batches import DecisionBatch, DecisionBatchRow
 from app.db.tables.certificates import CertificateEvent
-from app.db.tables.findings import OpenFinding
-from app.db.tables.legacy import LegacyChunk, LegacyRecord
+from app.db.tables.legacy import LegacyRecord, LegacyRow
 from app.db.tables.outbox import Message, NightlyDone, PublicNotice
 from app.db.tables.parties import Account
 from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
@@ -44,8 +43,8 @@ SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a num
 # Records of events, counters, and tables whose modules log their own changes.
 NOT_AUDITED = (
     *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
-    *(PastParameter, LegacyChunk, LegacyRecord, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
-    *(PastPassword, DecisionBatch, DecisionBatchRow, OpenFinding),
+    *(PastParameter, LegacyRecord, LegacyRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
+    *(PastPassword, DecisionBatch, DecisionBatchRow),
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

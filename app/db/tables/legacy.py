@@ -1,4 +1,4 @@
-"""Imports from the old system: sheets, their chunks and the records imported."""
+"""Imports from the old system: sheets, how their rows are read, and the records imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask_appbuilder import Model
 from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.vocabulary import LegacyKind, LegacyPhase
+from app.core.vocabulary import LegacyKind, LegacyPhase, RowOutcome
 from app.db.constraints import choice_check
 from app.db.session import BlindIndex, Choice, EncryptedRecord, UtcDateTime
 
@@ -31,6 +31,21 @@ class LegacyImport(Model):
     report_object: Mapped[str | None] = mapped_column(String(64))
     passwords_object: Mapped[str | None] = mapped_column(String(64), comment="until downloaded, once")
     passwords_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    layout: Mapped[dict[str, Any] | None] = mapped_column(
+        EncryptedRecord("legacy_import.layout"),
+        comment="how the sheet was read: its titles, and of each column what was found",
+    )
+    answers: Mapped[dict[str, Any] | None] = mapped_column(
+        EncryptedRecord("legacy_import.answers"), comment="texts in place of cells, by row and column"
+    )
+    mapping: Mapped[dict[str, Any]] = mapped_column(
+        JSON,
+        default=dict,
+        comment="titles and words that the office mapped for whole columns; the next import begins with it",
+    )
+    revision: Mapped[int] = mapped_column(
+        default=0, comment="of answers and mapping, so that only what was shown is confirmed"
+    )
     total: Mapped[int] = mapped_column(default=0, comment="rows")
     done: Mapped[int] = mapped_column(default=0)
     counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, comment="rows by outcome, once checked or imported")
@@ -40,15 +55,31 @@ class LegacyImport(Model):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, comment="sheet and report are removed then")
 
+    @property
+    def shown(self) -> str:
+        """Names the sheet together with the answers to it: what a page showed and a person confirms."""
+        return f"{self.sha256}:{self.revision}"
 
-class LegacyChunk(Model):
-    """Outcomes of one chunk of rows, written in the transaction that imports them; the report is built from these."""
 
-    __tablename__ = "legacy_chunk"
+class LegacyRow(Model):
+    """A row of a sheet: what its cells show, what is stored, what stands in the way. The import rewrites it.
 
-    import_id: Mapped[int] = mapped_column(ForeignKey("legacy_import.id", name="fk_legacy_chunk_import"), primary_key=True)
-    first: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    outcomes: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("legacy_chunk.outcomes"))
+    Removed together with the sheet's report.
+    """
+
+    __tablename__ = "legacy_row"
+    __table_args__ = (
+        choice_check("legacy_row", "outcome", RowOutcome),
+        Index("ix_legacy_row_outcome", "import_id", "outcome", "position"),
+    )
+
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("legacy_import.id", name="fk_legacy_row_import", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="from 0, in the order of the sheet")
+    number: Mapped[int] = mapped_column(comment="of the row in the sheet; one row may have become several")
+    outcome: Mapped[RowOutcome] = mapped_column(Choice(RowOutcome))
+    content: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("legacy_row.content"))
 
 
 class LegacyRecord(Model):

@@ -25,7 +25,7 @@ from app.web import request_context
 from app.web.base.fab import BaseView, route
 from app.web.base.staged_upload import StagedUpload
 from app.web.base.workbook import send_workbook
-from app.web.forms import AppForm, ChoiceField, DayField, Required, TextField, TextLength, UploadField
+from app.web.forms import SHEETS, AppForm, ChoiceField, DayField, Required, TextField, TextLength, UploadField
 
 UPLOAD = StagedUpload("calendar")
 FIRST, LAST = office_calendar.FIRST_YEAR, office_calendar.LAST_YEAR
@@ -38,7 +38,7 @@ class DayForm(AppForm):
 
 
 class CalendarSheetForm(AppForm):
-    sheet = UploadField(_("Sheet of holidays"), accept=(".xlsx",), limit_mb=10, needed=True)
+    sheet = UploadField(_("Sheet of holidays"), accept=SHEETS, limit_mb=10, needed=True)
 
 
 @dataclass(frozen=True, slots=True)

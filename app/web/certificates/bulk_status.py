@@ -3,12 +3,12 @@
 from dataclasses import astuple
 from typing import Any
 
-from flask import url_for
+from flask import request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.certificates.bulk_status_changes import StatusChangePlan, carry_out, listed, plan, result_sheet, template
+from app.certificates.bulk_status_changes import COLUMNS, StatusChangePlan, carry_out, plan, result_sheet, template
 from app.certificates.status_changes import MeasureDocument
 from app.core.errors import AppError, Stale
 from app.db.session import db
@@ -16,18 +16,18 @@ from app.files.inspect import FileRefused
 from app.models import Certificate
 from app.web import request_context
 from app.web.base.fab import BaseView, permission_name, route
-from app.web.base.staged_upload import StagedUpload, remove
+from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
+from app.web.base.staged_upload import StagedFile, StagedUpload, remove
 from app.web.base.workbook import send_workbook
-from app.web.forms import AppForm, UploadField
+from app.web.forms import SHEETS, AppForm, UploadField
 from app.web.scan_upload import measure_document
 
 UPLOAD = StagedUpload("measures")
 SHEET, RESULT = "sheet", "result"  # purposes of a ticket
-LISTED = 100  # rows shown on the page; the sheet has all
 
 
 class StatusSheetForm(AppForm):
-    sheet = UploadField(_("Sheet of measures"), accept=(".xlsx",), limit_mb=10, needed=True)
+    sheet = UploadField(_("Sheet of measures"), accept=SHEETS, limit_mb=10, needed=True)
     document = UploadField(_("Scan of the document"), description=_("One document for all rows of the sheet."))
 
 
@@ -44,23 +44,22 @@ class MeasuresView(BaseView):
         if not form.validate_on_submit() or form.sheet.data is None:
             return self._page(form)
         try:
-            data = request_context.uploaded_bytes(form.sheet.data)
             document = measure_document(form.document)
-            planned = plan(
-                db.session(),
-                data,
-                request_context.current_actor(),
-                document=document,
-                on=request_context.today(),
-                office=request_context.current_office(),
-            )
         except AppError as error:
             return self._refused(form, error)
-        finally:
-            db.session.rollback()  # a preview keeps no locks
-        note = [planned.digest, list(astuple(document)) if document else None]
-        ticket = UPLOAD.stage(data, SHEET, note=note) if planned.proposals else ""
-        return self._page(form, planned, ticket, done=False)
+        return self._checked(form, request_context.uploaded_bytes(form.sheet.data), document, {})
+
+    @route("/check", "POST")
+    @permission_name("mass")
+    def check(self) -> Response:
+        """The preview of the same sheet with what was answered to it, or other rows of it."""
+        request_context.require_second_factor()
+        form = _form(formdata=None)
+        try:
+            file, _digest, document, answers = _staged()
+        except AppError as error:
+            return self._refused(form, error)
+        return self._checked(form, file.data, document, answers | answered_cells(request.form))
 
     @route("/confirm", "POST")
     @permission_name("mass")
@@ -69,20 +68,18 @@ class MeasuresView(BaseView):
         request_context.require_second_factor()
         form = _form(formdata=None)
         try:
-            file = UPLOAD.staged(SHEET)
-            digest, kept = file.note
-            document = MeasureDocument(*kept) if kept else None
-            if document and not request_context.store().has(document.digest):
-                raise Stale(UPLOAD.expired)
-            actor, office = request_context.current_actor(), request_context.current_office()
+            file, digest, document, answers = _staged()
+            if typed := answered_cells(request.form):  # it was not checked yet
+                return self._checked(form, file.data, document, answers | typed)
             planned = carry_out(
                 db.session(),
                 file.data,
-                actor,
+                request_context.current_actor(),
                 document=document,
                 at=request_context.office_now(),
-                office=office,
+                office=request_context.current_office(),
                 digest=digest,
+                answers=answers,
             )
             db.session.commit()
         except AppError as error:
@@ -104,6 +101,20 @@ class MeasuresView(BaseView):
     def template(self) -> Response:
         return send_workbook(template(), gettext("Measures by sheet"))
 
+    def _checked(
+        self, form: StatusSheetForm, data: bytes, document: MeasureDocument | None, answers: dict[tuple[int, str], str]
+    ) -> Response:
+        """The preview; it keeps no locks."""
+        actor, office, on = request_context.current_actor(), request_context.current_office(), request_context.today()
+        try:
+            planned = plan(db.session(), data, actor, document=document, on=on, office=office, answers=answers)
+        except AppError as error:
+            return self._refused(form, error)
+        finally:
+            db.session.rollback()
+        note = [planned.digest, list(astuple(document)) if document else None, as_note(answers)]
+        return self._page(form, planned, UPLOAD.stage(data, SHEET, note=note) if planned.rows else "")
+
     def _refused(self, form: StatusSheetForm, error: AppError) -> Response:
         if error.status == 403:
             raise error
@@ -120,13 +131,14 @@ class MeasuresView(BaseView):
         done: bool = False,
         status: int = 200,
     ) -> Response:
+        asked = PlaceAsked.of(request.form.get("go", ""))
         page = self.render_template(
             "certificates/bulk_status.html",
             title=gettext("Measures by sheet"),
             crumbs=[(gettext("Measures against certificates"), url_for("MeasureScreen.list"))],
             form=form,
             planned=planned,
-            lines=listed(planned.lines, LISTED) if planned else [],
+            rows=preview_page(COLUMNS, planned.rows, asked, may_answer=not done) if planned else None,
             ticket=ticket,
             result=_result(planned, done=done) if planned else "",
             done=done,
@@ -144,3 +156,13 @@ def _form(**given: Any) -> StatusSheetForm:
 def _result(planned: StatusChangePlan, *, done: bool) -> str:
     """The ticket of the sheet with the result of every row."""
     return UPLOAD.stage(result_sheet(planned, done=done), RESULT, note=len(planned.lines))
+
+
+def _staged() -> tuple[StagedFile, str, MeasureDocument | None, dict[tuple[int, str], str]]:
+    """The sheet that was checked, the digest of its plan, its document, what was answered. Raises ``Stale``."""
+    file = UPLOAD.staged(SHEET)
+    digest, kept, note = file.note
+    document = MeasureDocument(*kept) if kept else None
+    if document and not request_context.store().has(document.digest):
+        raise Stale(UPLOAD.expired)
+    return file, digest, document, answers_noted(note)

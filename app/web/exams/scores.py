@@ -14,22 +14,22 @@ from app.core.errors import AppError, NotFound, Refusal
 from app.core.vocabulary import SCORED, Role, SignupState
 from app.db.session import db
 from app.exams import ScorePreview
-from app.files.spreadsheets import CellError, Column, Kind, SheetLimits, write
+from app.files.spreadsheets import Answers, CellError, Column, Kind, SheetLimits, write
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import gaps_of
-from app.web.base.fab import BaseView, route
+from app.web.base.fab import BaseView, permission_name, route
+from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
 from app.web.base.staged_upload import StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.exams.access import SignupCounts, counts_of, notice_of
 from app.web.exams.labels import score_text
-from app.web.forms import MEGABYTE, AppForm, UploadField
+from app.web.forms import MEGABYTE, SHEETS, AppForm, UploadField
 
 LARGEST = SheetLimits().file
 UPLOAD = StagedUpload("scores", minutes=30)
-LISTED = 100  # changes and names shown
-SHEET, ERRORS = "sheet", "errors"  # purposes of a ticket
+LISTED = 100  # names shown
 
 ERROR_COLUMNS = (
     Column("row", _("Row"), width=8, kind=Kind.NUMBER),
@@ -39,7 +39,7 @@ ERROR_COLUMNS = (
 
 
 class ScoreForm(AppForm):
-    sheet = UploadField(_("Score sheet"), accept=(".xlsx",), limit_bytes=LARGEST, needed=True)
+    sheet = UploadField(_("Score sheet"), accept=SHEETS, limit_bytes=LARGEST, needed=True)
 
 
 class ScoreView(BaseView):
@@ -60,14 +60,18 @@ class ScoreView(BaseView):
         if file is None:
             large = (request.content_length or 0) > LARGEST
             return self._page(notice, form, status=413 if large else 422)
+        return self._checked(notice, request_context.uploaded_bytes(file), {})
+
+    @route(f"/{ROW}notice_id>/scores/check", "POST")
+    @permission_name("scores")
+    def check(self, notice_id: int) -> Response:
+        """The preview of the same sheet with what was answered to it, or other rows of it."""
+        notice = _notice(notice_id)
         try:
-            data = request_context.uploaded_bytes(file)
-            preview = exams.read_scores(
-                db.session(), notice_id, data, request_context.current_actor(), at=request_context.office_now()
-            )
+            file = UPLOAD.staged(notice_id)
         except AppError as error:
             return self._refused(notice_id, error)
-        return self._previewed(notice, data, preview)
+        return self._checked(notice, file.data, answers_noted(file.note) | answered_cells(request.form))
 
     @route(f"/{ROW}notice_id>/scores/import", "POST")
     def bring_in(self, notice_id: int) -> Response:
@@ -75,8 +79,11 @@ class ScoreView(BaseView):
         _notice(notice_id)
         session, actor, at = db.session(), request_context.current_actor(), request_context.office_now()
         try:
-            file = UPLOAD.staged(SHEET, notice_id)
-            preview = exams.import_scores(session, notice_id, file.data, actor, at=at, digest=file.digest)
+            file = UPLOAD.staged(notice_id)
+            answers = answers_noted(file.note)
+            if typed := answered_cells(request.form):  # it was not checked yet
+                return self._checked(notice_of(notice_id), file.data, answers | typed)
+            preview = exams.import_scores(session, notice_id, file.data, actor, at=at, digest=file.digest, answers=answers)
             session.commit()
         except AppError as error:
             session.rollback()
@@ -91,13 +98,16 @@ class ScoreView(BaseView):
     def errors(self, notice_id: int) -> Response:
         """The list of bad cells as a workbook."""
         notice = _notice(notice_id)
+        actor, at = request_context.current_actor(), request_context.office_now()
         try:
-            file = UPLOAD.staged(ERRORS, notice_id)
+            file = UPLOAD.staged(notice_id)
+            answers = answers_noted(file.note)
+            errors = exams.read_scores(db.session(), notice_id, file.data, actor, at=at, answers=answers).errors
         except AppError as error:
             return self._refused(notice_id, error)
         title = gettext("Errors in the score sheet")
-        request_context.note_export(notice, list="score errors", rows=file.note)
-        return send_workbook(file.data, f"{notice.title}-{title}".replace("/", " "))
+        request_context.note_export(notice, list="score errors", rows=len(errors))
+        return send_workbook(_error_sheet(errors), f"{notice.title}-{title}".replace("/", " "))
 
     @route(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
     def submit(self, notice_id: int) -> Response:
@@ -133,13 +143,9 @@ class ScoreView(BaseView):
         return redirect(url_for("ScoreView.scores", notice_id=notice_id))
 
     def _page(
-        self,
-        notice: ExamNotice,
-        form: ScoreForm,
-        preview: ScorePreview | None = None,
-        tickets: dict[str, str] | None = None,
-        status: int = 200,
+        self, notice: ExamNotice, form: ScoreForm, preview: ScorePreview | None = None, ticket: str = "", status: int = 200
     ) -> Response:
+        asked = PlaceAsked.of(request.form.get("go", ""))
         text = self.render_template(
             "exams/scores.html",
             title=gettext("Scores") if notice.scores_submitted_at else gettext("Import scores"),
@@ -147,7 +153,8 @@ class ScoreView(BaseView):
             notice=notice,
             form=form,
             preview=preview,
-            tickets=tickets or {},
+            rows=preview_page(exams.READ_COLUMNS, preview.rows, asked, may_answer=True) if preview else None,
+            ticket=ticket,
             standing=ExamSummary(notice),
             listed=LISTED,
             limit=LARGEST // MEGABYTE,
@@ -158,15 +165,14 @@ class ScoreView(BaseView):
         )
         return Response(text, status, mimetype="text/html")
 
-    def _previewed(self, notice: ExamNotice, data: bytes, preview: ScorePreview) -> Response:
-        if preview.errors:
-            ticket = UPLOAD.stage(_error_sheet(preview.errors), ERRORS, notice.id, note=len(preview.errors))
-            return self._page(notice, ScoreForm(formdata=None), preview, {ERRORS: ticket}, 422)
-        tickets = {}
-        if preview.changes or preview.counts["unchanged"]:
-            preview.changes.sort(key=lambda change: change.old is None)  # what overwrites a score comes first
-            tickets = {SHEET: UPLOAD.stage(data, SHEET, notice.id)}
-        return self._page(notice, ScoreForm(formdata=None), preview, tickets)
+    def _checked(self, notice: ExamNotice, data: bytes, answers: Answers) -> Response:
+        session, actor, at = db.session(), request_context.current_actor(), request_context.office_now()
+        try:
+            preview = exams.read_scores(session, notice.id, data, actor, at=at, answers=answers)
+        except AppError as error:
+            return self._refused(notice.id, error)
+        ticket = UPLOAD.stage(data, notice.id, note=as_note(answers)) if preview.rows else ""
+        return self._page(notice, ScoreForm(formdata=None), preview, ticket, 422 if preview.errors else 200)
 
     def _refused(self, notice_id: int, error: AppError) -> Response:
         """The upload page with the reasons; not found and not allowed become error pages."""

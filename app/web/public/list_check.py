@@ -19,13 +19,13 @@ from app.core.errors import AppError, Refusal, TooMany, Unmet
 from app.core.vocabulary import CertificateStatus
 from app.db.session import db
 from app.files import spreadsheets
-from app.files.spreadsheets import Column, Kind, Reading, SheetLimits, at_most
+from app.files.spreadsheets import Column, Kind, Reading, SheetLimits, at_most, titles
 from app.web import request_context
 from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import BaseView, expose
 from app.web.base.staged_upload import StagedUpload
 from app.web.base.workbook import send_workbook
-from app.web.forms import AppForm, LongTextField, UploadField
+from app.web.forms import SHEETS, AppForm, LongTextField, UploadField
 from app.web.public.common import not_indexed
 
 RESULT = StagedUpload("list-check", expired=_("This answer is too old to be downloaded. Please check the list once more."))
@@ -35,8 +35,8 @@ NOT_FOUND = _("No certificate fits this name and number")
 
 
 COLUMNS = (
-    Column("name", _("Full name"), parse=at_most(50), numbers=True, width=14),
-    Column("number", _("Certificate number"), parse=at_most(60), numbers=True, width=28),
+    Column("name", _("Full name"), parse=at_most(50), numbers=True, width=14, also=titles.NAME),
+    Column("number", _("Certificate number"), parse=at_most(60), numbers=True, width=28, also=titles.CERTIFICATE_NUMBER),
 )
 ANSWERS = (
     *COLUMNS,
@@ -49,7 +49,7 @@ class ListForm(AppForm):
     pairs = LongTextField(
         _("Names and certificate numbers"), numbers=True, render_kw={"rows": 8, "autocomplete": "off", "spellcheck": "false"}
     )
-    sheet = UploadField(_("Or a table"), accept=(".xlsx", ".csv"), limit_mb=2)
+    sheet = UploadField(_("Or a table"), accept=SHEETS, limit_mb=2)
 
 
 class ListCheckView(BaseView):
@@ -127,7 +127,7 @@ def _read(form: ListForm) -> Reading:
     if form.sheet.data is None:
         return spreadsheets.read_text(form.pairs.data or "", COLUMNS, most_rows=most)
     data = request_context.uploaded_bytes(form.sheet.data)
-    if data.startswith(b"PK"):
+    if data.startswith((b"PK", b"\xd0\xcf\x11\xe0")):  # a workbook, new or old; a text may have no header
         return spreadsheets.read(data, COLUMNS, most_rows=most, limits=SMALL)
     return spreadsheets.read_text(data, COLUMNS, most_rows=most)
 

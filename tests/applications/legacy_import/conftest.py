@@ -44,7 +44,7 @@ def hand_in(means, kind, data, *, at=make.NOON) -> int:
 def confirm(means, import_id, *, at=make.NOON) -> None:
     let_go()
     with means.sessions.begin() as session:
-        digest = session.get_one(LegacyImport, import_id).sha256
+        digest = session.get_one(LegacyImport, import_id).shown
         legacy_import.confirm(session, import_id, digest, ADMIN, at=at)
 
 

@@ -30,6 +30,7 @@ def browser(session, signed_in):
 
 
 def ticket(page: str, path: str) -> str:
+    path = "check" if path == "confirm" else path  # the same form
     return re.search(rf'action="/standing-sheet/{path}"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
 
 

@@ -56,8 +56,24 @@ def test_a_sheet_with_a_bad_cell_names_it_and_offers_no_import(app, clerk, sessi
     answer = clerk.post("/people/import/", data={"sheet": file(english(app, lambda: roster(*rows)), "人员.xlsx")})
     assert answer.status_code == 422
     assert "check digit is wrong" in answer.text
-    assert "ticket" not in answer.text
-    assert count(session, Person) == 0
+    assert "import/confirm" not in answer.text
+    answer = clerk.post("/people/import/confirm", data={"ticket": ticket(answer.text)})
+    assert (answer.status_code, count(session, Person)) == (422, 0)
+
+
+def test_a_bad_cell_is_put_right_on_the_page_and_then_all_are_imported(app, clerk, session):
+    rows = [{"name": "欧阳小二", "id_number": make.id_number()}, {"name": "李四", "id_number": "110105194912310021"}]
+    page = clerk.post("/people/import/", data={"sheet": file(english(app, lambda: roster(*rows)), "人员.xlsx")}).text
+    shown = clerk.post("/people/import/check", data={"ticket": ticket(page), "go": "refused::3"}).text
+    assert ("李四" in shown, "欧阳小二" in shown, "cell:3:position" in shown) == (True, False, True)
+    right = {"cell:3:id_number": make.id_number(), "go": "::"}
+    answer = clerk.post("/people/import/check", data={"ticket": ticket(shown), **right})
+    assert (answer.status_code, right["cell:3:id_number"] in answer.text) == (200, False)
+    unchecked = clerk.post("/people/import/confirm", data={"ticket": ticket(answer.text), "cell:2:major": "土木"})
+    assert (unchecked.status_code, "土木" in unchecked.text, count(session, Person)) == (200, True, 0)
+    clerk.post("/people/import/confirm", data={"ticket": ticket(unchecked.text)})
+    people = {person.name: person for person in session.scalars(select(Person))}
+    assert (people["李四"].id_number, people["欧阳小二"].major) == (right["cell:3:id_number"], "土木")
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_change_between_check_and_import_stops_the_import(session, clerk, noti
     ("name", "data", "status", "sentence"),
     [
         ("成绩.xlsx", b"", 422, "The file is empty"),
-        ("成绩.csv", b"a,b", 422, "Only these kinds of file"),
+        ("成绩.docx", b"a,b", 422, "Only these kinds of file"),
         ("成绩.xlsx", b"a\0b", 422, "neither a workbook nor a text table"),
         ("成绩.xlsx", b"PK\x03\x04" + b"0" * 500, 422, "damaged or incomplete"),
         ("成绩.xlsx", b"0" * (SheetLimits().file + 1), 413, "larger than 10 MB"),

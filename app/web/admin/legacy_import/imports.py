@@ -13,16 +13,17 @@ from werkzeug.wrappers import Response
 
 from app.applications import legacy_import
 from app.core.errors import AppError, NotFound, Stale
-from app.core.vocabulary import JobState, LegacyKind, LegacyOutcome, LegacyPhase, Role
+from app.core.vocabulary import JobState, LegacyKind, LegacyPhase, Role, RowOutcome
 from app.db.session import db
 from app.models import Job, LegacyImport
 from app.outbox import jobs
 from app.web import request_context
+from app.web.admin.legacy_import.preview import answers_in, layout_of, rows_of
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 from app.web.base.staged_upload import remove_object
 from app.web.base.workbook import send_workbook
-from app.web.forms import MEGABYTE, AppForm, UploadField
+from app.web.forms import MEGABYTE, SHEETS, AppForm, UploadField
 
 LISTED = 50  # past imports shown
 DESCRIPTIONS: dict[LegacyKind, object] = {
@@ -32,11 +33,11 @@ DESCRIPTIONS: dict[LegacyKind, object] = {
         "Certificates that the old system issued, for renewal, transfer, replacement and cancellation."
     ),
 }
-RUNNING = (LegacyPhase.CHECKING, LegacyPhase.IMPORTING)
+RUNNING = (LegacyPhase.CHECKING, LegacyPhase.IMPORTING, LegacyPhase.UNDOING)
 
 
 class LegacySheetForm(AppForm):
-    sheet = UploadField(_("Sheet"), accept=(".xlsx",), limit_bytes=legacy_import.LARGEST, needed=True)
+    sheet = UploadField(_("Sheet"), accept=SHEETS, limit_bytes=legacy_import.LARGEST, needed=True)
 
 
 class LegacyView(BaseView):
@@ -82,10 +83,12 @@ class LegacyView(BaseView):
             title=gettext("Import of “%(name)s”", name=course.filename),
             crumbs=[(gettext("Import from the old system"), url_for("LegacyView.home"))],
             course=course,
-            counts=[(outcome, course.counts.get(outcome.value, 0)) for outcome in LegacyOutcome],
+            counts=[(outcome, course.counts.get(outcome.value, 0)) for outcome in RowOutcome],
             job=_job(course),
             passwords=FirstPasswords(course),
             phases=LegacyPhase,
+            layout=layout_of(course),
+            preview=rows_of(course),
         )
         if course.phase in RUNNING or _passwords_under_way(course):
             response.headers["Refresh"] = "3"  # works without a script
@@ -93,7 +96,7 @@ class LegacyView(BaseView):
 
     @route(f"/{ROW}import_id>/<code>", "POST")
     def step(self, import_id: int, code: str) -> Response:
-        """确认导入, 放弃, 生成首次登录密码."""
+        """确认导入, 回答, 放弃, 撤回, 生成首次登录密码."""
         course = _course(import_id)
         take_step = STEPS.get(code)
         if take_step is None:
@@ -144,7 +147,7 @@ class LegacyView(BaseView):
             ],
             failed=form,
             past=db.session.scalars(past).all(),
-            outcomes=list(LegacyOutcome),
+            outcomes=list(RowOutcome),
             limit=legacy_import.LARGEST // MEGABYTE,
             most=legacy_import.MOST_ROWS,
         )
@@ -194,8 +197,15 @@ def _confirm(course: LegacyImport) -> None:
     _enqueue("legacy_import", course.id)
 
 
+def _answer(course: LegacyImport) -> None:
+    digest, actor, answers = request.form.get("digest", ""), request_context.current_actor(), answers_in(request.form)
+    legacy_import.answer(db.session(), course.id, digest, answers, actor, at=request_context.office_now())
+    _enqueue("legacy_check", course.id, revision=str(course.revision))
+
+
 def _discard(course: LegacyImport) -> None:
-    legacy_import.discard(db.session(), course.id, request_context.current_actor(), at=request_context.office_now())
+    digest, actor = request.form.get("digest", ""), request_context.current_actor()
+    legacy_import.discard(db.session(), course.id, digest, actor, at=request_context.office_now())
 
 
 def _make_passwords(course: LegacyImport) -> None:
@@ -205,10 +215,17 @@ def _make_passwords(course: LegacyImport) -> None:
         _enqueue("legacy_passwords", course.id, asked_at=request_context.now().isoformat())
 
 
+def _undo(course: LegacyImport) -> None:
+    legacy_import.ask_undo(db.session(), course.id, request_context.current_actor(), at=request_context.office_now())
+    _enqueue("legacy_undo", course.id, asked_at=request_context.now().isoformat())
+
+
 STEPS: dict[str, Callable[[LegacyImport], None]] = {
     "confirm": _confirm,
+    "answer": _answer,
     "discard": _discard,
     "make-passwords": _make_passwords,
+    "undo": _undo,
 }
 
 
@@ -236,5 +253,6 @@ def _roll_back(error: AppError) -> None:
 def _job(course: LegacyImport) -> Job | None:
     """The job that this import waits for, if any."""
     kind = {LegacyPhase.CHECKING: "legacy_check", LegacyPhase.IMPORTING: "legacy_import"}.get(course.phase)
-    found: Job | None = db.session.scalars(select(Job).where(Job.key == f"{kind}:{course.id}")).one_or_none()
+    key = f"{kind}:{course.id}:{course.revision}" if kind == "legacy_check" and course.revision else f"{kind}:{course.id}"
+    found: Job | None = db.session.scalars(select(Job).where(Job.key == key)).one_or_none()
     return found
