@@ -21,7 +21,7 @@ from app.applications.legacy_import.certificates import CertificateMerge
 from app.applications.legacy_import.columns import COLUMNS
 from app.applications.legacy_import.exam_passes import PassMerge
 from app.applications.legacy_import.merge import RecordMerge
-from app.applications.legacy_import.rows import forget
+from app.applications.legacy_import.rows import forget, shown_in
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
@@ -105,6 +105,7 @@ def answer(session: Session, import_id: int, digest: str, answers: SheetAnswers,
     Raises ``Stale`` unless ``digest`` is that of the sheet and answers that were shown.
     """
     batch = _open(session, import_id, digest, actor, *ANSWERABLE)
+    answers = replace(answers, shown=shown_in(session, import_id, list(answers.cells)))
     now = SheetAnswers.of(batch).joined(answers, {column.key for column in COLUMNS[batch.kind]})
     values = {"answers": now.private, "mapping": now.kept, "revision": batch.revision + 1, "phase": LegacyPhase.CHECKING}
     change = {"answers": len(answers.cells), "words": sum(map(len, answers.words.values())), "titles": len(answers.titles)}
@@ -188,7 +189,7 @@ def open_sheet(store: Store, batch: LegacyImport) -> LegacySheet:
         mapping=given.titles,
         answers=given.cells,
     )
-    rows = [part for line in table.lines for part in _rows_of(line)]
+    rows = [part for line in table.lines for part in _rows_of(line, given.shown)]
     if not table.errors and not rows:
         raise SheetRefused(_("There is no row in this sheet. Please fill in one record per row."), code="no-rows")
     return LegacySheet(batch.kind, rows, table.errors, table.layout, frozenset(given.cells))
@@ -201,9 +202,10 @@ def _with_words(column: Column, words: Mapping[str, str] | None) -> Column:
     return replace(column, parse=lambda text: column.parse(words.get(text, text)))
 
 
-def _rows_of(line: SheetLine) -> Iterator[SheetLine]:
-    """One row for each category of a row that says so."""
-    categories = line.values.get("category")
+def _rows_of(line: SheetLine, shown: Mapping[tuple[int, str], str]) -> Iterator[SheetLine]:
+    """One row for each category of a row that says so; with what its cells show, answered or not."""
+    seen = {key: shown.get((line.number, key), text) for key, text in line.shown.items()}
+    line, categories = replace(line, shown=seen), line.values.get("category")
     if not isinstance(categories, tuple):
         yield line
         return

@@ -82,6 +82,15 @@ def page_of(session: Session, import_id: int, outcome: RowOutcome | None, page: 
     return [_preview(*row) for row in session.execute(query)]
 
 
+def shown_in(session: Session, import_id: int, cells: Sequence[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """What these cells show, by row number and column key."""
+    query = select(LegacyRow.number, LegacyRow.content).where(
+        LegacyRow.import_id == import_id, LegacyRow.number.in_({number for number, _key in cells})
+    )
+    found = {row.number: row.content.get("shown", {}) for row in session.execute(query)}
+    return {(number, key): found[number].get(key, "") for number, key in cells if number in found}
+
+
 def slice_of(session: Session, import_id: int, first: int, number: int) -> list[PreviewRow]:
     """The rows from a position on, in the order of the sheet."""
     query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(

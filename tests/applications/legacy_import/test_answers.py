@@ -41,6 +41,10 @@ def test_two_categories_in_a_cell_are_asked_about_and_become_two_rows(session, m
         *((2, ADDED, "A"), (2, ADDED, "B")),
         *((3, ADDED, "C1"), (4, ADDED, "C1")),
     ]
+    assert [one.shown["category"] for one in preview(means, import_id)] == ["A类、B类", "A类、B类", "B+C1", "C1"]
+    answer(means, import_id, cells={(3, "category"): "B"})  # a second thought
+    third = preview(means, import_id)[2]
+    assert (third.shown["category"], third.stored["category"]) == ("B+C1", "B")
     confirm(means, import_id)
     legacy_import.take_over(means, import_id, at=make.NOON)
     assert (outcomes(means, import_id), count(session, ExamPass)) == (["added"] * 4, 4)
