@@ -19,7 +19,10 @@ _MASKS = {"id_number": mask_id, "mobile": mask_mobile}
 
 
 class PreviewCell(NamedTuple):
-    """A cell, with personal numbers masked. ``was`` is what is stored until now, if the import changes it."""
+    """A cell, with personal numbers masked. ``was`` is what is stored until now, if the import changes it.
+
+    ``readings`` are the texts to choose from, where something stands in the way.
+    """
 
     key: str
     title: object
@@ -138,7 +141,8 @@ def _cells(columns: Sequence[Column], row: PreviewRow) -> list[PreviewCell]:
     for column in columns:
         key, fault = column.key, mask_numbers(row.faults.get(column.key, ""))
         stored, shown, was = (masked(key, texts.get(key, "")) for texts in (row.stored, row.shown, row.was))
-        cells.append(PreviewCell(key, column.title, "" if fault else stored, shown, was, fault, row.readings.get(key, ())))
+        may_be = row.readings.get(key) or [str(choice) for choice in column.choices if fault]
+        cells.append(PreviewCell(key, column.title, "" if fault else stored, shown, was, fault, may_be))
     return cells
 
 

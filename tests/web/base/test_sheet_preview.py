@@ -59,3 +59,14 @@ def test_what_was_typed_counts_before_what_was_chosen_and_nothing_else_is_an_ans
         assert found == {(3, "name"): "张三", (4, "name"): "王五"}
         assert answers_noted(as_note(found)) == found
     assert answers_noted(None) == {}
+
+
+def test_a_refused_cell_of_a_closed_list_offers_the_list_and_faulty_columns_come_first():
+    columns = (*COLUMNS, Column("kind", "Kind", choices=("A", "B")))
+    rows = [row(2, REFUSED, faults={"kind": "Which?"}, kind="C"), row(3, kind="A")]
+    first, second = preview_page(columns, rows, PlaceAsked(None, 1, 0), may_answer=True).lines
+    assert [(cell.key, cell.readings) for cell in first.cells][:2] == [("kind", ["A", "B"]), ("name", [])]
+    assert second.cells[0].readings == []
+    doubted = row(2, DOUBTFUL, faults={"kind": "Which?"}, readings={"kind": ("B",)}, kind="C")
+    (line,) = preview_page(columns, [doubted], PlaceAsked(None, 1, 0), may_answer=True).lines
+    assert line.cells[0].readings == ("B",)
