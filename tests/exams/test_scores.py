@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 from app import exams
 from app.core.errors import NotAllowed, NotFound, Stale, Unmet
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, Category, PassSource, Role, Sex, SignupState
+from app.core.vocabulary import AuditAction, Category, PassSource, Role, RowOutcome, Sex, SignupState
 from app.exams.scores import MOST_ERRORS, parse_mark, parse_verdict
 from app.files.spreadsheets import SheetRefused
 from app.models import AuditEntry, ExamPass, ExamSignup, Person
@@ -586,3 +586,24 @@ def test_ten_thousand_scores_are_imported_at_once(session, notice, enterprise):
     digest = exams.read_scores(session, notice.id, out.getvalue(), CLERK, at=EXAM_DAY).digest
     exams.import_scores(session, notice.id, out.getvalue(), CLERK, at=EXAM_DAY, digest=digest)
     assert exams.submit_scores(session, notice.id, CLERK, at=EXAM_DAY) > 3_000
+
+
+def test_a_score_whose_format_shows_another_number_is_asked_about_and_read_as_answered(session, notice, sit):
+    percent, rounded, plain = sit("张三", "李四", "王五", score=None)
+    sheet = export(session, notice).put(percent, "Score", 0.85).put(rounded, "Score", 59.6).put(plain, "Score", 70)
+    column = sheet.titles.index("Score") + 1
+    for signup, shape in ((percent, "0%"), (rounded, "0")):
+        sheet.sheet.cell(sheet.row(signup), column).number_format = shape
+    data, spots = sheet.data(), [(sheet.row(signup), "score") for signup in (percent, rounded)]
+    asked = exams.read_scores(session, notice.id, data, CLERK, at=EXAM_DAY)
+    assert [row.outcome for row in asked.rows] == [RowOutcome.DOUBTFUL, RowOutcome.DOUBTFUL, RowOutcome.ADDED]
+    assert {"59.6", "60"} <= set(asked.rows[1].readings["score"])
+    with pytest.raises(Unmet):
+        exams.import_scores(session, notice.id, data, CLERK, at=EXAM_DAY, digest=asked.digest)
+    session.rollback()
+    answers = dict(zip(spots, ("85", "59.6"), strict=True))
+    exams.import_scores(session, notice.id, data, CLERK, at=EXAM_DAY, digest=asked.digest, answers=answers)
+    assert [signup.score for signup in (percent, rounded, plain)] == [Decimal(85), Decimal("59.6"), Decimal(70)]
+    again = exams.read_scores(session, notice.id, sheet.put(plain, "Score", 71).data(), CLERK, at=EXAM_DAY, answers=answers)
+    assert [row.outcome for row in again.rows] == [RowOutcome.UNCHANGED, RowOutcome.UNCHANGED, RowOutcome.UPDATED]
+    assert (again.rows[2].was["score"], again.rows[2].stored["score"]) == ("70", "71")
