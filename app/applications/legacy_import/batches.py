@@ -7,6 +7,7 @@ stored encrypted, every download of a report is in the audit log, and both are r
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -180,19 +181,21 @@ def open_sheet(store: Store, batch: LegacyImport) -> LegacySheet:
     """Read the stored sheet of an import. Raises ``SheetRefused`` if it has no rows."""
     given = SheetAnswers.of(batch)
     columns = [_with_words(column, given.words.get(column.key)) for column in COLUMNS[batch.kind]]
-    table = read_lines(
-        store.read(batch.sheet_object or ""),
-        columns,
-        most_rows=MOST_ROWS,
-        limits=LIMITS,
-        sheet=given.sheet,
-        mapping=given.titles,
-        answers=given.cells,
-    )
+    data = store.read(batch.sheet_object or "")
+    read = partial(read_lines, data, columns, most_rows=MOST_ROWS, limits=LIMITS, sheet=given.sheet, answers=given.cells)
+    table = read(mapping=given.titles)
+    if table.errors and (fitting := _titles_in(table.layout, given.titles)) != given.titles:  # of a sheet laid out otherwise
+        table = read(mapping=fitting)
     rows = [part for line in table.lines for part in _rows_of(line, given.shown)]
     if not table.errors and not rows:
         raise SheetRefused(_("There is no row in this sheet. Please fill in one record per row."), code="no-rows")
     return LegacySheet(batch.kind, rows, table.errors, table.layout, frozenset(given.cells))
+
+
+def _titles_in(layout: Layout, titles: Mapping[str, str]) -> dict[str, str]:
+    """The mapped titles that stand in this sheet."""
+    present = {*layout.titles.values(), *layout.unmapped}
+    return {key: title for key, title in titles.items() if not title or title in present}
 
 
 def _with_words(column: Column, words: Mapping[str, str] | None) -> Column:
@@ -231,7 +234,9 @@ def report(kind: LegacyKind, rows: Iterable[PreviewRow]) -> bytes:
 def kept_mapping(session: Session, kind: LegacyKind) -> dict[str, Any]:
     """What the office last mapped for sheets of this kind: the next one begins with it."""
     newest = select(LegacyImport.mapping).where(LegacyImport.kind == kind).order_by(LegacyImport.id.desc()).limit(1)
-    return session.scalar(newest) or {}
+    mapping = session.scalar(newest) or {}
+    titles = {key: title for key, title in mapping.get("titles", {}).items() if title}  # “None” is said of one sheet
+    return {"words": mapping.get("words", {}), "titles": titles}
 
 
 # --- expiry ------------------------------------------------------------------------------------------------

@@ -88,6 +88,9 @@ def test_titles_that_no_list_knows_are_mapped_by_hand(means):
     answer(means, import_id, titles={"name": "人", "id_number": "号", "passed_on": "何时", "x": "y"})
     found = course(means, import_id)
     assert (found.phase, found.counts["added"], "x" in found.mapping["titles"]) == (LegacyPhase.CHECKED, 1, False)
+    for later in (write(columns, [row(PASSES)], sheet_title="y"), sheet(PASSES, row(PASSES))):  # laid out so, or as usual
+        found = course(means, hand_in(means, PASSES, later))
+        assert (found.phase, found.counts["added"]) == (LegacyPhase.CHECKED, 1), found.fault
 
 
 def test_what_was_not_shown_is_not_confirmed_and_nobody_else_answers(session, means):

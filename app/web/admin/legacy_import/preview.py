@@ -13,7 +13,15 @@ from app.core.vocabulary import LegacyPhase, RowOutcome
 from app.db.session import db
 from app.files.spreadsheets import Column
 from app.models import LegacyImport
-from app.web.base.sheet_preview import PlaceAsked, SheetPreview, answered_cells, faulty_first, lines_of, pages_of
+from app.web.base.sheet_preview import (
+    LONGEST_ANSWER,
+    PlaceAsked,
+    SheetPreview,
+    answered_cells,
+    faulty_first,
+    lines_of,
+    pages_of,
+)
 
 ROWS_KEPT = (LegacyPhase.CHECKED, LegacyPhase.DRY_RUN, LegacyPhase.DONE)
 
@@ -97,7 +105,7 @@ def answers_in(form: MultiDict[str, str]) -> SheetAnswers:
         kind, _mark, place = name.partition(":")
         key, _mark, word = place.partition(":")
         if kind == "word" and text.strip():
-            words.setdefault(key, {})[word] = text.strip()
+            words.setdefault(key, {})[word[:LONGEST_ANSWER]] = text.strip()[:LONGEST_ANSWER]
         elif kind == "title" and text != form.get(f"read:{key}", ""):
             titles[key] = text
     return SheetAnswers(answered_cells(form), words, titles, form.get("sheet", ""))
