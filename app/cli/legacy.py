@@ -62,9 +62,6 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
             with context.sessions.begin() as session:
                 audit.log(session, BY.name, AuditAction.EXPORT, LegacyImport, course.id, summary, at=clock.now())
             _write_privately(report, data)
-        if course.phase is LegacyPhase.CHECKED and dry_run:  # nobody is to be asked to confirm it
-            with context.sessions.begin() as session:
-                legacy_import.discard(session, course.id, BY, at=at)
 
 
 def _reported(context: legacy_import.ImportContext, import_id: int) -> LegacyImport:

@@ -397,6 +397,7 @@ class Uploaded:
 
 
 SHEETS = (".xlsx", ".xls", ".csv", ".tsv")  # as ``UploadField.accept``: what the reader of sheets takes
+OTHER_NAMES = frozenset({".jpeg", ".jfif", ".heif", ".tif"})  # of kinds that are listed under their usual one
 
 
 class UploadField(FileField):

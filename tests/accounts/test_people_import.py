@@ -82,7 +82,7 @@ def test_people_of_a_valid_sheet_are_added(session, ours):
 )
 def test_one_bad_cell_prevents_the_whole_import(session, ours, cell, sentence):
     lenient = [
-        Column(column.key, column.title, kind=Kind.NUMBER if isinstance(cell.get(column.key), int) else Kind.TEXT)
+        Column(column.key, column.title, kind=Kind.NUMBER if isinstance(cell.get(column.key), (int, float)) else Kind.TEXT)
         for column in ROSTER_COLUMNS
     ]
     data = sheet({"name": "张三"}, cell, columns=lenient)

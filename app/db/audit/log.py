@@ -30,6 +30,7 @@ from app.db.tables.applications import Step
 from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, AuditLink
 from app.db.tables.batches import DecisionBatch, DecisionBatchRow
 from app.db.tables.certificates import CertificateEvent
+from app.db.tables.findings import OpenFinding
 from app.db.tables.legacy import LegacyRecord, LegacyRow
 from app.db.tables.outbox import Message, NightlyDone, PublicNotice
 from app.db.tables.parties import Account
@@ -44,7 +45,7 @@ SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a num
 NOT_AUDITED = (
     *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
     *(PastParameter, LegacyRecord, LegacyRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
-    *(PastPassword, DecisionBatch, DecisionBatchRow),
+    *(PastPassword, DecisionBatch, DecisionBatchRow, OpenFinding),
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

@@ -5,8 +5,8 @@ from alembic import op
 
 PHASES = "phase IN ('checking', 'checked', 'importing', 'done', 'unreadable', 'discarded'%s)"
 
-revision = '0024'
-down_revision = '0023'
+revision = '0025'
+down_revision = '0024'
 branch_labels = None
 depends_on = None
 
