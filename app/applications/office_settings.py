@@ -26,6 +26,7 @@ from app.models import CalendarDay, Parameter, PastParameter
 
 DEMO_CLOCK = "demo_days_ahead"  # in the table of parameters, none of ``ADJUSTABLE``; see ``demo_clock``
 CLOCK_DOUBT = "clock_doubt"  # likewise; see ``clock_check``
+LAST_BACKUP = "last_backup"  # likewise; see ``backup.last_backup``
 EDITORS = (Role.ADMIN, Role.SECURITY_ADMIN)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.accounts import account, create_admin, reset_password
 from app.cli.audit import audit
+from app.cli.backup import backup
 from app.cli.certificates import codes, seal, verify
 from app.cli.clock import clock
 from app.cli.doctor import doctor
@@ -16,6 +17,7 @@ from app.cli.legacy import import_legacy
 from app.cli.permissions_doc import roles
 from app.cli.pki import ukey
 from app.cli.redaction import disclosure
+from app.cli.restore import restore
 from app.cli.retention import retention
 from app.cli.server import deliver, serve, worker
 from app.cli.setup import demo, init
@@ -38,7 +40,7 @@ def anguan() -> None:
 
 for command in (
     *(init, demo, serve, worker, deliver, doctor, account, create_admin, reset_password, roles, import_legacy),
-    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure),
+    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore),
 ):
     anguan.add_command(command)
 

@@ -74,6 +74,8 @@ def verify(heads: Path | None = None) -> int:
     if not heads.exists():
         print(f"There is no {heads}: a cut at the end shows by the database's own checkpoints only.", file=sys.stderr)
     print(f"{found.lines} lines hold ({found.lines / seconds:,.0f} a second).")
+    for one in found.restores:
+        print(f"A backup was restored at {one.restored}: what was written after line {one.seq} before that is lost.")
     if found.broken is not None:
         print(in_words(found.broken))
         return 1

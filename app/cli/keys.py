@@ -58,7 +58,7 @@ def _rekey(engine: Engine, store: Store, settings: Settings, *, new: bool) -> in
             raise BadSetting(f"There is no key id after {LARGEST}. Please ask the makers.")
         keys = replace(keys, data={**keys.data, kid: secrets.token_bytes(32)})
         write_keys(settings.keys_file, keys)
-        print(f"Key {kid} encrypts from now on. Put {settings.keys_file} into the backup.")
+        print(f"Key {kid} encrypts from now on. Make a backup ('anguan backup'): it holds the key.")
     done = key_rotation.rotate(engine, store, _progress)
     kid = max(keys.data)
     if done.rows or done.objects or new:
@@ -88,7 +88,7 @@ def _retire(engine: Engine, store: Store, settings: Settings) -> int:
         raise BadSetting(f"Not everything is under key {newest} yet: {rest}. Run 'anguan rekey' first.")
     write_keys(settings.keys_file, replace(settings.keys, data={newest: settings.keys.data[newest]}))
     _note(engine, newest, {"retired": old})
-    print(f"Dropped: {', '.join(f'key {kid}' for kid in old)}. Backups made before still need them: keep their keys.json.")
+    print(f"Dropped: {', '.join(f'key {kid}' for kid in old)}. Backups made before hold them.")
     return 0
 
 

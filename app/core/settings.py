@@ -30,6 +30,7 @@ PRODUCTION, DEMONSTRATION = "production", "demo"  # what ``ANGUAN_ENV`` may be
 PREFIX = "ANGUAN_"  # of the names of settings
 OF_THE_TESTS = frozenset({"ANGUAN_BROWSER"})
 KEY_BYTES = 32
+RESTORING = ".restoring"  # folder under home of a restore that is not finished
 SIMULATED = "sim"  # issuer name of the simulated licence platform
 DEMO_PASSWORD = "Demo-2026!"  # noqa: S105 - printed at start, refused in production
 
@@ -106,6 +107,11 @@ class Settings:
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
     heads_file: Path | None = None  # copy of the audit checkpoints; none: a file under home
+    backup_folder: Path | None = None  # where backups are kept; none: none are made
+    backup_keys: tuple[str, ...] = ()  # public keys of those who may open a backup
+    backup_hours: int = 24  # between two backups made by the worker
+    backup_keep: tuple[int, int, int] = (7, 5, 12)  # for how many days, weeks and months the last backup is kept
+    pg_bin: Path | None = None  # folder of pg_dump and pg_restore; none: they are found by name
     queue_url: str = ""  # job queue: PostgreSQL or Redis; empty: a file under home
     sms_url: str = ""  # SMS gateway; empty: messages are written to a file under home
     sms_token: str = field(default="", repr=False)
@@ -138,6 +144,8 @@ class Settings:
             raise BadSetting(_("Simulators let anybody in: unset ANGUAN_SIMULATORS in production."))
         if self.production and self.licence_issuer == SIMULATED:
             raise BadSetting(_("ANGUAN_LICENCE_ISSUER must not be 'sim' in production: that is the simulator's own name."))
+        if self.backup_folder and self.backup_folder.is_relative_to(self.home):
+            raise BadSetting(_("ANGUAN_BACKUP_FOLDER must not lie in ANGUAN_HOME: what takes one away would take both."))
         if self.licence_url and not (self.licence_client and self.licence_issuer and self.licence_key):
             raise BadSetting(
                 _("ANGUAN_LICENCE_URL also needs ANGUAN_LICENCE_CLIENT, ANGUAN_LICENCE_ISSUER and ANGUAN_LICENCE_KEY.")
@@ -235,13 +243,15 @@ def home_of(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("ANGUAN_HOME") or "var").resolve()
 
 
-def read_settings(environment: Mapping[str, str] = os.environ, *, mid_rotation: bool = False) -> Settings:
-    """Settings from the environment and from the keys under ``ANGUAN_HOME``.
+def read_settings(
+    environment: Mapping[str, str] = os.environ, *, mid_rotation: bool = False, keys: Keys | None = None
+) -> Settings:
+    """Settings from the environment and from the keys under ``ANGUAN_HOME``, or ``keys`` in their place.
 
     ``BadSetting`` for what cannot be read, and for a name that no setting has: a name mistyped is a setting left out.
     """
     environment = NamesRead(environment)
-    settings = _read_settings(environment, load_keys(home_of(environment), mid_rotation=mid_rotation))
+    settings = _read_settings(environment, keys or load_keys(home_of(environment), mid_rotation=mid_rotation))
     if unknown := next(iter(sorted(environment.unread())), ""):
         raise BadSetting(_unknown(unknown, environment.read), code="unknown-setting")
     return settings
@@ -306,7 +316,7 @@ def _read_settings(environment: Mapping[str, str], keys: Keys) -> Settings:
     database_url = environment.get("DATABASE_URL") or f"sqlite:///{home / 'anguan.db'}"
     return Settings(
         home=home,
-        database_url=_with_driver(database_url),
+        database_url=with_driver(database_url),
         keys=keys,
         office=replace(read_office(environment), demonstration=not production),
         production=production,
@@ -315,6 +325,11 @@ def _read_settings(environment: Mapping[str, str], keys: Keys) -> Settings:
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
         heads_file=Path(heads).resolve() if (heads := environment.get("ANGUAN_DIARY_HEADS")) else None,
+        backup_folder=Path(folder).resolve() if (folder := environment.get("ANGUAN_BACKUP_FOLDER")) else None,
+        backup_keys=tuple(environment.get("ANGUAN_BACKUP_KEYS", "").replace(",", " ").split()),
+        backup_hours=_whole(environment, "ANGUAN_BACKUP_HOURS") or 24,
+        backup_keep=_keep(environment.get("ANGUAN_BACKUP_KEEP") or "7,5,12"),
+        pg_bin=Path(folder).resolve() if (folder := environment.get("ANGUAN_PG_BIN")) else None,
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
@@ -406,6 +421,8 @@ def _whole(environment: Mapping[str, str], name: str) -> int:
 
 def make_keys(home: Path) -> bool:
     """Make the keys, readable by the owner only. False if they exist already: they are not replaced."""
+    if (home / RESTORING).exists():
+        raise BadSetting(f"A restore into {home} was broken off: run 'anguan restore' again, or remove {home / RESTORING}.")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         put_file(home / "keys.json", Keys.fresh().dump().encode(), once=True)
@@ -420,7 +437,7 @@ def write_keys(file: Path, keys: Keys) -> None:
     flush_folder(file.parent)
 
 
-def _with_driver(url: str) -> str:
+def with_driver(url: str) -> str:
     """PostgreSQL addresses in common forms, with the installed driver."""
     for prefix in ("postgres://", "postgresql://"):
         if url.startswith(prefix):
@@ -435,6 +452,12 @@ def _of_scheme(name: str, environment: Mapping[str, str], *schemes: str) -> str:
         begins = " / ".join(f"{scheme}://" for scheme in schemes)
         raise BadSetting(_("%(name)s must begin with %(begins)s.", name=name, begins=begins))
     return url
+
+
+def _keep(text: str) -> tuple[int, int, int]:
+    if not (found := re.fullmatch(r"(\d{1,3}),(\d{1,3}),(\d{1,3})", text.replace(" ", ""))):
+        raise BadSetting(f"ANGUAN_BACKUP_KEEP must be numbers of days, weeks and months like 7,5,12, not {text!r}.")
+    return int(found[1]), int(found[2]), int(found[3])
 
 
 def _several(name: str, environment: Mapping[str, str], *schemes: str) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def grant(connection: Connection, role: str) -> None:
     for statement in (
         f"GRANT USAGE ON SCHEMA {schema} TO {to}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {to}",
-        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {to}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {to}",  # to read them, for backups
         f"REVOKE ALL ON {audit}, alembic_version FROM {to}",
         f"GRANT SELECT, INSERT ON {audit} TO {to}",
         f"GRANT SELECT ON alembic_version TO {to}",

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,6 +46,9 @@ class FileDamaged(FileMissing):
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 INCOMING = "incoming"
+# A younger object is not removed: it may belong to a transaction that is not committed yet, and a backup that has seen no row
+# of it relies on finding it (``backup.making``).
+MIN_ORPHAN_AGE = timedelta(hours=24)
 ENCRYPTED_PREFIX = b"AGS1"  # prefix of an encrypted object; older objects are plain
 INCOMING_NAME = re.compile(INCOMING + r"/([a-z0-9_]+)")  # names that ``tempfile`` makes
 

@@ -16,14 +16,14 @@ from app.applications.decision_batches import records, running
 from app.applications.letters import issue
 from app.applications.nightly import NIGHTLY, done_since
 from app.certificates.pdf import letter_jobs, render_jobs, zip_download
-from app.core.clock import office_day
+from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
 from app.core.errors import AppError
 from app.core.office import Office
 from app.core.vocabulary import JobState, NightlyTask
 from app.db.audit import checkpoints
 from app.db.session import read_only
-from app.files.storage import Store
+from app.files.storage import MIN_ORPHAN_AGE, Store
 from app.models import Job, Worker
 from app.outbox.jobs import FUTURE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, bring_back
 from app.outbox.sms import deliver
@@ -31,7 +31,6 @@ from app.worker.findings import watch
 from app.worker.runner import Handler, JobRun, log
 from app.worker.schedule import last_night_start
 
-MIN_ORPHAN_AGE = timedelta(hours=24)  # a younger object may belong to a transaction that is not committed yet
 RENDER_BATCH = 20  # certificates rendered between two calls of progress, stored together
 SUSPECT_AFTER = 4  # workers lost in a row, all at the same certificate
 PROVINCE_LOCALE = "zh"  # of sentences that are told to the operator
@@ -271,6 +270,20 @@ def fetch_revocation_lists(run: JobRun) -> None:
         raise RevocationListUnavailable("; ".join(faults))
 
 
+def make_backup(run: JobRun) -> None:
+    """Make a backup. A second run of the same job makes another, which stores only what the first has not."""
+    if run.context.back_up is None:
+        return  # no longer set up
+    made = run.context.back_up(run.progress)
+    run.report({"files": made.files, "missing": made.missing})
+
+
+def backup_key(at: datetime, hours: int) -> str:
+    """The job key that changes every so many hours, every 24 at one o'clock at night in the office."""
+    since = at - datetime(2026, 1, 1, 1, tzinfo=OFFICE_ZONE)
+    return f"backup:{hours}:{since // timedelta(hours=hours)}"
+
+
 class RevocationListUnavailable(Exception):
     """A revocation list could not be downloaded or is not trusted."""
 
@@ -330,6 +343,7 @@ def _legacy_context(run: JobRun) -> Iterator[legacy_import.ImportContext]:
 
 HANDLERS: dict[str, Handler] = {
     "revocations": fetch_revocation_lists,
+    "backup": make_backup,
     "messages": send_messages,
     render_jobs.KIND: render_certificates,
     zip_download.KIND: render_certificates,
@@ -350,6 +364,7 @@ HANDLERS: dict[str, Handler] = {
 }
 KIND_LABELS: dict[str, object] = {
     "revocations": _("Fetching lists of revoked certificates"),
+    "backup": _("Make a backup"),
     "messages": _("Send text messages"),
     render_jobs.KIND: _("Draw e-certificates"),
     zip_download.KIND: _("Prepare a download of certificates"),
@@ -373,4 +388,6 @@ RESULT_LABELS: dict[str, object] = {kind.value: kind.label for kind in NightlyTa
     "broken": _("Breaks in the chain"),
     "scans": _("Scans removed"),
     "findings": _("Problems found"),
+    "files": _("Files in the backup"),
+    "missing": _("Files missing from the store"),
 }

@@ -20,11 +20,15 @@ from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
 from huey.consumer import Consumer, ConsumerStopped
 from huey.exceptions import ConfigurationError
 from huey.serializer import SignedSerializer
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
 
 from app.accounts.passwords import FIRST_PASSWORD_LENGTH, QUICK_METHOD, one_time_password
 from app.applications import clock_check
+from app.backup import last_backup, making
+from app.backup.repository import Backup
+from app.backup.targets import FolderTarget
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Unwritable
@@ -41,6 +45,7 @@ THREADS = 2
 POLL_SECONDS = 2.0  # between two looks at the jobs table
 CODE_POLL_SECONDS = 1.0  # between two looks for sign-in codes, for which users wait
 HEARTBEAT_SECONDS = 15.0
+PROGRESS_SECONDS = 10.0  # between two looks at the lease of a backup
 SHUTDOWN_SECONDS = 20  # for threads to finish their jobs
 RESTART_SECONDS = 3.0  # before a worker that ended is started again
 
@@ -66,6 +71,8 @@ def run_worker(settings: Settings, gateway: Gateway, *, locale_context: LocaleCo
         office=settings.office,
         seal=seal,
         checkpoints_file=settings.diary_heads,
+        back_up=backup_maker(settings, engine),
+        backup_hours=settings.backup_hours,
         locale_context=locale_context,
         ukeys=settings.ukeys,
         revocation_lists=revocation_lists_of(settings),
@@ -75,6 +82,36 @@ def run_worker(settings: Settings, gateway: Gateway, *, locale_context: LocaleCo
     )
     JobConsumer(queue(settings), context, parent).run()
     engine.dispose()
+
+
+def backup_maker(settings: Settings, engine: Engine) -> Callable[[Callable[[int], None]], Backup] | None:
+    """What makes a backup and records it, given what to tell its progress; None if no place for backups is set."""
+    if settings.backup_folder is None:
+        return None
+    target = FolderTarget(settings.backup_folder)
+
+    def back_up(progress: Callable[[int], None]) -> Backup:
+        store = Store(settings.blobs)
+        made, _missing = making.make(settings, engine, store, target, now=clock.now, progress=sparingly(progress))
+        with Session(engine) as session:
+            last_backup.record(session, made, by="worker", at=clock.now())
+            session.commit()
+        return made
+
+    return back_up
+
+
+def sparingly(progress: Callable[[int], None]) -> Callable[[int], None]:
+    """``progress``, called at most every ``PROGRESS_SECONDS``: it writes to the database."""
+    last = time.monotonic()
+
+    def tell(number: int) -> None:
+        nonlocal last
+        if time.monotonic() >= last + PROGRESS_SECONDS:
+            last = time.monotonic()
+            progress(number)
+
+    return tell
 
 
 def fresh_password() -> tuple[str, str]:
@@ -171,6 +208,8 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
                 schedule.enqueue_due(session, at=at, days_ahead=days_ahead, without=without)
                 if self.context.revocation_lists:
                     jobs.enqueue(session, "revocations", handlers.revocations_key(at), {}, at=at)
+                if self.context.back_up:
+                    jobs.enqueue(session, "backup", handlers.backup_key(at, self.context.backup_hours), {}, at=at)
                 jobs.heartbeat(session, self.name, at=at)
             self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
         free = 4 * THREADS - self.huey.pending_count()

@@ -16,6 +16,7 @@ from app.accounts.access import Actor
 from app.applications.clock_check import stored_doubt
 from app.applications.demo_clock import stored_days
 from app.applications.office_settings import office_of
+from app.backup.repository import Backup
 from app.core import kernel_clock, logs
 from app.core.clock import ahead_by, office_moment
 from app.core.crypto.seal_provider import NoSeal, SealProvider
@@ -48,6 +49,8 @@ class JobContext:
     seal: SealProvider = field(default_factory=NoSeal)
     checkpoints_file: Path | None = None  # audit log checkpoints outside the database
     locale_context: Callable[[str], AbstractContextManager[object]] = lambda _locale: nullcontext()  # for texts people read
+    back_up: Callable[[Callable[[int], None]], Backup] | None = None  # makes a backup and records it; none: not set up
+    backup_hours: int = 24  # between two of them
     ukeys: Path = Path()  # trusted authorities of sign-in certificates, and their revocation lists
     revocation_lists: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)  # downloads, by name
     fresh_password: Callable[[], tuple[str, str]] = lambda: ("", "")  # a one-time password and its hash

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 import pytest
@@ -15,6 +15,7 @@ from app import models
 from app.accounts import rate_limit, sessions
 from app.accounts.pki import bindings, trust, verify
 from app.applications import legacy_import
+from app.backup.last_backup import last_backup
 from app.certificates.pdf import render_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
@@ -39,7 +40,7 @@ from app.outbox import jobs
 from app.outbox.jobs import LEASE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, LeaseLost, claim, due_jobs, enqueue, release_lost
 from app.outbox.sms import queue_messages
 from app.outbox.sms_texts import OutgoingMessage
-from app.worker import handlers, runner, schedule
+from app.worker import handlers, process, runner, schedule
 from app.worker.findings import SystemFinding
 from app.worker.providers import Operators
 from app.worker.runner import JobContext, retry, run_due, run_one
@@ -48,6 +49,8 @@ from app.workflow import carry_out
 from tests import make
 from tests.applications.decision_batches.steps import Officer, confirmed, proposed
 from tests.at_once import at_once
+from tests.backup.conftest import PG_BIN, PUBLIC
+from tests.backup.test_making import with_files
 from tests.certs import issued
 from tests.pdf_text import stored_versions
 from tests.raw_sql import tampering
@@ -564,6 +567,32 @@ def test_run_twice_revocations__sessions_of_newly_revoked_certificates_end_once(
     assert run_due(both, handlers.HANDLERS, most=1) == [JobState.READY]  # to be retried for the failed lists
     (listed,) = trust.load_trust(tmp_path, required=True).lists.values()
     assert listed.get_revoked_certificate_by_serial_number(7)
+
+
+def test_run_twice_backup__each_run_stores_only_what_is_new(session, context, system, tmp_path):
+    place = tmp_path / "backups"
+    settings = replace(system.settings, backup_folder=place, backup_keys=(PUBLIC,), pg_bin=PG_BIN)
+    with_files(session, Store(settings.blobs), "one")
+    maker = process.backup_maker(settings, system.engine)
+    busy, made = replace(context, back_up=maker), list[str]()
+    for _time in twice(session, busy, "backup"):
+        session.rollback()
+        made.append(last_backup(session).name)
+        session.rollback()
+    assert len(list(place.glob("objects/??/??/*"))) == 1
+    stored = read_row(session, models.Job.result)
+    assert stored == ({"files": 1, "missing": 0},)
+    assert process.backup_maker(replace(settings, backup_folder=None), system.engine) is None
+    enqueue(session, "backup", "not set up", {}, at=context.now())
+    session.commit()
+    assert run_due(context, handlers.HANDLERS, most=1) == [JobState.DONE]
+
+
+def test_a_backup_is_due_once_a_period_which_begins_at_one_at_night():
+    one_at_night = datetime(2026, 3, 1, 17, tzinfo=UTC)
+    keys = [handlers.backup_key(one_at_night + n * HOUR, 24) for n in (-1, 0, 23, 24)]
+    assert keys[0] != keys[1] == keys[2] != keys[3]
+    assert len({handlers.backup_key(one_at_night + n * HOUR, 6) for n in range(24)}) == 4
 
 
 def test_run_twice_letters__a_letter_has_one_number_and_one_file(session, context):

@@ -28,6 +28,7 @@ from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, Au
 
 RETENTION = timedelta(days=180)  # 网络安全法: at least six months; database triggers enforce the same
 FORM = "anguan diary 1"  # part of what is signed, so it stays
+FORM_RESTORED = "anguan diary 2"  # of a chain that a restore has continued
 VERIFY_JOB = "diary"  # job kind
 _TEXTS = ("hash", "at", "kid", "signature")
 Sessions = sessionmaker[Session]
@@ -41,7 +42,10 @@ class AuditLogFault(AppError):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The content of a checkpoint: entries ``first`` to ``seq`` are stored, and ``hash`` is the chain's hash at ``seq``."""
+    """The content of a checkpoint: entries ``first`` to ``seq`` are stored, and ``hash`` is the chain's hash at ``seq``.
+
+    ``restored``: the moment of the last restore from a backup that the chain has gone through, "" for none.
+    """
 
     first: int
     seq: int
@@ -49,14 +53,16 @@ class Statement:
     at: str
     kid: str = ""
     signature: str = ""
+    restored: str = ""
 
     @classmethod
     def of(cls, row: AuditCheckpoint) -> "Statement":
-        return cls(row.first, row.seq, row.hash, _utc(row.at), row.kid, row.signature)
+        return cls(row.first, row.seq, row.hash, _utc(row.at), row.kid, row.signature, row.restored)
 
     @property
     def signed(self) -> bytes:
-        return f"{FORM}\n{self.first}\n{self.seq}\n{self.hash}\n{self.at}".encode()
+        facts = (self.first, self.seq, self.hash, self.at)
+        return "\n".join(map(str, (FORM_RESTORED, *facts, self.restored) if self.restored else (FORM, *facts))).encode()
 
     @property
     def genuine(self) -> bool:
@@ -80,10 +86,14 @@ def create(session: Session, *, at: datetime, first: int = 0) -> AuditCheckpoint
     first = first or (last.first if last else 1)
     if head == hash_chain.START or (last is not None and (last.seq, last.first) == (head.seq, first)):
         return None
+    return _sign(session, first, head, last.restored if last else "", at=at)
+
+
+def _sign(session: Session, first: int, head: ChainHead, restored: str, *, at: datetime) -> AuditCheckpoint:
     key = ring.newest
-    statement = Statement(first, head.seq, head.hash, _utc(at))
+    statement = Statement(first, head.seq, head.hash, _utc(at), restored=restored)
     checkpoint = AuditCheckpoint(
-        first=first, seq=head.seq, hash=head.hash, at=at, kid=key.kid, signature=key.sign(statement.signed)
+        first=first, seq=head.seq, hash=head.hash, at=at, restored=restored, kid=key.kid, signature=key.sign(statement.signed)
     )
     session.add(checkpoint)
     session.flush()
@@ -91,7 +101,37 @@ def create(session: Session, *, at: datetime, first: int = 0) -> AuditCheckpoint
 
 
 def newest(session: Session) -> AuditCheckpoint | None:
-    return session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.seq.desc(), AuditCheckpoint.first.desc()).limit(1))
+    order = (AuditCheckpoint.seq.desc(), AuditCheckpoint.first.desc(), AuditCheckpoint.id.desc())
+    return session.scalar(select(AuditCheckpoint).order_by(*order).limit(1))
+
+
+class Resumption(NamedTuple):
+    """Where a restore continued the chain: the last line of the backup, and the last that is known to have been written."""
+
+    line: int
+    last_known: int
+
+
+def resume(
+    session: Session, outside: Iterable[Statement], details: Mapping[str, Any], *, by: str, at: datetime
+) -> Resumption:
+    """Continue the chain of a restored database, once for each restore. The caller has verified it, and commits.
+
+    Signs where the chain stands and logs that lines after it were lost; from then on checkpoints of the lost lines, of which
+    those ``outside`` the database may know, no longer count (``_in_force``). Nobody can do so without the signing key, and
+    whoever verifies the audit log is told of every restore.
+    """
+    last, head = newest(session), hash_chain.head(session)
+    known = [*outside, *map(Statement.of, [last] if last else [])]
+    if not all(one.genuine for one in known):
+        raise AuditLogFault(_("A checkpoint was not signed by this system, or changed since: run 'anguan audit verify'."))
+    latest = max((datetime.fromisoformat(one.restored) for one in known if one.restored), default=at)
+    at = max(at, latest + timedelta(microseconds=1)) if latest >= at and any(one.restored for one in known) else at
+    _sign(session, last.first if last else 1, head, _utc(at), at=at)
+    last_known = max((one.seq for one in known), default=head.seq)
+    lost = {"lost": [head.seq + 1, last_known]} if last_known > head.seq else {}
+    audit.log(session, by, AuditAction.CHANGE, "restore", "", {**details, "line": head.seq, **lost}, at=at)
+    return Resumption(head.seq, max(last_known, head.seq))
 
 
 def has_uncovered_entries(session: Session) -> bool:
@@ -141,17 +181,18 @@ def _read(line: str) -> Statement:
     try:
         read = json.loads(line)
         first, seq, (digest, at, kid, signature) = int(read["first"]), int(read["seq"]), (str(read[name]) for name in _TEXTS)
-        return Statement(first, seq, digest, at, kid, signature)
+        return Statement(first, seq, digest, at, kid, signature, str(read.get("restored", "")))
     except (ValueError, KeyError, TypeError):
         return Statement(1, 0, "", "")
 
 
 class Verification(NamedTuple):
-    """Result of a verification: the number of intact entries, the end reached, and the first break."""
+    """Result of a verification: the number of intact entries, the end reached, the first break, and every restore."""
 
     lines: int
     head: ChainHead
     broken: ChainBreak | None
+    restores: tuple[Statement, ...] = ()
 
 
 def verify(
@@ -162,20 +203,34 @@ def verify(
     Reads in slices of one transaction each; entries written meanwhile are only appended.
     """
     with read_only(), sessions() as session:
-        statements = {*map(Statement.of, session.scalars(select(AuditCheckpoint))), *outside}
-    signed = sorted((one for one in statements if one.genuine), key=lambda one: (one.seq, one.first))
-    forged = sorted(one.seq for one in statements if one not in signed)
+        stored = [*map(Statement.of, session.scalars(select(AuditCheckpoint)))]
+    statements = {*stored, *outside}
+    genuine = {one for one in statements if one.genuine}
+    after_restores = sorted((one for one in {*stored} & genuine if one.restored), key=lambda one: one.seq, reverse=True)
+    restores = tuple({one.restored: one for one in after_restores}.values())  # the first checkpoint after each
+    signed = sorted(_in_force(genuine, restores), key=lambda one: (one.seq, one.first))
+    forged = sorted(one.seq for one in statements - genuine)
     breaks = [ChainBreak(ChainFault.FORGED, forged[0], None, forged[0])] if forged else []
     first = max((one.first for one in signed), default=1)
     before = next((ChainHead(one.seq, one.hash) for one in signed if one.seq == first - 1), hash_chain.START)
     if before.seq != first - 1:
-        return Verification(0, before, ChainBreak(ChainFault.CUT, first - 1, None, first - 1))
+        return Verification(0, before, ChainBreak(ChainFault.CUT, first - 1, None, first - 1), restores)
     lines, head, broken = _follow_chain(sessions, before, signed, progress)
     with read_only(), sessions() as session:
         breaks += filter(None, [broken or hash_chain.first_unlinked(session)])
-    return Verification(
-        lines, head, min(breaks, key=lambda one: one.seq if one.seq is not None else head.seq + 1, default=None)
-    )
+    earliest = min(breaks, key=lambda one: one.seq if one.seq is not None else head.seq + 1, default=None)
+    return Verification(lines, head, earliest, restores)
+
+
+def _in_force(signed: Iterable[Statement], restores: Sequence[Statement]) -> Iterator[Statement]:
+    """Without those of lines that a later restore gave up: after the line where it continued, or of a chain that an earlier
+    restore had continued and that is not the one in the database.
+    """
+    own = {"", *(one.restored for one in restores)}
+    for one in signed:
+        later = (restore for restore in restores if restore.restored > one.restored)
+        if not any(one.seq > restore.seq or one.restored not in own for restore in later):
+            yield one
 
 
 def _follow_chain(

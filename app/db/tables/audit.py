@@ -67,6 +67,9 @@ class AuditCheckpoint(Model):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     kid: Mapped[str] = mapped_column(String(8), comment="id of the signing key; see core.crypto.signing_keys")
     signature: Mapped[str] = mapped_column(String(100))
+    restored: Mapped[str] = mapped_column(
+        String(40), default="", server_default="", comment="moment of the last restore that the chain has gone through"
+    )
 
 
 class AuditInspection(Model):

@@ -34,6 +34,7 @@ TABLES: dict[str, object] = {
     "application": _("Application"),
     "calendar_day": _("Holidays"),
     "certificate": _("Certificate"),
+    "database": _("Database"),
     "certificate_version": _("Version of a certificate"),
     "certificate_measure": _("Measure against a certificate"),
     "employment_release": _("Person freed by the authority"),
@@ -58,6 +59,7 @@ TABLES: dict[str, object] = {
     "privileged_change": _("Change of a privileged account"),
     "qualification": _("Qualification"),
     "region": _("Region"),
+    "restore": _("Restored backup"),
     "stock_reason": _("Stock reason"),
     "score_correction": _("Correction of a score"),
 }
@@ -73,6 +75,12 @@ DETAILS: dict[str, object] = {
     "roles": _("Roles"),
     "id": _("Record number"),
     "demo_clock": _("Demonstration clock"),
+    "backup": _("Backup"),
+    "made": _("Made at"),
+    "line": _("Last line of the backup"),
+    "lost": _("Lost lines"),
+    "numbers_left_out": _("Numbers left out in each series"),
+    "moved": _("Moved"),
 }
 
 COLUMNS = (

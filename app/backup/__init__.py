@@ -1,0 +1,1 @@
+"""Backups: making them, the folder that keeps them, restoring and rehearsing."""
