@@ -51,6 +51,7 @@ MAY_END_TRANSACTIONS = {
     "applications/legacy_import/": "a job: each chunk of rows is a transaction",
     "backup/restoring.py": "what it restores into is nobody else's yet",
     "db/migrate.py": "migrations are transactions of their own",
+    "db/move.py": "what it moves into is nobody else's yet",
     "db/session.py": "opens the connection beside the session",
     "outbox/sms.py": "a job: each message is marked in a transaction of its own",
     "workflow.py": "a savepoint, so that one member of a batch cannot spoil the others",

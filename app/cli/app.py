@@ -14,6 +14,7 @@ from app.cli.clock import clock
 from app.cli.doctor import doctor
 from app.cli.keys import rekey
 from app.cli.legacy import import_legacy
+from app.cli.move import move
 from app.cli.permissions_doc import roles
 from app.cli.pki import ukey
 from app.cli.redaction import disclosure
@@ -40,7 +41,7 @@ def anguan() -> None:
 
 for command in (
     *(init, demo, serve, worker, deliver, doctor, account, create_admin, reset_password, roles, import_legacy),
-    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore),
+    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore, move),
 ):
     anguan.add_command(command)
 
