@@ -6,13 +6,17 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 MESSAGE ?= change
 WORKERS ?= 2
+PREFIX ?= /opt/anguan
+ARCH ?= x86_64
+PYTHON_VERSION ?= 3.11
+WHEELHOUSE ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 export HOST PORT
 # Where it is set (containers like to), every process compiles everything again: half of what collecting the tests costs.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick lint types audit proof bench messages migration lock clean
+.PHONY: help run demo test test-quick lint types audit proof bench messages migration lock wheel wheelhouse install clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -71,15 +75,40 @@ messages: $(VENV)/test ## Collect the texts into the catalogues; then translate 
 migration: $(VENV)/test ## Draft the next migration from the models (MESSAGE=what it does)
 	$(BIN)/python migrations/draft.py $(MESSAGE)
 
-lock: ## Renew constraints.txt: the newest versions that pyproject.toml allows
+lock: ## Renew constraints.txt (the newest versions that pyproject.toml allows) and requirements.txt (what a server needs, with hashes)
 	rm -rf $(VENV)/lock
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'setuptools>=68' '.[test,audit]'
 	$(VENV)/lock/bin/python -m pip --disable-pip-version-check freeze --all --exclude anguan --exclude pip > constraints.txt
+	$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install pip-tools
+	$(VENV)/lock/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-emit-options \
+		--constraint constraints.txt --output-file requirements.txt pyproject.toml
 	rm -rf $(VENV)/lock build
 
+wheel: $(VENV)/runtime ## Build dist/anguan-….whl: code, migrations, compiled translations, templates, fonts
+	@rm -rf build dist/anguan-*.whl
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build *.egg-info && ls dist/anguan-*.whl
+
+wheelhouse: wheel ## Everything that a server without internet installs, into dist/wheelhouse (ARCH=x86_64 or aarch64, PYTHON_VERSION=3.11)
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet download --require-hashes --no-deps --only-binary=:all: \
+		--python-version $(PYTHON_VERSION) $(foreach tag,manylinux_2_28 manylinux_2_17 manylinux2014,--platform $(tag)_$(ARCH)) \
+		-r requirements.txt -d dist/wheelhouse/$(ARCH)
+	@cp dist/anguan-*.whl requirements.txt dist/wheelhouse/$(ARCH)
+	@echo "On the server: make install PREFIX=/opt/anguan WHEELHOUSE=dist/wheelhouse/$(ARCH)"
+
+install: ## Install into PREFIX (/opt/anguan), owned by whoever runs it; WHEELHOUSE=folder needs no internet
+	@test -n "$(WHEELHOUSE)" || $(MAKE) --no-print-directory wheel
+	@$(PYTHON) -m venv $(PREFIX)
+	@$(PREFIX)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps \
+		$(if $(WHEELHOUSE),--no-index --find-links $(WHEELHOUSE)) -r requirements.txt
+	@$(PREFIX)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index --force-reinstall \
+		$(or $(WHEELHOUSE),dist)/anguan-*.whl
+	@install -d $(PREFIX)/share/anguan && install -m 644 docs/deploy/* $(PREFIX)/share/anguan
+	@$(PREFIX)/bin/anguan --version
+
 clean: ## Remove what can be made again; the data in var/ stays
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -f translations/*.pot translations/*/LC_MESSAGES/*.mo
 

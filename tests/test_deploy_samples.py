@@ -25,7 +25,8 @@ def test_the_proxy_clears_or_sets_every_header_that_the_application_believes():
     assert Settings.__dataclass_fields__["ukey_tls_header"].default == CERTIFICATE_HEADER
     assert {name for name, value in given.items() if value == '""'} >= {CERTIFICATE_HEADER, SECRET_HEADER}
     assert given.keys() >= FORWARDED
-    assert not [name for name, value in given.items() if value.startswith(("$http_", "$proxy_add_x_forwarded_for"))]
+    believed = {name: value for name, value in given.items() if value.startswith(("$http_", "$proxy_add_x_forwarded_for"))}
+    assert believed == {"Host": "$http_host", "X-Forwarded-Host": "$http_host"}  # compared with ANGUAN_HOSTS
 
 
 def test_no_place_of_the_sample_loses_the_headers():
@@ -48,7 +49,7 @@ def test_addresses_and_sizes_of_the_sample_are_the_application_s(app):
     assert megabytes * 1024**2 == app.config["MAX_CONTENT_LENGTH"]
 
 
-@pytest.mark.parametrize("sample", ["nginx.conf", "anguan-web.service", "anguan-worker.service"])
+@pytest.mark.parametrize("sample", ["nginx.conf", "anguan-web.service", "anguan-worker.service", "anguan.env"])
 def test_every_setting_that_a_sample_names_exists(sample):
     named = set(re.findall(r"ANGUAN_[A-Z_]+", (ROOT / "docs/deploy" / sample).read_text()))
     assert named <= set(re.findall(r"`(ANGUAN_[A-Z_]+)`", SETTINGS))

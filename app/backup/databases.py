@@ -79,14 +79,18 @@ def snapshot(engine: Engine, scratch: Path, tools: Path | None) -> Iterator[Snap
 @contextmanager
 def _of_sqlite(engine: Engine, scratch: Path) -> Iterator[Snapshot]:
     copy = scratch / "database"
-    with closing(sqlite3.connect(str(engine.url.database))) as live, closing(sqlite3.connect(copy)) as target:
-        live.backup(target)  # in one step, which is one read transaction
+    _copy_sqlite(engine, copy)
     copied = create_engine(f"sqlite:///{copy}")
     with read_only(), copied.connect() as connection:
         state = DatabaseState.of(connection)
     copied.dispose()
     with copy.open("rb") as file:
         yield Snapshot(state, iter(lambda: file.read(PART), b""))
+
+
+def _copy_sqlite(engine: Engine, copy: Path) -> None:
+    with closing(sqlite3.connect(str(engine.url.database))) as live, closing(sqlite3.connect(copy)) as target:
+        live.backup(target)  # in one step, which is one read transaction
 
 
 @contextmanager
@@ -103,6 +107,15 @@ def _output(command: Sequence[str], url: str, scratch: Path, tools: Path | None)
     with _running(command, url, scratch, tools) as process:
         while part := process.stdout.read(PART):
             yield part
+
+
+def duplicate(engine: Engine, url: str, scratch: Path, tools: Path | None) -> None:
+    """Build the empty database at ``url``, of the same kind, as a copy of another, whatever version that has."""
+    if engine.dialect.name == "sqlite":
+        _copy_sqlite(engine, Path(str(make_url(url).database)))
+        return
+    source = engine.url.render_as_string(hide_password=False)
+    load(url, _output(["pg_dump", "--format=custom"], source, scratch, tools), scratch, tools)
 
 
 def is_empty(engine: Engine) -> bool:

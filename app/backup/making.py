@@ -29,10 +29,10 @@ from app.db.session import read_only
 from app.files.storage import MIN_ORPHAN_AGE, FileMissing, Store
 
 SOON = MIN_ORPHAN_AGE / 4  # a round of copying that took longer is followed by another
-SCRATCH = "backup-"  # beginning of the name of a folder under home
+SCRATCH, UPGRADE_SCRATCH = "backup-", "upgrade-"  # beginnings of names of folders under home
 LISTED = 100_000  # digests in one part of the list
 # Of home: what is no part of a backup. The database and the files come by other ways; the rest is of the moment.
-LEFT_OUT = ("blobs", "queue.db*", "*.lock", f"{SCRATCH}*", ".*")
+LEFT_OUT = ("blobs", "queue.db*", "*.lock", f"{SCRATCH}*", f"{UPGRADE_SCRATCH}*", ".*")
 
 
 @dataclass(slots=True)

@@ -243,7 +243,7 @@ def _continue(
 def _move_into_place(place: Place, keys: Keys) -> None:
     """``keys.json`` last."""
     if place.is_sqlite:
-        Path(_working_url(place).removeprefix("sqlite:///")).rename(str(make_url(place.database_url).database))
+        shutil.move(place.staging / "database", str(make_url(place.database_url).database))  # perhaps to another disk
     home = place.staging / "home"
     (home / "keys.json").unlink()
     for path in home.iterdir():

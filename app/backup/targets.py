@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 
 from app.core.atomic_file import flush_folder
 from app.core.errors import AppError
+from app.core.settings import Settings
 
 UNFINISHED = "unfinished"  # folder of what is being written
 
@@ -37,6 +38,11 @@ class Target(Protocol):
 
     def alone(self) -> AbstractContextManager[None]:
         """Held by the one who writes; ``TargetFault`` at once if somebody else does."""
+
+
+def target_of(settings: Settings) -> Target | None:
+    """The place of the backups that the settings name; None if they name none."""
+    return FolderTarget(settings.backup_folder) if settings.backup_folder else None
 
 
 class FolderTarget:

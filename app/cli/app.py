@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,9 +23,11 @@ from app.cli.restore import restore
 from app.cli.retention import retention
 from app.cli.server import deliver, serve, worker
 from app.cli.setup import demo, init
+from app.cli.upgrade import upgrade
 from app.core.errors import AppError
 
 
+@click.version_option(version("anguan"), message="%(prog)s %(version)s")
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def anguan() -> None:
     """Commands of the approval system. Settings: docs/SETTINGS.md.
@@ -41,7 +44,7 @@ def anguan() -> None:
 
 for command in (
     *(init, demo, serve, worker, deliver, doctor, account, create_admin, reset_password, roles, import_legacy),
-    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore, move),
+    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore, move, upgrade),
 ):
     anguan.add_command(command)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.backup import last_backup, making, repository
 from app.backup.repository import Backup
-from app.backup.targets import FolderTarget, Target
+from app.backup.targets import FolderTarget, Target, target_of
 from app.cli.common import database, settings_in_use
 from app.core import clock
 from app.core.crypto import backup_cipher
@@ -34,12 +34,12 @@ def backup(context: click.Context) -> int | None:
     return int(context.invoke(make)) if context.invoked_subcommand is None else None
 
 
-def target_of(settings: Settings, folder: Path | None = None) -> Target:
-    """The place of the backups: this folder, or that of the settings."""
-    folder = folder or settings.backup_folder
-    if folder is None:
+def place_of(settings: Settings) -> Target:
+    """The place of the backups; ``BadSetting`` if none is set."""
+    target = target_of(settings)
+    if target is None:
         raise BadSetting("No place for backups is set: set ANGUAN_BACKUP_FOLDER to a folder on another disk.")
-    return FolderTarget(folder)
+    return target
 
 
 @backup.command()
@@ -47,7 +47,7 @@ def make() -> int:
     """Make a backup now, while the system is in use. Ends with 1 if files were missing from the store."""
     settings = settings_in_use()
     unlock(settings)
-    target = target_of(settings)
+    target = place_of(settings)
     with database(settings) as engine:
         try:
             made, missing = making.make(settings, engine, Store(settings.blobs), target, now=clock.now)
@@ -73,8 +73,7 @@ def line_of(one: Backup) -> str:
 @click.option("--check", is_flag=True, help="Read each archive and compare it with what was written.")
 def list_backups(folder: Path | None, check: bool) -> int:
     """List the backups that are whole; with --check ends with 1 if an archive was damaged since."""
-    from_settings = settings_in_use() if folder is None else None
-    target = target_of(from_settings) if from_settings else FolderTarget(folder or Path())
+    target = FolderTarget(folder) if folder else place_of(settings_in_use())
     damaged = 0
     for one in repository.backups(target):
         intact = not check or repository.is_intact(target, one)

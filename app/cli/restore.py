@@ -14,8 +14,8 @@ from app.backup import rehearsal, repository, restoring
 from app.backup.rehearsal import Check
 from app.backup.repository import Backup
 from app.backup.restoring import Place
-from app.backup.targets import Target
-from app.cli.backup import ask_passphrase, line_of, target_of
+from app.backup.targets import FolderTarget, Target
+from app.cli.backup import ask_passphrase, line_of, place_of
 from app.cli.common import alone, bytes_of
 from app.core import clock
 from app.core.crypto import backup_cipher
@@ -50,7 +50,7 @@ def restore(
     """
     settings = read_settings(keys=Keys.fresh())  # those of the backup come with it
     identities = backup_cipher.identities_of(bytes_of(key_file), ask_passphrase())
-    target = target_of(settings, folder)
+    target = FolderTarget(folder) if folder else place_of(settings)
     backup = repository.find(target, name)
     print(line_of(backup))
     if rehearse:

@@ -107,6 +107,7 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
             "keepalive": 1,  # of a process that ends: its clients still send over connections that they used just now
             "max_requests": 5000,
             "max_requests_jitter": 500,
+            "control_socket_disable": True,  # its folder belongs to nobody here, and signals do the same
             "loglevel": "warning",
             "logger_class": ServerLog,
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,

@@ -1,4 +1,7 @@
-"""Compiles the message catalogues (.po to .mo). Fuzzy and empty translations are left out, so no guess is shown."""
+"""Compiles the message catalogues (.po to .mo). Fuzzy and empty translations are left out, so no guess is shown.
+
+A wheel holds them compiled and has nothing to compile.
+"""
 
 import os
 from pathlib import Path
@@ -6,7 +9,9 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-FOLDER = Path(__file__).parents[2] / "translations"
+from app.core import bundled
+
+FOLDER = bundled.folder("translations")
 
 
 def compile_all(folder: Path = FOLDER) -> list[Path]:

@@ -144,6 +144,8 @@ class Settings:
             raise BadSetting(_("Simulators let anybody in: unset ANGUAN_SIMULATORS in production."))
         if self.production and self.licence_issuer == SIMULATED:
             raise BadSetting(_("ANGUAN_LICENCE_ISSUER must not be 'sim' in production: that is the simulator's own name."))
+        if self.backup_hours < 1:
+            raise BadSetting(_("ANGUAN_BACKUP_HOURS must be at least 1."))
         if self.backup_folder and self.backup_folder.is_relative_to(self.home):
             raise BadSetting(_("ANGUAN_BACKUP_FOLDER must not lie in ANGUAN_HOME: what takes one away would take both."))
         if self.licence_url and not (self.licence_client and self.licence_issuer and self.licence_key):

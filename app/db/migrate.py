@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -11,11 +10,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from app.core import bundled
 from app.core.errors import AppError
 from app.db import search, tables
 from app.db.derived import derived_columns, fill_missing
 
-FOLDER = Path(__file__).parents[2] / "migrations"
+FOLDER = bundled.folder("migrations")
 LOCK = 0x616E6775616E  # "anguan"
 AUDIT_TABLES = ("entry", "link", "checkpoint")  # append-only
 

@@ -28,7 +28,7 @@ from app.accounts.passwords import FIRST_PASSWORD_LENGTH, QUICK_METHOD, one_time
 from app.applications import clock_check
 from app.backup import last_backup, making
 from app.backup.repository import Backup
-from app.backup.targets import FolderTarget
+from app.backup.targets import target_of
 from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Unwritable
@@ -86,9 +86,9 @@ def run_worker(settings: Settings, gateway: Gateway, *, locale_context: LocaleCo
 
 def backup_maker(settings: Settings, engine: Engine) -> Callable[[Callable[[int], None]], Backup] | None:
     """What makes a backup and records it, given what to tell its progress; None if no place for backups is set."""
-    if settings.backup_folder is None:
+    target = target_of(settings)
+    if target is None:
         return None
-    target = FolderTarget(settings.backup_folder)
 
     def back_up(progress: Callable[[int], None]) -> Backup:
         store = Store(settings.blobs)

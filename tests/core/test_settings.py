@@ -193,3 +193,12 @@ def test_mobiles_of_operators_are_read_and_wrong_ones_not_repeated(home):
     with pytest.raises(BadSetting, match="ANGUAN_ALERT_MOBILES") as error:
         read_settings({"ANGUAN_HOME": str(home), "ANGUAN_ALERT_MOBILES": "1381234567"})
     assert "1381234567" not in str(error.value)
+
+
+def test_backups_lie_elsewhere_and_are_kept_by_three_numbers(home):
+    given = {"ANGUAN_HOME": str(home), "ANGUAN_BACKUP_KEYS": "age1a, age1b", "ANGUAN_BACKUP_KEEP": "3, 0,24"}
+    settings = read_settings({**given, "ANGUAN_BACKUP_FOLDER": str(home.parent / "backups")})
+    assert (settings.backup_keys, settings.backup_keep, settings.backup_hours) == (("age1a", "age1b"), (3, 0, 24), 24)
+    for name, text in (("FOLDER", str(home / "backups")), ("HOURS", "-1"), ("KEEP", "7,5"), ("KEEP", "a,b,c")):
+        with pytest.raises(BadSetting, match=f"ANGUAN_BACKUP_{name}"):
+            read_settings({**given, f"ANGUAN_BACKUP_{name}": text})
