@@ -92,8 +92,8 @@ def restore(
     """Restore into ``place``, which must be empty. Takes over the keyring and the signing keys of this process.
 
     ``skip_numbers``: how many numbers of each series are left out, as that many may have been given after the backup.
-    ``known``: audit checkpoints from elsewhere, beside those in ``place.heads``. ``CannotRestore``, ``BackupDamaged`` or
-    ``BadBackupKey`` leave nothing that would start.
+    ``known``: audit checkpoints from elsewhere, beside those in ``place.heads``; used as far as they are ``verifiable``.
+    ``CannotRestore``, ``BackupDamaged`` or ``BadBackupKey`` leave nothing that would start.
     """
     _demand_fit(backup, place)
     shutil.rmtree(place.staging, ignore_errors=True)
@@ -105,11 +105,12 @@ def restore(
         about = archive.read_json("about.json")
         _put_home(archive, place)
         keys = _unlock(place)
+        _demand_known_signers(published := checkpoints.read_published(place.heads), place)
+        outside = [*verifiable(known), *published]
         files = _fetch_files(archive, target, identities, place, progress)
         _load_database(archive, backup, place)
     if (tally.bytes, tally.sha256) != (backup.bytes, backup.sha256):
         raise BackupDamaged("The archive is not the one of its statement: it was put in its place, or changed.")
-    outside = [*known, *checkpoints.read_published(place.heads)]
     expected = Contents(about["counts"], ChainHead(*about["head"]))
     found, resumption = _continue(place, backup, expected, outside, skip_numbers, by=by, at=at)
     _move_into_place(place, keys)
@@ -157,6 +158,20 @@ def _unlock(place: Place) -> Keys:
     keyring.unlock(*keys.ring)
     ring.open(home / "codes.json")
     return keys
+
+
+def _demand_known_signers(outside: Iterable[checkpoints.Statement], place: Place) -> None:
+    """Checkpoints of a key that was made after the backup, and lost with the system, could never be told from forged ones."""
+    if unknown := sorted({one.kid for one in outside} - ring.public.keys()):
+        raise CannotRestore(
+            f"{place.heads} holds checkpoints signed with a key that the backup does not have ({', '.join(unknown)}). Move "
+            "the file aside, keep it to show what was written after the backup, and restore again."
+        )
+
+
+def verifiable(statements: Iterable[checkpoints.Statement]) -> list[checkpoints.Statement]:
+    """Those signed with a key that this process has open; in a rehearsal the log may have come to newer ones."""
+    return [one for one in statements if one.kid in ring.public]
 
 
 def _fetch_files(

@@ -60,7 +60,8 @@ class FolderTarget:
     def put(self, name: str) -> Iterator[BinaryIO]:
         place, unfinished = self.folder / name, self.folder / UNFINISHED
         within = [self.folder / part for part in place.parent.relative_to(self.folder).parents]
-        for folder in (*reversed(within), place.parent, unfinished):
+        fresh = [folder for folder in (*reversed(within), place.parent, unfinished) if not folder.exists()]
+        for folder in fresh:
             folder.mkdir(mode=0o700, exist_ok=True)
         handle, pending = tempfile.mkstemp(dir=unfinished)
         try:
@@ -69,7 +70,7 @@ class FolderTarget:
                 file.flush()
                 os.fsync(handle)
             Path(pending).replace(place)
-            for folder in (place.parent, *within):
+            for folder in {place.parent, *(new.parent for new in fresh)}:
                 flush_folder(folder)
         except BaseException:
             Path(pending).unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """Commands that make and list backups, and make the key that opens them."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -84,8 +83,7 @@ def list_backups(folder: Path | None, check: bool) -> int:
 
 @backup.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--passphrase", is_flag=True, help="Ask for a passphrase that is needed, too.")
-def key(file: Path, passphrase: bool) -> None:
+def key(file: Path) -> None:
     """Make the key that opens backups: the private key goes into FILE (0600), the public one is shown.
 
     Keep FILE in two places away from the server, and not on it: without it no backup can be opened, and whoever has it can
@@ -93,16 +91,9 @@ def key(file: Path, passphrase: bool) -> None:
     """
     private, public = backup_cipher.make_key()
     content = f"# anguan backup, public key: {public}\n{private}\n"
-    data = content.encode()
-    if passphrase:
-        data = backup_cipher.under_passphrase(content, ask_passphrase(confirmed=True)())
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(data)
+            out.write(content.encode())
     except OSError as fault:
         raise BadSetting(f"{file} cannot be made: {fault.strerror}.") from None
     print(f"ANGUAN_BACKUP_KEYS={public}")
-
-
-def ask_passphrase(*, confirmed: bool = False) -> Callable[[], str]:
-    return lambda: str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirmed, err=True))

@@ -15,7 +15,7 @@ from app.backup.rehearsal import Check
 from app.backup.repository import Backup
 from app.backup.restoring import Place
 from app.backup.targets import FolderTarget, Target
-from app.cli.backup import ask_passphrase, line_of, place_of
+from app.cli.backup import line_of, place_of
 from app.cli.common import alone, bytes_of
 from app.core import clock
 from app.core.crypto import backup_cipher
@@ -49,7 +49,7 @@ def restore(
       anguan restore --key /media/usb/anguan-backup.key --skip-numbers 200
     """
     settings = read_settings(keys=Keys.fresh())  # those of the backup come with it
-    identities = backup_cipher.identities_of(bytes_of(key_file), ask_passphrase())
+    identities = backup_cipher.identities_of(bytes_of(key_file))
     target = FolderTarget(folder) if folder else place_of(settings)
     backup = repository.find(target, name)
     print(line_of(backup))
@@ -63,7 +63,8 @@ def restore(
     print(f"The audit log goes on after line {line}" + (f"; lines {line + 1} to {last} are lost." if last > line else "."))
     if last > line and not skip_numbers:
         print("Something was written after the backup: numbers given since may be given a second time.")
-    print("Next: 'anguan init', 'anguan check', and on PostgreSQL 'anguan audit grant ROLE'. Everybody signs in anew.")
+    print("Next: 'anguan init', 'anguan audit', 'anguan check', and on PostgreSQL 'anguan audit grant ROLE'.")
+    print("Everybody signs in anew.")
     return 0
 
 
@@ -89,7 +90,7 @@ def _rehearse(
         place = replace(Place.of(settings), home=home, database_url=url, heads=home / "diary-heads.jsonl")
         done = restoring.restore(target, backup, identities, place, known=outside, by=BY, at=at, progress=_progress)
         checks = []
-        known = [*outside, *checkpoints.read_published(place.heads)]
+        known = [*restoring.verifiable(outside), *checkpoints.read_published(place.heads)]
         for check in rehearsal.examine(done, home, url, known, at=at):
             print(line_about(check), flush=True)
             checks.append(check)

@@ -102,7 +102,7 @@ def installation(system, tmp_path) -> Installation:
 
 @pytest.fixture
 def identities() -> backup_cipher.Identities:
-    return backup_cipher.identities_of(PRIVATE.encode(), lambda: "")
+    return backup_cipher.identities_of(PRIVATE.encode())
 
 
 @pytest.fixture

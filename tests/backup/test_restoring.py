@@ -125,6 +125,23 @@ def test_an_older_database_with_newer_checkpoints_holds_again_and_may_be_pruned(
         heads.unlink()
 
 
+def test_checkpoints_of_a_key_that_came_after_the_backup_are_to_be_moved_aside(
+    session, installation, identities, empty_place
+):
+    """Told before anything is fetched: they would be called forged for ever."""
+    session.commit()
+    installation.back_up()
+    place = empty_place()
+    place.heads.write_text('{"first": 1, "seq": 5, "hash": "aa", "at": "2026-03-02", "kid": "NEWK", "signature": "s"}\n')
+    with pytest.raises(CannotRestore, match="NEWK"):
+        restore(installation, identities, place)
+    assert not (place.home / "keys.json").exists()
+    newer = checkpoints.read_published(place.heads)
+    place.heads.unlink()
+    restored = restore(installation, identities, place, known=newer)  # as a rehearsal does beside the running system
+    assert restored.resumption.last_known == restored.resumption.line
+
+
 def test_numbers_that_may_have_been_given_are_left_out_when_asked(session, installation, identities, empty_place):
     session.add(NumberSequence(key="湘建安A(2026)", last=41))
     session.commit()
@@ -158,7 +175,7 @@ def test_only_an_empty_place_of_the_same_kind_takes_a_backup(session, installati
 def test_a_damaged_backup_leaves_nothing_that_would_start(session, installation, identities, empty_place, store):
     digest = with_files(session, store, "one")[0].digest
     backup = installation.back_up()
-    stranger = backup_cipher.identities_of(backup_cipher.make_key()[0].encode(), lambda: "")
+    stranger = backup_cipher.identities_of(backup_cipher.make_key()[0].encode())
     place = empty_place()
     with pytest.raises(BadBackupKey):
         restore(installation, stranger, place)

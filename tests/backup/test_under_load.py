@@ -16,7 +16,7 @@ from tests import make
 from tests.backup.contents import contents
 from tests.backup.test_making import with_files
 
-BACKUPS, OLD_FILES, WRITERS = 12, 400, 3
+BACKUPS, OLD_FILES, WRITERS, PAUSE = 8, 200, 3, 0.2  # seconds
 
 
 class Office:
@@ -31,7 +31,7 @@ class Office:
     def run(self, work) -> None:
         engine, store = create_engine(self.installation.engine.url), Store(self.installation.settings.blobs)
         try:
-            while not self.over.wait(0.02):
+            while not self.over.wait(PAUSE):
                 with Session(engine) as session:
                     work(session, store)
         except Exception as fault:  # noqa: BLE001 - the test asks for it

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
@@ -121,14 +120,3 @@ def test_a_backup_killed_at_any_moment_leaves_whole_ones_only(kept, home, capsys
     assert not list(home.glob("backup-*"))
     names = {path.stem for path in (kept / "archives").iterdir()}
     assert names == {one.name for one in repository.backups(FolderTarget(kept))}
-
-
-def test_a_key_under_a_passphrase_opens_with_it_only(kept, tmp_path, monkeypatch, capsys):
-    run = CliRunner().invoke
-    made = run(app.anguan, ["backup", "key", str(tmp_path / "locked"), "--passphrase"], input="a phrase\na phrase\n")
-    assert made.exit_code == 0
-    monkeypatch.setenv("ANGUAN_BACKUP_KEYS", made.stdout.strip().splitlines()[-1].partition("=")[2])
-    assert app.main(["backup"]) == 0
-    words = ["restore", "--rehearse", "--key", str(tmp_path / "locked"), "--scratch", str(tmp_path)]
-    assert run(app.anguan, words, input="a phrase\n").exit_code == 0
-    assert run(app.anguan, words, input="another\n").exit_code == 1

@@ -4,7 +4,7 @@ The server holds public keys only, so whoever takes it over cannot open its back
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
 from typing import BinaryIO
@@ -14,7 +14,6 @@ from pyrage.x25519 import Identity, Recipient
 
 from app.core.errors import AppError
 
-AGE_FILE = b"age-encryption.org/"  # what an age file begins with: here a private key under a passphrase
 Recipients = Sequence[Recipient]  # public keys
 Identities = Sequence[Identity]  # private keys
 DRAINED = 1 << 20  # bytes read at once of what nobody asks for
@@ -38,11 +37,6 @@ def make_key() -> tuple[str, str]:
     return str(identity), str(identity.to_public())
 
 
-def under_passphrase(private: str, passphrase: str) -> bytes:
-    """The private key as an age file that the passphrase opens."""
-    return bytes(pyrage.passphrase.encrypt(private.encode(), passphrase))
-
-
 def recipients_of(public: Sequence[str]) -> Recipients:
     """``BadBackupKey`` unless there is at least one, and every one is a public key."""
     if not public:
@@ -53,15 +47,11 @@ def recipients_of(public: Sequence[str]) -> Recipients:
         raise BadBackupKey("ANGUAN_BACKUP_KEYS takes public keys (age1…) between commas, and one of these is none.") from None
 
 
-def identities_of(file: bytes, ask: Callable[[], str]) -> Identities:
-    """The private keys in a file, one a line; ``ask`` returns the passphrase if the file needs one."""
+def identities_of(file: bytes) -> Identities:
+    """The private keys in a file, one a line; lines that begin with # are notes."""
     try:
-        if file.startswith(AGE_FILE):
-            file = bytes(pyrage.passphrase.decrypt(file, ask()))
         lines = (line.strip() for line in file.decode().splitlines())
         found = [Identity.from_str(line) for line in lines if line and not line.startswith("#")]
-    except pyrage.DecryptError:
-        raise BadBackupKey("The passphrase does not open the file of the private key.") from None
     except (pyrage.IdentityError, UnicodeDecodeError):
         found = []
     if not found:

@@ -115,7 +115,7 @@ class Resumption(NamedTuple):
 def resume(
     session: Session, outside: Iterable[Statement], details: Mapping[str, Any], *, by: str, at: datetime
 ) -> Resumption:
-    """Continue the chain of a restored database, once for each restore. The caller has verified it, and commits.
+    """Continue the chain of a restored database, once for each restore. The caller commits.
 
     Signs where the chain stands and logs that lines after it were lost; from then on checkpoints of the lost lines, of which
     those ``outside`` the database may know, no longer count (``_in_force``). Nobody can do so without the signing key, and
