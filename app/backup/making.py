@@ -24,6 +24,7 @@ from app.backup.databases import DatabaseState, Snapshot, snapshot
 from app.backup.repository import Backup, Tally
 from app.backup.targets import Target, TargetFault
 from app.core.crypto import backup_cipher
+from app.core.crypto.encryption import keyring
 from app.core.settings import Settings
 from app.db.session import read_only
 from app.files.storage import MIN_ORPHAN_AGE, FileMissing, Store
@@ -82,6 +83,7 @@ def make(
     """
     recipients = backup_cipher.recipients_of(settings.backup_keys)
     with target.alone(), _scratch(settings.home) as scratch:
+        repository.demand_own(target, _installation())
         copied = Copied(store, target, recipients, progress, repository.stored_objects(target))
         while True:
             began = now()
@@ -130,6 +132,7 @@ def _archive(
         name=name,
         at=at,
         finished_at=now(),
+        installation=_installation(),
         kind=state.kind,
         revision=state.revision,
         version=version("anguan"),
@@ -145,6 +148,10 @@ def _archive(
     with target.put(repository.statement_place(name)) as file:
         file.write(backup.dump().encode())
     return backup
+
+
+def _installation() -> str:
+    return keyring.lasting_digest("", "backup.installation")
 
 
 def _write(settings: Settings, archive: ArchiveWriter, taken: Snapshot, copied: Copied, *, at: datetime) -> None:

@@ -30,6 +30,7 @@ class Backup:
     name: str
     at: datetime
     finished_at: datetime
+    installation: str  # the same for all backups of one system, also after a restore or a rotation of its keys
     kind: str  # of the database: sqlite or postgresql
     revision: str
     version: str  # of the program that made it
@@ -120,6 +121,12 @@ def _statement(name: str, text: str) -> Backup:
         return Backup.load(text)
     except ValueError:
         raise TargetFault(f"{name} is no statement of a backup: it was changed, or another program wrote it.") from None
+
+
+def demand_own(target: Target, installation: str) -> None:
+    """``TargetFault`` if another system keeps its backups there: each would take the other's files for unnamed."""
+    if any(one.installation != installation for one in backups(target)):
+        raise TargetFault("Another system keeps its backups in this place: set ANGUAN_BACKUP_FOLDER to a folder of its own.")
 
 
 def find(target: Target, name: str = "") -> Backup:

@@ -172,6 +172,19 @@ def test_one_at_a_time_and_only_to_known_keepers(session, installation):
             installation.back_up()
 
 
+def test_the_backups_of_another_system_are_left_alone(session, installation):
+    session.commit()
+    installation.back_up()
+    try:
+        keyring.unlock(b"o" * 32, {1: b"d" * 32}, b"l" * 32)
+        with pytest.raises(TargetFault, match="Another system"):
+            installation.back_up(make.NOON + DAY)
+        keyring.unlock(b"n" * 32, {2: b"e" * 32}, KEYS.index)  # after both kinds of keys were changed
+        installation.back_up(make.NOON + DAY)
+    finally:
+        keyring.unlock(*KEYS.ring)
+
+
 def test_nothing_readable_lies_in_the_place_of_the_backups(session, installation, store):
     papers = with_files(session, store, "a scan of 430102198506151234")
     installation.back_up()

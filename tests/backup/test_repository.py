@@ -12,7 +12,7 @@ from app.backup.targets import FolderTarget, TargetFault
 from tests import make
 
 DAY = timedelta(days=1)
-ONE = Backup("one", make.NOON, make.NOON, "sqlite", "0027", "1", "0" * 64, 3, 0, 0, 0)
+ONE = Backup("one", make.NOON, make.NOON, "ours", "sqlite", "0027", "1", "0" * 64, 3, 0, 0, 0)
 
 
 def at(day: int, hour: int = 4) -> datetime:
