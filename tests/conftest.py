@@ -161,6 +161,12 @@ def built(system: System) -> Flask:
     return app
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _unlock_keys() -> None:
+    """The same keys for every module, whatever a command has unlocked in the one before."""
+    keyring.unlock(*KEYS.ring)
+
+
 @pytest.fixture(autouse=True)
 def _open_code_keys() -> None:
     """The same signing keys for every test, even without a ``system``."""
@@ -237,6 +243,7 @@ def shared_session(system: System) -> Iterator[Session]:
 @pytest.fixture(scope="session")
 def demonstration(built: Flask, system: System) -> System:
     """The system, with a copy of the demonstration data of today, which take five seconds to make. See ``demo``."""
+    keyring.unlock(*KEYS.ring)
     with built.app_context():
         fill_regions(db.session(), system.settings)
         fill(db.session(), system.settings, clock.now())
