@@ -63,7 +63,7 @@ def restore(
     print(f"The audit log goes on after line {line}" + (f"; lines {line + 1} to {last} are lost." if last > line else "."))
     if last > line and not skip_numbers:
         print("Something was written after the backup: numbers given since may be given a second time.")
-    print("Next: 'anguan init', 'anguan audit', 'anguan check', and on PostgreSQL 'anguan audit grant ROLE'.")
+    print("Next: 'anguan init', 'anguan audit', 'anguan doctor', and on PostgreSQL 'anguan audit grant ROLE'.")
     print("Everybody signs in anew.")
     return 0
 

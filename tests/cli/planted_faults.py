@@ -5,7 +5,7 @@ import resource
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ from sqlalchemy import Engine, create_engine, delete, text
 from sqlalchemy.orm import Session
 
 from app.applications.decision_batches.records import KIND as BATCH
+from app.applications.office_settings import LAST_BACKUP
 from app.cli import app
 from app.core.clock import now
 from app.core.settings import Keys, read_settings
 from app.core.vocabulary import ChainFault, JobState, MessageState, PaperKind, State
 from app.files.storage import Store
-from app.models import AuditInspection, Certificate, CertificateVersion, Job, Message, Worker
-from app.worker.findings import backup
+from app.models import AuditInspection, Certificate, CertificateVersion, Job, Message, Parameter, Worker
 from tests import make
+from tests.backup.test_repository import ONE
 from tests.fake_sms_provider import sms_provider
 
 NOWHERE = "127.0.0.1:9"  # nothing listens there
@@ -200,10 +201,11 @@ def undrawn(of: Planting) -> Iterator[None]:
 
 @contextmanager
 def old_backup(of: Planting) -> Iterator[None]:
-    with of.settings(ANGUAN_ENV="production"):
-        backup.record(read_settings(), at=now() - timedelta(days=3))
+    made = Parameter(
+        name=LAST_BACKUP, value=replace(ONE, at=now() - timedelta(days=3)).dump(), changed_at=now(), changed_by="x"
+    )
+    with of.rows(made), of.settings(ANGUAN_ENV="production"):
         yield
-        backup.record_file(read_settings()).unlink()
 
 
 @contextmanager

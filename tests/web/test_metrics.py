@@ -2,17 +2,19 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event
 
+from app.backup import last_backup
 from app.core.vocabulary import JobState, MessageState, Role, State
 from app.db.session import db
 from app.models import AuditInspection, Job, Message, OpenFinding
-from app.worker.findings import backup
 from tests import make
+from tests.backup.test_repository import ONE
 
 TOKEN = "a token of the monitoring system"
 
@@ -76,12 +78,9 @@ def test_it_says_what_waits_what_failed_and_what_is_wrong(client, session, app):
     ])  # fmt: skip
     late.due_on = make.TODAY - timedelta(days=400)
     session.commit()
-    settings = app.extensions["anguan"]
-    backup.record(settings, at=now)
-    try:
-        found = figures(client)
-    finally:
-        backup.record_file(settings).unlink()
+    last_backup.record(session, replace(ONE, at=now), by="worker", at=now)
+    session.commit()
+    found = figures(client)
     assert found["anguan_jobs", "dead"] == found["anguan_jobs", "ready"] == found["anguan_messages", "failed"] == 1
     assert found["anguan_overdue_cases", "awaiting_review"] == 1
     assert found["anguan_queue_age_seconds",] > 3600

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from app.accounts.pki import trust
 from app.applications.dashboard_counts import QUEUES, has_limit
+from app.backup.last_backup import last_backup
 from app.core.clock import office_day, office_moment
 from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
 from app.core.vocabulary import AuditAction, JobState, MessageState
 from app.db.counting import MOST_ON_TILE, counts
 from app.models import Application, AuditCheckpoint, AuditEntry, AuditInspection, Job, Message
 from app.outbox import jobs
-from app.worker.findings import backup
 from app.worker.findings.installation import Installation
 
 HOUR = timedelta(hours=1)
@@ -70,12 +70,12 @@ def figures(of: Installation) -> Iterator[Figure]:
     for name, folder in (("home", of.home), ("blobs", of.settings.blobs)):
         if folder.exists():
             yield Figure("anguan_disk_free_bytes", shutil.disk_usage(folder).free, {"folder": name})
-    if made := backup.last_backup(of.settings):
-        yield Figure("anguan_last_backup_timestamp_seconds", made.timestamp())
 
 
 def _work(session: Session, at: datetime) -> Iterator[Figure]:
-    """Jobs, worker and messages."""
+    """Jobs, worker, messages and backup."""
+    if made := last_backup(session):
+        yield Figure("anguan_last_backup_timestamp_seconds", made.at.timestamp())
     states = {state: (Job.state == state,) for state in (JobState.READY, JobState.RUNNING, JobState.DEAD)}
     for state, n in counts(session, Job, states, MOST_ON_TILE).items():
         yield Figure("anguan_jobs", n, {"state": state.value})

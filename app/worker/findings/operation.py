@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.applications import paper_address
 from app.applications.decision_batches.records import KIND as BATCH
 from app.applications.scan_retention import referenced_digests
+from app.backup import last_backup as backups
 from app.certificates.pdf import letter_jobs, render_jobs
 from app.core.vocabulary import JobState, MessageState
 from app.db.audit import checkpoints
@@ -17,7 +18,7 @@ from app.db.tables.outbox import POSTPONED
 from app.files.storage import FileDamaged, FileMissing, Store
 from app.models import AuditInspection, CertificateVersion, Job, Letter, Message, Paper
 from app.outbox import jobs
-from app.worker.findings import backup, services
+from app.worker.findings import services
 from app.worker.findings.finding import SystemFinding
 from app.worker.findings.installation import Installation, shown
 from app.worker.findings.kinds import PAPERS
@@ -27,7 +28,6 @@ BATCH_STUCK = timedelta(minutes=15)  # without any progress
 PAPERS_LATE, PAPERS_SINCE = timedelta(hours=1), timedelta(days=7)  # drawn within minutes; older ones were told of before
 FAILED_SINCE = timedelta(days=1)
 UNVERIFIED = timedelta(days=2)  # verified each night
-BACKUP_OLD = timedelta(days=2)  # made each night
 MOST_LOOKED_AT = 10_000  # rows of one kind
 SAMPLE = 20  # of the newest scans
 
@@ -188,8 +188,9 @@ def last_backup(of: Installation) -> Iterator[SystemFinding]:
     """Production has a recent backup."""
     if not of.settings.production:
         return
-    made = backup.last_backup(of.settings)
+    with of.reading() as session:
+        made = backups.last_backup(session)
     if made is None:
         yield SystemFinding("no-backup")
-    elif made < of.at - BACKUP_OLD:
-        yield SystemFinding("old-backup", "", {"last": shown(made)})
+    elif made.at < of.at - 2 * timedelta(hours=of.settings.backup_hours):
+        yield SystemFinding("old-backup", "", {"last": shown(made.at)})

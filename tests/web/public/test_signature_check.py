@@ -62,9 +62,7 @@ def test_a_seal_of_an_unknown_authority_is_red(client, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "name"),
-    [(b"", "a.pdf"), (b"%PDF" + b"0" * LARGEST_PAPER, "a.pdf")],
-    ids=("empty", "large"),
+    ("data", "name"), [(b"", "a.pdf"), (b"%PDF" + b"0" * LARGEST_PAPER, "a.pdf")], ids=("empty", "large")
 )
 def test_what_cannot_be_checked_is_refused_at_its_field(client, data, name):
     answer = hand_in(client, data, name)
