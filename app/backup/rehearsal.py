@@ -27,7 +27,7 @@ SHOWN = 20  # faults of one kind
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class RehearsedCheck:
     """One line of the result: what was looked at, how many, and what is wrong."""
 
     what: str
@@ -60,22 +60,22 @@ def scratch_database(kind: str, folder: Path, database_url: str) -> Iterator[str
 
 def examine(
     restored: Restored, home: Path, database_url: str, outside: Iterable[checkpoints.Statement], *, at: datetime
-) -> Iterator[Check]:
+) -> Iterator[RehearsedCheck]:
     """What was restored, one check after the other."""
     store, engine = Store(home / "blobs"), create_engine(database_url, hide_parameters=True)
     backup, expected, found = restored.backup, restored.expected, restored.found
-    yield Check("archive as its statement says (bytes)", backup.bytes)
+    yield RehearsedCheck("archive as its statement says (bytes)", backup.bytes)
     rows = {name: (count, found.counts[name]) for name, count in expected.counts.items()}
     differ = tuple(f"{name}: {now} instead of {then} rows" for name, (then, now) in rows.items() if then != now)
-    yield Check("rows, compared table by table", sum(expected.counts.values()), differ)
-    yield Check("database itself (indexes, foreign keys)", len(rows), tuple(_database_faults(engine)))
+    yield RehearsedCheck("rows, compared table by table", sum(expected.counts.values()), differ)
+    yield RehearsedCheck("database itself (indexes, foreign keys)", len(rows), tuple(_database_faults(engine)))
     lost = (f"{backup.missing} files that the database names were missing from the store",) if backup.missing else ()
-    yield Check("files, each compared with its digest", len(restored.files), lost)
+    yield RehearsedCheck("files, each compared with its digest", len(restored.files), lost)
     with read_only(), Session(engine) as session:
         yield _scans(session, store)
         yield _seals(session, store, home / "seal", at)
     misplaced = tuple(islice(key_rotation.misplaced_secrets(engine), SHOWN))
-    yield Check("tables with encrypted values, each value opened", len(key_rotation.encrypted_tables()), misplaced)
+    yield RehearsedCheck("tables with encrypted values, each value opened", len(key_rotation.encrypted_tables()), misplaced)
     yield _audit_log(restored, engine, outside)
     engine.dispose()
 
@@ -90,7 +90,7 @@ def _database_faults(engine: Engine) -> Iterator[str]:
                 yield f"{row[0]} {row[1]} refers to a row of {row[2]} that does not exist"
 
 
-def _scans(session: Session, store: Store) -> Check:
+def _scans(session: Session, store: Store) -> RehearsedCheck:
     newest = select(Paper.digest, Paper.filename, Paper.kind).where(Paper.removed_at.is_(None)).order_by(Paper.id.desc())
     faults, count = [], 0
     for digest, filename, kind in session.execute(newest.limit(SAMPLE)):
@@ -99,10 +99,10 @@ def _scans(session: Session, store: Store) -> Check:
             inspect(store.read(digest), filename, photo=kind is PaperKind.PHOTO)
         except (FileRefused, FileMissing) as fault:
             faults.append(f"{digest[:12]}: {fault}")
-    return Check("newest scans, opened", count, tuple(faults[:SHOWN]))
+    return RehearsedCheck("newest scans, opened", count, tuple(faults[:SHOWN]))
 
 
-def _seals(session: Session, store: Store, folder: Path, at: datetime) -> Check:
+def _seals(session: Session, store: Store, folder: Path, at: datetime) -> RehearsedCheck:
     faults, count, roots = [], 0, trusted_roots(folder)
     for column in (CertificateVersion.digest, Letter.digest):
         stored = select(column).where(column.is_not(None), column != "").order_by(column.class_.id.desc()).limit(SAMPLE)
@@ -111,12 +111,12 @@ def _seals(session: Session, store: Store, folder: Path, at: datetime) -> Check:
             verdict = verify(store.read(digest) if store.has(digest) else b"", roots, at=at)
             if not verdict.good:
                 faults.append(f"{digest[:12]}: {'; '.join(describe(verdict))}")
-    return Check("newest certificates and letters, seals verified", count, tuple(faults[:SHOWN]))
+    return RehearsedCheck("newest certificates and letters, seals verified", count, tuple(faults[:SHOWN]))
 
 
-def _audit_log(restored: Restored, engine: Engine, outside: Iterable[checkpoints.Statement]) -> Check:
+def _audit_log(restored: Restored, engine: Engine, outside: Iterable[checkpoints.Statement]) -> RehearsedCheck:
     result = checkpoints.verify(sessionmaker(engine), outside)
     faults = [f"broken: {result.broken}"] if result.broken else []
     if restored.expected.head != restored.found.head:
         faults.append(f"ends at line {restored.found.head[0]} instead of {restored.expected.head[0]}")
-    return Check("lines of the audit log, against its checkpoints", result.lines, tuple(faults))
+    return RehearsedCheck("lines of the audit log, against its checkpoints", result.lines, tuple(faults))

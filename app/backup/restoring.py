@@ -56,7 +56,7 @@ class Restored:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RestorePlace:
     """Where to restore to. ``heads``: the file of audit checkpoints, which may know more than the backup."""
 
     home: Path
@@ -65,7 +65,7 @@ class Place:
     tools: Path | None
 
     @classmethod
-    def of(cls, settings: Settings) -> "Place":
+    def of(cls, settings: Settings) -> "RestorePlace":
         return cls(settings.home, settings.database_url, settings.diary_heads, settings.pg_bin)
 
     @property
@@ -81,7 +81,7 @@ def restore(
     target: Target,
     backup: Backup,
     identities: backup_cipher.Identities,
-    place: Place,
+    place: RestorePlace,
     *,
     skip_numbers: int = 0,
     known: Iterable[checkpoints.Statement] = (),
@@ -117,7 +117,7 @@ def restore(
     return Restored(backup, expected, found, files, resumption, skip_numbers)
 
 
-def _demand_fit(backup: Backup, place: Place) -> None:
+def _demand_fit(backup: Backup, place: RestorePlace) -> None:
     if (place.home / "keys.json").exists():
         raise CannotRestore(f"{place.home} holds keys already: name an empty folder, or move this one aside.")
     kind = "sqlite" if place.is_sqlite else "postgresql"
@@ -138,7 +138,7 @@ def _demand_fit(backup: Backup, place: Place) -> None:
         raise CannotRestore("The database of DATABASE_URL is not empty: name another one, or move it aside.")
 
 
-def _put_home(archive: ArchiveReader, place: Place) -> None:
+def _put_home(archive: ArchiveReader, place: RestorePlace) -> None:
     for name, stream in archive.parts("home"):
         path = place.staging / "home" / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def _put_home(archive: ArchiveReader, place: Place) -> None:
         place.heads.write_bytes(heads)
 
 
-def _unlock(place: Place) -> Keys:
+def _unlock(place: RestorePlace) -> Keys:
     """The keys of the backup, with a new one for sessions: whoever was signed in at its moment is not signed in again."""
     home = place.staging / "home"
     keys = replace(Keys.load((home / "keys.json").read_text()), session=secrets.token_urlsafe(48))
@@ -160,7 +160,7 @@ def _unlock(place: Place) -> Keys:
     return keys
 
 
-def _demand_known_signers(outside: Iterable[checkpoints.Statement], place: Place) -> None:
+def _demand_known_signers(outside: Iterable[checkpoints.Statement], place: RestorePlace) -> None:
     """Checkpoints of a key that was made after the backup, and lost with the system, could never be told from forged ones."""
     if unknown := sorted({one.kid for one in outside} - ring.public.keys()):
         raise CannotRestore(
@@ -178,7 +178,7 @@ def _fetch_files(
     archive: ArchiveReader,
     target: Target,
     identities: backup_cipher.Identities,
-    place: Place,
+    place: RestorePlace,
     progress: Callable[[int], None],
 ) -> tuple[str, ...]:
     """Put every file of the list into the store, each compared with its digest."""
@@ -200,7 +200,7 @@ def read_file(target: Target, digest: str, identities: backup_cipher.Identities)
     return data
 
 
-def _load_database(archive: ArchiveReader, backup: Backup, place: Place) -> None:
+def _load_database(archive: ArchiveReader, backup: Backup, place: RestorePlace) -> None:
     total = 0
 
     def parts() -> Iterator[bytes]:
@@ -217,13 +217,13 @@ def _load_database(archive: ArchiveReader, backup: Backup, place: Place) -> None
         (place.staging / "pgpass").unlink(missing_ok=True)
 
 
-def _working_url(place: Place) -> str:
+def _working_url(place: RestorePlace) -> str:
     """SQLite is completed beside its place; PostgreSQL's tools build all or nothing."""
     return f"sqlite:///{place.staging / 'database'}" if place.is_sqlite else place.database_url
 
 
 def _continue(
-    place: Place,
+    place: RestorePlace,
     backup: Backup,
     expected: Contents,
     outside: list[checkpoints.Statement],
@@ -255,7 +255,7 @@ def _continue(
     return found, resumption
 
 
-def _move_into_place(place: Place, keys: Keys) -> None:
+def _move_into_place(place: RestorePlace, keys: Keys) -> None:
     """``keys.json`` last."""
     if place.is_sqlite:
         shutil.move(place.staging / "database", str(make_url(place.database_url).database))  # perhaps to another disk

@@ -11,9 +11,9 @@ from time import perf_counter
 import click
 
 from app.backup import rehearsal, repository, restoring
-from app.backup.rehearsal import Check
+from app.backup.rehearsal import RehearsedCheck
 from app.backup.repository import Backup
-from app.backup.restoring import Place
+from app.backup.restoring import RestorePlace
 from app.backup.targets import FolderTarget, Target
 from app.cli.backup import line_of, place_of
 from app.cli.common import alone, bytes_of
@@ -57,7 +57,7 @@ def restore(
         return _rehearse(settings, target, backup, identities, scratch, scratch_url)
     with alone(settings.home):
         options = {"skip_numbers": skip_numbers, "by": f"{BY} ({getpass.getuser()})", "at": clock.now()}
-        done = restoring.restore(target, backup, identities, Place.of(settings), **options, progress=_progress)  # type: ignore[arg-type]
+        done = restoring.restore(target, backup, identities, RestorePlace.of(settings), **options, progress=_progress)  # type: ignore[arg-type]
     print(f"Restored: {settings.home}, {len(done.files):,} files, {sum(done.found.counts.values()):,} rows.")
     line, last = done.resumption
     print(f"The audit log goes on after line {line}" + (f"; lines {line + 1} to {last} are lost." if last > line else "."))
@@ -87,7 +87,7 @@ def _rehearse(
         home = Path(places.enter_context(tempfile.TemporaryDirectory(prefix="anguan-rehearsal-", dir=scratch)))
         given = rehearsal.scratch_database(backup.kind, home, settings.database_url)
         url = scratch_url or places.enter_context(given)
-        place = replace(Place.of(settings), home=home, database_url=url, heads=home / "diary-heads.jsonl")
+        place = replace(RestorePlace.of(settings), home=home, database_url=url, heads=home / "diary-heads.jsonl")
         done = restoring.restore(target, backup, identities, place, known=outside, by=BY, at=at, progress=_progress)
         checks = []
         known = [*restoring.verifiable(outside), *checkpoints.read_published(place.heads)]
@@ -99,6 +99,6 @@ def _rehearse(
     return 1 if faults else 0
 
 
-def line_about(check: Check) -> str:
+def line_about(check: RehearsedCheck) -> str:
     state = "ok" if not check.faults else f"{len(check.faults)} FAULTS"
     return "\n".join([f"{check.what:<52}{check.count:>14,}  {state}", *(f"  - {fault}" for fault in check.faults)])

@@ -327,11 +327,6 @@ def _read_settings(environment: Mapping[str, str], keys: Keys) -> Settings:
         hosts=tuple(host.strip() for host in environment.get("ANGUAN_HOSTS", "").split(",") if host.strip()),
         demo_password=environment.get("ANGUAN_DEMO_PASSWORD", DEMO_PASSWORD),
         heads_file=Path(heads).resolve() if (heads := environment.get("ANGUAN_DIARY_HEADS")) else None,
-        backup_folder=Path(folder).resolve() if (folder := environment.get("ANGUAN_BACKUP_FOLDER")) else None,
-        backup_keys=tuple(environment.get("ANGUAN_BACKUP_KEYS", "").replace(",", " ").split()),
-        backup_hours=_whole(environment, "ANGUAN_BACKUP_HOURS") or 24,
-        backup_keep=_keep(environment.get("ANGUAN_BACKUP_KEEP") or "7,5,12"),
-        pg_bin=Path(folder).resolve() if (folder := environment.get("ANGUAN_PG_BIN")) else None,
         queue_url=_of_scheme("ANGUAN_QUEUE_URL", environment, "postgresql", "postgres", "redis", "rediss"),
         sms_url=_of_scheme("ANGUAN_SMS_URL", environment, "https", "http"),
         sms_token=environment.get("ANGUAN_SMS_TOKEN", ""),
@@ -352,13 +347,25 @@ def _read_settings(environment: Mapping[str, str], keys: Keys) -> Settings:
         licence_client=environment.get("ANGUAN_LICENCE_CLIENT", ""),
         licence_issuer=environment.get("ANGUAN_LICENCE_ISSUER", ""),
         licence_key=home / key if (key := environment.get("ANGUAN_LICENCE_KEY")) else None,
-        alert_url=_of_scheme("ANGUAN_ALERT_URL", environment, "https", "http"),
-        alert_token=environment.get("ANGUAN_ALERT_TOKEN", ""),
-        alert_mobiles=_mobiles(environment.get("ANGUAN_ALERT_MOBILES", "")),
-        metrics_token=environment.get("ANGUAN_METRICS_TOKEN", ""),
-        least_disk_mb=_whole(environment, "ANGUAN_LEAST_DISK_MB") or 1024,
-        log_json=_truth(environment.get("ANGUAN_LOG_JSON", "0")),
+        **_of_operators(environment),
     )
+
+
+def _of_operators(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Backups, alerts, figures and logs."""
+    return {
+        "backup_folder": Path(folder).resolve() if (folder := environment.get("ANGUAN_BACKUP_FOLDER")) else None,
+        "backup_keys": tuple(environment.get("ANGUAN_BACKUP_KEYS", "").replace(",", " ").split()),
+        "backup_hours": _whole(environment, "ANGUAN_BACKUP_HOURS") or 24,
+        "backup_keep": _keep(environment.get("ANGUAN_BACKUP_KEEP") or "7,5,12"),
+        "pg_bin": Path(folder).resolve() if (folder := environment.get("ANGUAN_PG_BIN")) else None,
+        "alert_url": _of_scheme("ANGUAN_ALERT_URL", environment, "https", "http"),
+        "alert_token": environment.get("ANGUAN_ALERT_TOKEN", ""),
+        "alert_mobiles": _mobiles(environment.get("ANGUAN_ALERT_MOBILES", "")),
+        "metrics_token": environment.get("ANGUAN_METRICS_TOKEN", ""),
+        "least_disk_mb": _whole(environment, "ANGUAN_LEAST_DISK_MB") or 1024,
+        "log_json": _truth(environment.get("ANGUAN_LOG_JSON", "0")),
+    }
 
 
 def read_office(environment: Mapping[str, str]) -> Office:

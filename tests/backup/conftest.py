@@ -12,7 +12,7 @@ import pytest
 
 from app.backup import making, repository
 from app.backup.repository import Backup
-from app.backup.restoring import Place
+from app.backup.restoring import RestorePlace
 from app.backup.targets import UNFINISHED, FolderTarget
 from app.core.crypto import backup_cipher
 from app.core.settings import Settings
@@ -106,16 +106,16 @@ def identities() -> backup_cipher.Identities:
 
 
 @pytest.fixture
-def empty_place(system, tmp_path, request) -> Callable[[], Place]:
+def empty_place(system, tmp_path, request) -> Callable[[], RestorePlace]:
     """A function that returns another empty place each time."""
     places = []
 
-    def place() -> Place:
+    def place() -> RestorePlace:
         home = tmp_path / f"place{len(places)}" / "home"
         home.mkdir(parents=True)
         new = request.getfixturevalue("new_postgres") if system.kind == "postgresql" else None
         url = new() if new else f"sqlite:///{home / 'anguan.db'}"
-        places.append(Place(home, url, home / "diary-heads.jsonl", PG_BIN))
+        places.append(RestorePlace(home, url, home / "diary-heads.jsonl", PG_BIN))
         return places[-1]
 
     return place

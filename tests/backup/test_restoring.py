@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.backup import rehearsal, repository, restoring
 from app.backup.last_backup import last_backup, record
-from app.backup.restoring import CannotRestore, Place
+from app.backup.restoring import CannotRestore, RestorePlace
 from app.certificates.pdf import render_jobs
 from app.core.crypto import backup_cipher
 from app.core.crypto.backup_cipher import BackupDamaged, BadBackupKey
@@ -30,7 +30,7 @@ from tests.conftest import KEYS
 LATER = make.NOON + timedelta(days=1)
 
 
-def restore(installation, identities, place: Place, backup=None, **options):
+def restore(installation, identities, place: RestorePlace, backup=None, **options):
     backup = backup or repository.find(installation.target)
     return restoring.restore(installation.target, backup, identities, place, by="anguan restore", at=LATER, **options)
 

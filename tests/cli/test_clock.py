@@ -4,9 +4,10 @@ import os
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from app.applications.office_settings import CLOCK_DOUBT
 from app.cli.app import main
 from app.core.clock import now
 from app.core.vocabulary import AuditAction
@@ -38,4 +39,4 @@ def test_a_clock_is_doubted_until_the_operator_accepts_it(lain, capsys):
     assert "it is believed from now on" in capsys.readouterr().out
     assert (main(["clock"]), main(["retention"])) == (0, 0)
     with Session(lain) as session:
-        assert session.scalars(select(Parameter)).all() == []
+        assert session.get(Parameter, CLOCK_DOUBT) is None

@@ -69,7 +69,7 @@ def box_of(text: str | None) -> tuple[float, float, float, float]:
     return found[0], found[1], found[2], found[3]
 
 
-class Package:
+class OfdPackage:
     """The parts of the file by name. Raises ``FileFault`` for what is no OFD, or an encrypted one."""
 
     def __init__(self, data: bytes) -> None:

@@ -19,7 +19,7 @@ from reportlab.pdfgen.canvas import FILL_EVEN_ODD, FILL_NON_ZERO, Canvas
 
 from app.files.images import FileFault, ImageLimits, check_area
 from app.files.ofd import Drawing
-from app.files.ofd.container import Package, Place, box_of, first, name_of, numbers, text_of, within
+from app.files.ofd.container import OfdPackage, Place, box_of, first, name_of, numbers, text_of, within
 from app.files.ofd.glyphs import Drawn, Glyphs, PathPen, ours
 
 DEEPEST = 16  # blocks, graphics and parameters within each other
@@ -38,7 +38,7 @@ Color = tuple[float, ...]  # gray, RGB or CMYK, each 0 to 1
 def drawn(data: bytes, limits: ImageLimits) -> Drawing:
     """Raises ``FileFault``."""
     try:
-        return _Document(Package(data), limits).drawing()
+        return _Document(OfdPackage(data), limits).drawing()
     except (FileFault, MemoryError):
         raise
     except Exception:  # noqa: BLE001 - hostile files can make any of the libraries raise anything
@@ -46,7 +46,7 @@ def drawn(data: bytes, limits: ImageLimits) -> Drawing:
 
 
 class _Document:
-    def __init__(self, package: Package, limits: ImageLimits) -> None:
+    def __init__(self, package: OfdPackage, limits: ImageLimits) -> None:
         self.package, self.limits = package, limits
         self.place = package.document()
         self.pages = list(within(self.place.element, "Pages", "Page"))
@@ -130,7 +130,7 @@ class _Document:
         canvas.saveState()
         canvas.transform(1, 0, 0, 1, x, y)
         if kind == "ofd" and not nested:
-            inner = _Document(Package(picture), self.limits)
+            inner = _Document(OfdPackage(picture), self.limits)
             _x, _y, own_width, own_height = inner.box(0)
             canvas.transform(width / own_width, 0, 0, height / own_height, 0, 0)
             inner.page(0, canvas, nested=True)

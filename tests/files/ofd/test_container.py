@@ -3,7 +3,7 @@
 import pytest
 
 from app.files.images import FileFault
-from app.files.ofd.container import Package, box_of, numbers, seal_picture
+from app.files.ofd.container import OfdPackage, box_of, numbers, seal_picture
 from tests import foreign_ofd as make
 from tests.hostile_files import HTML, png
 
@@ -15,12 +15,12 @@ def fault(data: bytes) -> str:
 
 
 def resources(data: bytes) -> object:
-    package = Package(data)
+    package = OfdPackage(data)
     return package.resources(package.document())
 
 
 def test_parts_are_found_by_locations_of_all_kinds():
-    package = Package(make.ofd(parts={"Doc_0/Res/A.xml": "<a/>", "b.bin": b"b"}))
+    package = OfdPackage(make.ofd(parts={"Doc_0/Res/A.xml": "<a/>", "b.bin": b"b"}))
     assert package.part("Doc_0", "Res/a.xml")[1] == package.part("Doc_0/Pages", "/Doc_0/Res/A.xml")[1] == b"<a/>"
     assert package.part("Doc_0/Res", "./A.xml")[1] == package.part("Doc_0/Pages", "../Res/A.xml")[1] == b"<a/>"
     assert package.part("Doc_0", "../../../b.bin") == ("b.bin", b"b")  # no folder is above the file's own
