@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from flask_babel import force_locale
 from itsdangerous import URLSafeTimedSerializer
-from openpyxl import Workbook
 from sqlalchemy import event, func, select
+from xlsxwriter import Workbook
 
 import app as package
 from app.certificates.bulk_status_changes import COLUMNS
@@ -441,7 +441,7 @@ def test_no_export_holds_the_writer_while_its_bytes_are_read_or_drawn(session, s
 
         monkeypatch.setattr(kind, method, watching)
 
-    watch(Workbook, "save")
+    watch(Workbook, "close")
     watch(Path, "read_bytes")  # of a stored object
     made = {endpoint: prepare(changsha, world) for endpoint, prepare in LOGGED.items()}
     session.rollback()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
+from itertools import count
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -131,6 +132,12 @@ class _Entrant(NamedTuple):
 
 # --- export -------------------------------------------------------------------------------------------
 
+_SHEET_COLUMNS = (
+    *(ExamSignup.number, ExamSignup.category, ExamSignup.state, ExamSignup.score, ExamSignup.absent),
+    *(ExamSignup.reason.label("remark"), Person.name, Person.sex, Person.id_number, Person.position, Person.mobile),
+    *(Enterprise.name.label("enterprise"), Enterprise.uscc),
+)
+
 
 def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime) -> tuple[str, bytes, Mapping[str, Any]]:
     """导出报名明细 (R58): file name, workbook with every submitted sign-up and full ID numbers, and what to log of it.
@@ -142,42 +149,32 @@ def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime
     clerk = as_exam_clerk(actor)
     notice = notice_in_reach(session, notice_id, clerk)
     listed = (
-        sa.select(ExamSignup, Person, Enterprise.name.label("enterprise"), Enterprise.uscc)
+        sa.select(*_SHEET_COLUMNS)
         .join(Person, Person.id == ExamSignup.person_id)
         .join(Enterprise, Enterprise.id == ExamSignup.enterprise_id)
         .where(ExamSignup.notice_id == notice_id, reach(clerk, ExamSignup))
         .order_by(ExamSignup.id)
+        .execution_options(yield_per=1_000)  # rows in memory
     )
-    rows = [
-        _cells(serial, signup, person, enterprise, uscc)
-        for serial, (signup, person, enterprise, uscc) in enumerate(session.execute(listed), start=1)
-    ]
+    serials = count(1)  # asked after each row, and so never for one that is not there
+    rows = (_cells(next(serials), row) for row in session.execute(listed))
     hint = _(
         "Fill in the column Score (0 to 100, or 缺考 for absent), leave the sign-up numbers alone, then import this file."
     )
     data = write(SCORE_COLUMNS, rows, sheet_title=_("Sign-up details"), note=hint)
     title = re.sub(r'[\s\\/:*?"<>|\x00-\x1f]+', " ", notice.title).strip(" .")
-    summary = {"rows": len(rows), "sha256": sha256(data).hexdigest()}
+    summary = {"rows": next(serials) - 1, "sha256": sha256(data).hexdigest()}
     what = _("Sign-up details")
     return f"{title}-{what}-{office_day(at):%Y%m%d}.xlsx", data, summary
 
 
-def _cells(serial: int, signup: ExamSignup, person: Person, enterprise: str, uscc: str) -> Mapping[str, object]:
+def _cells(serial: int, row: Any) -> Mapping[str, object]:
     return {
         "serial": serial,
-        "number": signup.number,
-        "name": person.name,
-        "sex": person.sex,
-        "id_number": person.id_number,
-        "enterprise": enterprise,
-        "uscc": uscc,
-        "category": signup.category.value,
-        "position": person.position,
-        "mobile": person.mobile,
-        "state": signup.state,
-        "score": SignupState.ABSENT if signup.absent else signup.score,
-        "verdict": signup.state if signup.state in SCORED else None,
-        "remark": signup.reason,
+        **row._mapping,
+        "category": row.category.value,
+        "score": SignupState.ABSENT if row.absent else row.score,
+        "verdict": row.state if row.state in SCORED else None,
     }
 
 
