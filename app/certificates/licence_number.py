@@ -8,6 +8,7 @@ from datetime import date
 ROOT = "1.2.156.3005.2"
 TYPE = "11100000000013338W011"  # 建筑施工企业安全生产管理人员考核合格证书
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 
 
 def identifier(issuer_code: str, first_issued_on: date, certificate_id: int, version: int) -> str:
@@ -28,6 +29,6 @@ def check_character(text: str) -> str:
     """ISO 7064 MOD 37,36, over figures and capital letters."""
     rest = 36
     for character in text:
-        rest = (rest + _ALPHABET.index(character)) % 36 or 36
+        rest = (rest + _VALUES[character]) % 36 or 36
         rest = rest * 2 % 37
     return _ALPHABET[(37 - rest) % 36]

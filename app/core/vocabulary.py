@@ -18,6 +18,7 @@ class Term(Enum):
     """
 
     label: object
+    __hash__ = object.__hash__  # a term is equal to itself alone; Enum's own hash is computed in Python at every look-up
 
     def __new__(cls, code: str, label: object) -> Self:
         term = object.__new__(cls)

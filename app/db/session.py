@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -142,8 +142,9 @@ class Choice(TypeDecorator[Term]):
     def process_bind_param(self, value: Term | str | None, dialect: Dialect) -> str | None:
         return value.value if isinstance(value, Term) else value
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Term | None:
-        return None if value is None else self.term(value)  # type: ignore[call-arg]
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Term | None]:
+        """Not ``process_result_value``: a row has up to a dozen of them, and lists and batches read thousands of rows."""
+        return {None: None, **{term.value: term for term in self.term}}.__getitem__
 
 
 class Choices(TypeDecorator[tuple[Term, ...]]):

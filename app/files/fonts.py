@@ -85,6 +85,7 @@ def parse_printable_name(text: str) -> str:
     return name
 
 
+@lru_cache(maxsize=8_192)
 def _prints(c: str) -> bool:
     return (c.isprintable() or c == WIDE_SPACE) and font_for(c, PLAIN) is not None
 

@@ -31,7 +31,7 @@ from app.worker.findings import watch
 from app.worker.runner import Handler, JobRun, log
 from app.worker.schedule import last_night_start
 
-RENDER_BATCH = 20  # certificates rendered between two calls of progress, stored together
+RENDER_BATCH = 50  # certificates rendered between two calls of progress, stored together
 SUSPECT_AFTER = 4  # workers lost in a row, all at the same certificate
 PROVINCE_LOCALE = "zh"  # of sentences that are told to the operator
 MESSAGE_BATCH = 10  # messages between two calls of progress; at most 10 s each, so well within LEASE

@@ -14,10 +14,11 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import CASE_OFFICERS, Actor, reach
-from app.certificates.pdf.seal_and_store import SealedPdf, record_files, render_sealed
+from app.certificates.pdf.seal_and_store import SealedPdf, load_photos, record_files, render_sealed
 from app.core.crypto.seal_provider import SealProvider, SealUnavailable
 from app.core.errors import AppError, NotFound
 from app.core.office import Office
+from app.db.id_lists import among
 from app.files.storage import Store
 from app.models import Certificate, CertificateVersion
 from app.outbox.jobs import WORKER_LOST, JobRequest, enqueue_all
@@ -34,7 +35,7 @@ LONGEST_FAULT = 200
 
 def enqueue_approved(session: Session, application_ids: Iterable[int], *, at: datetime) -> int:
     """Queue the certificates of these approvals; returns the number of the batch, 0 for none. The caller commits."""
-    mine = CertificateVersion.application_id.in_(list(application_ids))
+    mine = among(CertificateVersion.application_id, list(application_ids))
     printed = select(CertificateVersion.id).where(mine, CertificateVersion.digest.is_(None)).order_by(CertificateVersion.id)
     return enqueue_versions(session, session.scalars(printed).all(), at=at)
 
@@ -83,9 +84,11 @@ def render_versions(
     """Draw those of the versions that were never drawn, into the store. Reads the tables only; see ``keep``."""
     found = RenderResults({}, {}, [])
     never = (CertificateVersion.id.in_(version_ids), CertificateVersion.digest.is_(None))
+    versions = session.scalars(select(CertificateVersion).where(*never).order_by(CertificateVersion.id)).all()
+    _photos = load_photos(session, versions)
     with ThreadPoolExecutor(WRITERS) as writers:  # waiting for each write in turn takes longer than the drawing
         waiting: dict[int, tuple[Future[str], SealedPdf]] = {}
-        for version in session.scalars(select(CertificateVersion).where(*never).order_by(CertificateVersion.id)):
+        for version in versions:
             with found.blamed_on(version.id):
                 made = render_sealed(session, store, version, office, provider, at=at)
                 waiting[version.id] = (writers.submit(store.put, made.data), made)
