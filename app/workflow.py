@@ -24,6 +24,7 @@ from app.core.office import Office
 from app.core.redaction import without_numbers
 from app.core.vocabulary import LETTER_OF, Action, MatterKind, ReasonStep, Role, Side, Stage, State
 from app.db import sequences
+from app.db.id_lists import among
 from app.eligibility import corrections, reasons
 from app.eligibility.acceptance_limit import (
     correction_is_overdue,
@@ -503,7 +504,7 @@ def _write(batch: Batch) -> None:
         session.execute(update(Application), own)
     moved = session.execute(
         update(Application)
-        .where(Application.id.in_(ids), Application.state == batch.move.source)
+        .where(among(Application.id, ids), Application.state == batch.move.source)
         .values(state=batch.move.target, check_result=None, checked_at=None, **batch.common),
         execution_options={"synchronize_session": False},
     )

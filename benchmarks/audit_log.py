@@ -7,6 +7,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,18 +22,19 @@ from app.core.vocabulary import AuditAction, ChainFault
 from app.db import audit, migrate
 from app.db.audit import checkpoints, hash_chain
 from app.db.session import keyring
-from app.models import AuditEntry
+from app.models import AuditEntry, AuditLink
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
-ENTRIES, LINES, TAMPERED = 500, 200_000, 1_000
+ENTRIES, LINES, TAMPERED = 500, 100_000, 1_000
+WRITERS, SECONDS = (1, 4, 8, 16), 3
 LINE = {"at": NOON, "actor": "李四", "deed": AuditAction.CHANGE, "table": "person", "address": "203.0.113.7"}
 
 
 @contextmanager
 def without_the_chain() -> Iterator[None]:
-    event.remove(Session, "before_commit", hash_chain._link_what_was_written)
+    event.remove(Session, "before_commit", hash_chain._link_new_entries)
     yield
-    event.listen(Session, "before_commit", hash_chain._link_what_was_written)
+    event.listen(Session, "before_commit", hash_chain._link_new_entries)
 
 
 def write_entries(sessions: sessionmaker[Session]) -> float:
@@ -41,6 +43,22 @@ def write_entries(sessions: sessionmaker[Session]) -> float:
         with sessions.begin() as session:
             audit.log(session, "李四", AuditAction.CHANGE, "person", number, {"name": ["甲", "乙"]}, at=NOON)
     return (perf_counter() - began) / ENTRIES
+
+
+def ceiling(engine: Engine, writers: int) -> tuple[float, float]:
+    """Lines a second that so many threads write, one a transaction, and the longest wait for one in ms."""
+    sessions, waits = sessionmaker(engine), list[float]()
+
+    def write(number: int) -> None:
+        until = perf_counter() + SECONDS
+        while (began := perf_counter()) < until:
+            with sessions.begin() as session:
+                audit.log(session, "李四", AuditAction.CHANGE, "person", number, {"name": ["甲", "乙"]}, at=NOON)
+            waits.append(perf_counter() - began)
+
+    with ThreadPoolExecutor(writers) as pool:
+        list(pool.map(write, range(writers)))
+    return len(waits) / SECONDS, 1000 * max(waits)
 
 
 def fill(sessions: sessionmaker[Session]) -> None:
@@ -76,7 +94,7 @@ def tamper(sessions: sessionmaker[Session]) -> tuple[int, int]:
 
 def search(engine: Engine) -> Iterator[tuple[str, float]]:
     questions = {
-        "record": AuditEntry.row == "199999",
+        "record": AuditEntry.row == "99999",
         "address": AuditEntry.address == "198.51.100.1",
         "action": AuditEntry.deed == AuditAction.EXPORT,
         "person, anywhere in the name": AuditEntry.actor.like("%王%"),
@@ -99,7 +117,8 @@ def main(url: str, home: Path) -> None:
     keyring.unlock(keys.index, keys.data)
     make(home / "codes.json", at=NOON)
     ring.open(home / "codes.json")
-    engine = create_engine(url)
+    engine = create_engine(url, pool_size=max(WRITERS))
+    unlinked = select(AuditEntry.id).where(~select(AuditLink.seq).where(AuditLink.entry_id == AuditEntry.id).exists())
     migrate.migrate_to(engine)
     sessions = sessionmaker(engine)
     with engine.begin() as connection:
@@ -112,6 +131,15 @@ def main(url: str, home: Path) -> None:
         hash_chain.link_existing(session)
     chained = write_entries(sessions)
     print(f"one entry: {plain * 1000:.2f} ms without the chain, {chained * 1000:.2f} ms with it: × {chained / plain:.2f}")
+    for writers in WRITERS if engine.dialect.name == "postgresql" else ():  # SQLite has one writer anyway
+        with without_the_chain():
+            free, _longest = ceiling(engine, writers)
+        with sessions.begin() as session:
+            hash_chain.link(session.connection(), set(session.scalars(unlinked)))
+        chained, longest = ceiling(engine, writers)
+        print(
+            f"{writers} writers: {free:.0f} lines/s without the chain, {chained:.0f} with it; longest wait {longest:.0f} ms"
+        )
     fill(sessions)
     with sessions.begin() as session:
         checkpoints.create(session, at=NOON)

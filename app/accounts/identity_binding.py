@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import OFFICE_ZONE
 from app.core.identifiers import IDENTITY, identity_differences, identity_of
 from app.core.vocabulary import AuditAction, PassSource, SignupState
+from app.db.id_lists import among
 from app.models import AuditEntry, ExamPass, ExamSignup, Person
 
 SLICE = 500  # people bound in one statement
@@ -27,7 +28,7 @@ def lock_people(session: Session, ids: Collection[int]) -> None:
 
     In id order, so that transactions cannot deadlock; rows that refer to a person can still be added by others.
     """
-    session.execute(select(Person.id).where(Person.id.in_(ids)).order_by(Person.id).with_for_update(key_share=True))
+    session.execute(select(Person.id).where(among(Person.id, ids)).order_by(Person.id).with_for_update(key_share=True))
 
 
 def rebind(session: Session, renamed: Mapping[int, tuple[Bound, Mapping[str, str]]]) -> None:

@@ -33,6 +33,7 @@ from app.core.vocabulary import (
     ReplacementReason,
 )
 from app.db import sequences
+from app.db.id_lists import among
 from app.eligibility.facts import CertificateFacts, Facts
 from app.eligibility.particulars import RECORDED, printed_person, stated
 from app.models import Certificate, CertificateEvent, CertificateVersion, ExamPass, Paper, Person
@@ -312,13 +313,13 @@ def _new_version(
     last = dict.fromkeys(ids, 0)
     for row in session.execute(
         select(CertificateVersion.certificate_id, func.max(CertificateVersion.version).label("version"))
-        .where(CertificateVersion.certificate_id.in_(ids))
+        .where(among(CertificateVersion.certificate_id, ids))
         .group_by(CertificateVersion.certificate_id)
     ):
         last[row.certificate_id] = row.version
     session.execute(
         update(CertificateVersion)
-        .where(CertificateVersion.certificate_id.in_(ids), CertificateVersion.replaced_at.is_(None))
+        .where(among(CertificateVersion.certificate_id, ids), CertificateVersion.replaced_at.is_(None))
         .values(replaced_at=decision.at)
         .execution_options(synchronize_session=False)
     )
@@ -380,7 +381,10 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
     QR code, so that the code stays the same whenever it is drawn.
     """
     person, enterprise = printed_person(case), case.submitted["enterprise"]
-    named = [identifier(office.issuer_code, row["first_issued_on"], row["id"], n) for n in (version, version - 1)]
+
+    def named(n: int) -> str:
+        return identifier(office.issuer_code, row["first_issued_on"], row["id"], n)
+
     return {
         "number": row["number"],
         "category": case.target_category.value,
@@ -391,8 +395,8 @@ def face(case: Facts, row: Row, version: int, office: Office) -> Row:
         "issuer": office.issuer,
         "issuer_code": office.issuer_code,
         "seal_text": office.seal_text,
-        "licence_identifier": named[0],
-        "previous_identifier": named[1] if version > 1 else "",
+        "licence_identifier": named(version),
+        "previous_identifier": named(version - 1) if version > 1 else "",
         "code_key": ring.newest.kid,
         **{day: f"{row[day]:%Y-%m-%d}" for day in _DAYS},
     }

@@ -223,7 +223,8 @@ def identity_of(person: Mapping[str, str]) -> dict[str, str]:
 def identity_differences(one: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:
     """Which of ``IDENTITY`` differ, spellings of the same text not counted. A field that one lacks is not compared."""
     both = [field for field in IDENTITY if field in one and field in other]
-    return tuple(field for field in both if name_key(one[field]) != name_key(other[field]))
+    unlike = [field for field in both if one[field] != other[field]]
+    return tuple(field for field in unlike if name_key(one[field]) != name_key(other[field]))
 
 
 ABBREVIATIONS = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵黔云滇藏陕甘青宁新"

@@ -86,7 +86,7 @@ class Office:
     approval_level: Level = Level.PROVINCE
 
     largest_batch: int = 10_000  # applications decided in one request
-    batch_at_once: int = 100  # of a batch; more are carried out in the background
+    batch_at_once: int = 1_000  # of a batch, some seconds; more are carried out in the background
     largest_bundle: int = 2_000  # certificates in one zip
     bundle_minutes: int = 60  # how long a prepared zip can be fetched
     lookups_per_minute: int = 30  # per address, public counter
@@ -277,7 +277,7 @@ ADJUSTABLE = (
     Adjustable("support", Section.PUBLIC, _("Help line, shown under the menu"), _OWN, 0, 60),
     Adjustable("legacy_report_days", Section.QUANTITIES, _("Sheets and reports of imports are kept for"), _OWN, 1, 365, _("days")),
     Adjustable("largest_batch", Section.QUANTITIES, _("Applications decided at once, at most"), _OWN, 1, 20_000, _("records")),
-    Adjustable("batch_at_once", Section.QUANTITIES, _("Decisions carried out while the officer waits; larger batches in the background"), _OWN, 0, 500, _("records")),
+    Adjustable("batch_at_once", Section.QUANTITIES, _("Decisions carried out while the officer waits; larger batches in the background"), _OWN, 0, 2_000, _("records")),
     Adjustable("largest_bundle", Section.QUANTITIES, _("Certificates in one download, at most"), _OWN, 1, 10_000, _("records")),
     Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),
     Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),

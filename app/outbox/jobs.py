@@ -4,7 +4,7 @@ A job is written in the transaction that causes it and runs once per key. ``app.
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -140,9 +140,10 @@ def progress_values(done: int, total: int | None) -> dict[str, Any]:
     }
 
 
-def due_jobs(session: Session, *, at: datetime, most: int) -> list[int]:
-    """Ids of due jobs, oldest first, including those whose worker was lost."""
-    return list(session.scalars(select(Job.id).where(_is_due(at)).order_by(Job.due_at, Job.id).limit(most)))
+def due_jobs(session: Session, *, at: datetime, most: int, kinds: Collection[str] = ()) -> list[int]:
+    """Ids of due jobs, oldest first, including those whose worker was lost; of these ``kinds`` only, if any are named."""
+    only = (Job.kind.in_(kinds),) if kinds else ()
+    return list(session.scalars(select(Job.id).where(_is_due(at), *only).order_by(Job.due_at, Job.id).limit(most)))
 
 
 def messages_due(session: Session, at: datetime) -> bool:

@@ -4,7 +4,7 @@ The table holds no reasons and only masked ID numbers, so that no page can leak 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select
@@ -35,6 +35,9 @@ class DecisionResult:
     enterprise_name: str
     region_code: str
     certificate_number: str = ""
+
+
+_PUBLISHED = [one.name for one in fields(DecisionResult) if one.name not in ("id_number", "enterprise_name")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class NoticePage:
 def publish(session: Session, results: Sequence[DecisionResult], *, at: datetime) -> None:
     """Publish decisions in one statement. The caller commits, together with the decisions."""
     if results:
-        session.execute(insert(PublicNotice), [_row(result, at) for result in results])
+        names = {name: mask_numbers(name) for name in {result.enterprise_name for result in results}}
+        session.execute(insert(PublicNotice), [_row(result, names[result.enterprise_name], at) for result in results])
 
 
 def publish_measures(session: Session, results: Sequence[MeasureResult], *, at: datetime) -> None:
@@ -110,10 +114,13 @@ def latest(session: Session, *, on: date, office: Office, most: int) -> tuple[Pu
     return tuple(session.scalars(newest.order_by(PublicNotice.published_at.desc(), PublicNotice.id.desc()).limit(most)))
 
 
-def _row(result: DecisionResult, at: datetime) -> dict[str, object]:
-    row = asdict(result)
-    masked = mask_id_publicly(row.pop("id_number"))
-    return row | {"masked_id_number": masked, "enterprise_name": mask_numbers(result.enterprise_name), "published_at": at}
+def _row(result: DecisionResult, enterprise_name: str, at: datetime) -> dict[str, object]:
+    return {
+        **{name: getattr(result, name) for name in _PUBLISHED},
+        "masked_id_number": mask_id_publicly(result.id_number),
+        "enterprise_name": enterprise_name,
+        "published_at": at,
+    }
 
 
 def _measure_row(result: MeasureResult, at: datetime) -> dict[str, object]:

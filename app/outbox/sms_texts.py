@@ -225,11 +225,10 @@ def decision_message(
 
     ``translations`` defaults to the province's language, whatever language the deciding officer uses.
     """
-    translations = translations or province_translations()
-    cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
+    sentence, matter_name, letter = _decision_texts(action, matter, translations or province_translations())
     values = {
         "person": person,
-        "matter": _translated(matter.label, translations),
+        "matter": matter_name,
         "category": category.value,
         "number": acceptance_number,
         "certificate_number": certificate_number,
@@ -237,10 +236,19 @@ def decision_message(
         "due_on": due_on,
         "reason": shortened(reason),
     }
-    text = _filled(CANCELLED if cancelled else TEXTS[action], translations, values)
-    if action in LETTER_OF:
-        text += _filled(LETTER, translations, {"letter": _translated(letter_title(action, matter), translations)})
+    text = sentence % {name: plain(value) for name, value in values.items()} + letter
     return _signed(office, mobile, text, application_id)
+
+
+@lru_cache(maxsize=128)  # asked for each case of a batch
+def _decision_texts(action: Action, matter: MatterKind, translations: NullTranslations) -> tuple[str, str, str]:
+    """The sentence to be filled in, what the matter is called, and the sentence about the letter, if there is one."""
+    cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
+    sentence = _translated(CANCELLED if cancelled else TEXTS[action], translations)
+    letter = ""
+    if action in LETTER_OF:
+        letter = _filled(LETTER, translations, {"letter": _translated(letter_title(action, matter), translations)})
+    return sentence, _translated(matter.label, translations), letter
 
 
 def release_message(

@@ -149,7 +149,10 @@ class JobConsumer(Consumer):  # type: ignore[misc]  # Huey brings no types
         self._next_poll = self._next_heartbeat = 0.0
 
         def run(job_id: int) -> None:
-            runner.run_one(context, handlers.HANDLERS, job_id)
+            with read_only(), context.sessions() as session:
+                first = jobs.due_jobs(session, at=context.now(), most=THREADS, kinds=schedule.WATCHED)
+            for one in (*first, job_id):
+                runner.run_one(context, handlers.HANDLERS, one)
 
         self.announce = huey.task(name="run")(run)
 

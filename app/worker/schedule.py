@@ -66,6 +66,9 @@ SCHEDULES: dict[str, Schedule] = {
 # What cannot be undone, so it waits while the clock is in doubt (``applications.clock_check``).
 FINAL = frozenset({"nightly", "retention", "sweep", batches.KIND})
 
+# What an officer watches until it is done: it goes before the letters and certificates that wait already.
+WATCHED = frozenset({batches.KIND})
+
 
 def due_schedules(session: Session, *, at: datetime, days_ahead: int = 0, without: Collection[str] = ()) -> dict[str, str]:
     """Kind → key of each recurring job that is due and not enqueued yet, ``without`` these kinds. Reads only."""

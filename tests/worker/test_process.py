@@ -261,6 +261,20 @@ def test_due_jobs_are_announced_and_run(session, consumer):
 
 
 @pytest.mark.usefixtures("entries")
+def test_a_batch_of_decisions_goes_before_what_was_announced_earlier(session, consumer):
+    for number in range(3):
+        enqueue(session, render_jobs.KIND, f"{render_jobs.KIND}:{number}", {"versions": []}, at=clock.now())
+    session.commit()
+    consumer.poll()
+    enqueue(session, "batch", "batch:1", {"batch": 0, "locale": "zh"}, at=clock.now())
+    session.commit()
+    consumer.huey.execute(consumer.huey.dequeue())
+    tried = select(Job.kind).where(Job.attempts > 0)
+    assert {"batch"} <= {*session.scalars(tried)}
+    assert session.scalar(select(func.count()).where(Job.attempts > 0)) == 2
+
+
+@pytest.mark.usefixtures("entries")
 def test_a_lost_announcement_is_repeated(session, consumer):
     consumer.poll()
     consumer.huey.flush()

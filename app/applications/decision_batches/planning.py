@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.core.office import Office
 from app.core.vocabulary import Action, ReplacementReason
+from app.db.id_lists import among
 from app.eligibility.facts import of_applications
 from app.models import Application
 from app.workflow import Plan, carry_out, plan
@@ -54,7 +55,7 @@ def _rehearsed(
 def _keys(session: Session, ids: Sequence[int]) -> Keys:
     """The person; of a correction of name or number also the numbers, for which it may compete with other corrections."""
     rows = session.execute(
-        select(Application.id, Application.person_id, Application.reason_code).where(Application.id.in_(ids))
+        select(Application.id, Application.person_id, Application.reason_code).where(among(Application.id, ids))
     ).all()
     corrections = [row.id for row in rows if row.reason_code == ReplacementReason.WRONG_INFORMATION.value]
     cases = of_applications(session, corrections) if corrections else {}

@@ -18,6 +18,7 @@ from app.core.errors import FixPlace, NotAllowed, NotFound, Refusal, Stale, Unme
 from app.core.office import Office
 from app.core.redaction import without_numbers
 from app.core.vocabulary import Action, BatchState, Category, JobState, MatterKind, RowResult
+from app.db.id_lists import among
 from app.db.session import insert_into
 from app.models import Application, DecisionBatch, DecisionBatchRow, Enterprise, Job, Person, Step
 from app.outbox.jobs import LEASE, enqueue
@@ -127,7 +128,7 @@ def _planned_rows(
 
 def last_steps(session: Session, ids: Iterable[int]) -> dict[int, int]:
     """The id of the last step of each application: whatever moves it adds one."""
-    asked = select(Step.application_id, func.max(Step.id)).where(Step.application_id.in_(list(ids)))
+    asked = select(Step.application_id, func.max(Step.id)).where(among(Step.application_id, list(ids)))
     return {row[0]: row[1] for row in session.execute(asked.group_by(Step.application_id))}
 
 

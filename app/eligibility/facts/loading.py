@@ -21,6 +21,7 @@ from app.core.vocabulary import (
     PaperKind,
     State,
 )
+from app.db.id_lists import among, read_rows
 from app.eligibility import corrections
 from app.eligibility.facts.case import CertificateFacts, Facts, OpenCase, PaperRequirement, PassFacts
 from app.models import (
@@ -108,11 +109,11 @@ def of_applications(session: Session, ids: Collection[int], *, lock: bool = Fals
     be changed before the decision, and concurrent batches cannot deadlock.
     """
     if lock:
-        asked = select(Application.certificate_id, Application.person_id).where(Application.id.in_(ids))
+        asked = select(Application.certificate_id, Application.person_id).where(among(Application.id, ids))
         locked = session.execute(asked.order_by(Application.id).with_for_update()).all()
         # Also those that are not acted upon: a C3 ends the C1 and C2 of the person.
-        held = Certificate.id.in_({row.certificate_id for row in locked} - {None})
-        theirs = held | Certificate.person_id.in_({row.person_id for row in locked})
+        held = among(Certificate.id, {row.certificate_id for row in locked} - {None})
+        theirs = held | among(Certificate.person_id, {row.person_id for row in locked})
         session.execute(select(Certificate.id).where(theirs).order_by(Certificate.id).with_for_update())
         lock_people(session, {row.person_id for row in locked})
     query = (
@@ -121,13 +122,13 @@ def of_applications(session: Session, ids: Collection[int], *, lock: bool = Fals
         .join(Person, Person.id == Application.person_id)
         .join(Enterprise, Enterprise.id == Application.enterprise_id)
         .outerjoin(_Old, _Old.id == Application.releasing_enterprise_id)
-        .where(Application.id.in_(ids))
+        .where(among(Application.id, ids))
         .order_by(Application.id)
     )
-    rows = session.execute(query).all()
-    context = _Context(session, {row.person_id for row in rows}, {row.enterprise_id for row in rows})
-    context.load_cases(session, [row._mapping for row in rows])
-    return {row.application_id: _facts(row._mapping, context) for row in rows}
+    cases = [dict(row._mapping) for row in read_rows(session, query)]
+    context = _Context(session, {case["person_id"] for case in cases}, {case["enterprise_id"] for case in cases})
+    context.load_cases(session, cases)
+    return {case["application_id"]: _facts(case, context) for case in cases}
 
 
 def of_candidates(
@@ -222,34 +223,36 @@ class _Context:
         self._load_certificates(session, people)
         self._load_open(session, people)
 
-    def load_cases(self, session: Session, rows: Sequence[Row]) -> None:
+    def load_cases(self, session: Session, cases: Sequence[Row]) -> None:
         """Load what belongs to the applications themselves."""
-        ids = {row["application_id"] for row in rows} - {None}
+        ids = {row["application_id"] for row in cases} - {None}
         self.officers = _last_officers(session, ids)
-        for application_id, kind, paper_id in session.execute(
+        for application_id, kind, paper_id in read_rows(
+            session,
             select(Paper.application_id, Paper.kind, Paper.id).where(
-                Paper.application_id.in_(ids), Paper.replaced_at.is_(None)
-            )
+                among(Paper.application_id, ids), Paper.replaced_at.is_(None)
+            ),
         ):
             self.own_papers[application_id][kind] = paper_id
-        for rule in session.scalars(select(PaperRule).where(PaperRule.matter.in_({row["matter"] for row in rows}))):
+        for rule in session.scalars(select(PaperRule).where(PaperRule.matter.in_({row["matter"] for row in cases}))):
             if rule.matter is not None:
                 self.asked[rule.matter].append(rule)
-        held = {row["certificate_id"] for row in rows} - {None}
-        for certificate_id, face in session.execute(
+        held = {row["certificate_id"] for row in cases} - {None}
+        for certificate_id, face in read_rows(
+            session,
             select(CertificateVersion.certificate_id, CertificateVersion.face).where(
-                CertificateVersion.certificate_id.in_(held), CertificateVersion.replaced_at.is_(None)
-            )
+                among(CertificateVersion.certificate_id, held), CertificateVersion.replaced_at.is_(None)
+            ),
         ):
             self.faces[certificate_id] = face
-        submitted = {paper_id for row in rows for paper_id in _submitted_papers(row).values()}
-        for paper_id, *owner in session.execute(
-            select(Paper.id, Paper.person_id, Paper.application_id).where(Paper.id.in_(submitted))
+        submitted = {paper_id for row in cases for paper_id in _submitted_papers(row).values()}
+        for paper_id, *owner in read_rows(
+            session, select(Paper.id, Paper.person_id, Paper.application_id).where(among(Paper.id, submitted))
         ):
             self.owners[paper_id] = (owner[0], owner[1])
-        corrected = {row["details"]["id_number"] for row in rows if row["details"] and "id_number" in row["details"]}
-        for person_id, number in session.execute(
-            select(Person.id, Person.id_number).where(Person.id_number_key.in_(corrected))
+        corrected = {row["details"]["id_number"] for row in cases if row["details"] and "id_number" in row["details"]}
+        for person_id, number in read_rows(
+            session, select(Person.id, Person.id_number).where(Person.id_number_key.in_(corrected))
         ):
             self.taken[number] = person_id
 
@@ -293,24 +296,27 @@ class _Context:
 
     def _load_papers(self, session: Session, people: set[int], enterprises: set[int]) -> None:
         current = Paper.replaced_at.is_(None)
-        for person_id, kind, paper_id in session.execute(
-            select(Paper.person_id, Paper.kind, Paper.id).where(Paper.person_id.in_(people), current)
+        for person_id, kind, paper_id in read_rows(
+            session, select(Paper.person_id, Paper.kind, Paper.id).where(among(Paper.person_id, people), current)
         ):
             self.papers[person_id][kind] = paper_id
-        for enterprise_id, paper_id in session.execute(
-            select(Paper.pledging_enterprise_id, Paper.id).where(Paper.pledging_enterprise_id.in_(enterprises), current)
+        for enterprise_id, paper_id in read_rows(
+            session,
+            select(Paper.pledging_enterprise_id, Paper.id).where(among(Paper.pledging_enterprise_id, enterprises), current),
         ):
             self.pledges[enterprise_id] = paper_id
-        for enterprise_id, paper_id in session.execute(
+        for enterprise_id, paper_id in read_rows(
+            session,
             select(Qualification.enterprise_id, Paper.id)
             .join(Paper, Paper.qualification_id == Qualification.id)
-            .where(Qualification.enterprise_id.in_(enterprises), current)
-            .order_by(Paper.id)
+            .where(among(Qualification.enterprise_id, enterprises), current)
+            .order_by(Paper.id),
         ):
             self.qualifications[enterprise_id].append(paper_id)
 
     def _load_passes(self, session: Session, people: set[int]) -> None:
-        for row in session.execute(
+        for row in read_rows(
+            session,
             select(
                 ExamPass.person_id,
                 ExamPass.id,
@@ -320,7 +326,7 @@ class _Context:
                 ExamPass.originals_verified_at,
                 ExamPass.used_by_application_id,
                 ExamPass.identity,
-            ).where(ExamPass.person_id.in_(people))
+            ).where(among(ExamPass.person_id, people)),
         ):
             verified = row.originals_verified_at is not None
             self.passes[row.person_id].append(
@@ -328,7 +334,8 @@ class _Context:
             )
 
     def _load_certificates(self, session: Session, people: set[int]) -> None:
-        for row in session.execute(
+        for row in read_rows(
+            session,
             select(
                 Certificate.person_id,
                 Certificate.id,
@@ -350,14 +357,15 @@ class _Context:
                 Certificate.suspended_to,
             )
             .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
-            .where(Certificate.person_id.in_(people))
-            .order_by(Certificate.id)
+            .where(among(Certificate.person_id, people))
+            .order_by(Certificate.id),
         ):
             person_id, *held = row
             self.certificates[person_id].append(CertificateFacts(*held))
 
     def _load_open(self, session: Session, people: set[int]) -> None:
-        for row in session.execute(
+        for row in read_rows(
+            session,
             select(
                 Application.person_id,
                 Application.id,
@@ -367,8 +375,8 @@ class _Context:
                 Application.enterprise_id,
                 Application.certificate_id,
             )
-            .where(Application.person_id.in_(people), Application.state.in_(OPEN))
-            .order_by(Application.id)
+            .where(among(Application.person_id, people), Application.state.in_(OPEN))
+            .order_by(Application.id),
         ):
             self.open[row.person_id].append(
                 OpenCase(row.id, row.matter, row.category, row.state, row.enterprise_id, row.certificate_id)
@@ -379,11 +387,13 @@ def _last_officers(session: Session, ids: Collection[int]) -> dict[int | None, L
     """Who of the authority moved each application last, how, and what was marked for correction."""
     latest = (
         select(func.max(Step.id))
-        .where(Step.application_id.in_(ids), Step.action.in_(OFFICE_ACTIONS))
+        .where(among(Step.application_id, ids), Step.action.in_(OFFICE_ACTIONS))
         .group_by(Step.application_id)
     )
-    rows = session.execute(select(Step.application_id, Step.actor_id, Step.action, Step.marks).where(Step.id.in_(latest)))
-    return {row.application_id: (row.actor_id, row.action, row.marks) for row in rows}
+    latest_steps = read_rows(
+        session, select(Step.application_id, Step.actor_id, Step.action, Step.marks).where(Step.id.in_(latest))
+    )
+    return {row.application_id: (row.actor_id, row.action, row.marks) for row in latest_steps}
 
 
 def _facts(row: Row, context: _Context) -> Facts:
