@@ -1,5 +1,6 @@
 """Commands that run: the web server, the worker, and one delivery of text messages."""
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -111,6 +112,8 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
             "loglevel": "warning",
             "logger_class": ServerLog,
             "worker_tmp_dir": str(shared_memory) if shared_memory.is_dir() else None,
+            # What the program itself is made of is never garbage: in a batch, looking at it again took a sixth of the time.
+            "post_worker_init": lambda _worker: gc.freeze(),
             "when_ready": lambda _server: print(greeting, flush=True),
         },
         [ChildProcess([sys.executable, "-m", "app.cli", "worker"]) for _each in range(0 if no_worker else background)],

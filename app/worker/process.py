@@ -4,6 +4,7 @@ Huey's queue holds only job ids and may lose them: each poll announces again wha
 be killed at any moment.
 """
 
+import gc
 import logging
 import os
 import signal
@@ -80,7 +81,9 @@ def run_worker(settings: Settings, gateway: Gateway, *, locale_context: LocaleCo
         examine=lambda at: examine(Installation(settings, engine, at, seal), Depth.WATCH),
         operators=operators_of(settings),
     )
-    JobConsumer(queue(settings), context, parent).run()
+    consumer = JobConsumer(queue(settings), context, parent)
+    gc.freeze()  # as the web processes do (``cli.server``)
+    consumer.run()
     engine.dispose()
 
 
