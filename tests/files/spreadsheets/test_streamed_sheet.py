@@ -12,10 +12,10 @@ from openpyxl import load_workbook
 from python_calamine import CalamineWorkbook
 from xlsxwriter import Workbook
 
-from app.files.spreadsheets import Column, write
+from app.files.spreadsheets import Column, Kind, write
 from app.files.spreadsheets.streamed_sheet import Cell, StreamedSheet, format_index
 
-COLUMNS = (Column("a", "甲"), Column("b", "乙", text=False))
+COLUMNS = (Column("a", "甲"), Column("b", "乙", kind=Kind.NUMBER))
 
 
 def test_what_stands_in_a_cell_is_what_was_given() -> None:
