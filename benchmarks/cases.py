@@ -316,7 +316,7 @@ class Province:
         text = f"{case.human.name}的安全生产考核合格证书（{case.human.category.value}）申请有新的办理结果，请登录系统查看。"
         return {
             "id": self._next(Message), "mobile": f"141{case.firm.id:08d}", "text": text, "application_id": case.human.id,
-            "state": MessageState.SENT, "due_at": at, "tries": 1, "sent_at": at,
+            "state": MessageState.SENT, "due_at": at, "next_try_at": at, "tries": 1, "sent_at": at,
         }  # fmt: skip
 
     # --- certificates -------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ _ENDORSE = (  # the rows of a batch in review, and nothing of its rules
        SELECT a.id, a.matter, a.category, 'review', true, p.name, '430', e.name, '', a.region_code, '2026-01-01 00:00:00'
        FROM application a JOIN chosen c ON c.id = a.id JOIN person p ON p.id = a.person_id
          JOIN enterprise e ON e.id = a.enterprise_id""",
-    """INSERT INTO message (mobile, text, application_id, state, due_at, tries, fault)
-       SELECT f.handler_mobile, 'x', a.id, 'queued', '2026-01-01 00:00:00', 0, ''
+    """INSERT INTO message (mobile, text, application_id, state, due_at, next_try_at, tries, fault)
+       SELECT f.handler_mobile, 'x', a.id, 'queued', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 0, ''
        FROM application a JOIN chosen c ON c.id = a.id JOIN filing f ON f.id = a.filing_id""",
 )
 

@@ -155,7 +155,7 @@ def bring_in_scores(town, notice: int) -> None:
     bad = filled_in(workbook, {"古丽·买买提": 88.5, "李靐": "良好"})
     answer = town.exam.press(page, page, sheet=(bad, "成绩.xlsx"))
     assert answer.status_code == 422
-    assert re.search(r"第 ?4 ?行.*?成绩.*?良好", answer.text, re.DOTALL)
+    assert re.search(r"<span>4</span>.*?“良好”不是有效成绩", answer.text, re.DOTALL)
     assert not town.ids(ExamSignup.id, ExamSignup.score.is_not(None))
 
     good = filled_in(workbook, {"古丽·买买提": 88.5, "李靐": 60})
