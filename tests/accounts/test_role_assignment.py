@@ -78,8 +78,9 @@ def test_administrators_decide_no_case(role):
 def test_administrators_share_only_common_views():
     held = {role: {view for permission, view in held_by(role) if permission != "menu_access"} for role in ADMINISTRATORS}
     shared = {view for one, two in combinations(ADMINISTRATORS, 2) for view in held[one] & held[two]}
-    # Of the parameters each has its own sections; of the changes, one asks and the other confirms.
-    assert shared == {"Work", "Parameter", "OwnCertificates", "DemoClock", "PrivilegedChange"}
+    # Of the parameters each has its own sections; of the changes, one asks and the other confirms; the search finds what
+    # the lists of each hold.
+    assert shared == {"Work", "Search", "Parameter", "OwnCertificates", "DemoClock", "PrivilegedChange"}
     assert all("Diary" not in view for view in held[Role.ADMIN] | held[Role.SECURITY_ADMIN])
     assert not [view for view in PERMISSIONS if "Appointment" in view and view in held[Role.ADMIN]]
 
