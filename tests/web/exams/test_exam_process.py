@@ -1,6 +1,5 @@
 """The whole exam process, from the notice to the pass list."""
 
-import re
 
 from sqlalchemy import func, select
 
