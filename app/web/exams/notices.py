@@ -185,12 +185,13 @@ class NoticeScreen(OpenList):
         links = [Link(gettext("View"), self.url("show", pk=item.id))]
         if self.may("signup"):
             return links + self._enterprise_links(item)
-        links += self._clerk_links(item)
+        own = []
         if self.may("edit") and item.state is not NoticeState.CANCELLED:
-            links.append(Link(gettext("Edit"), self.url("edit", pk=item.id)))
+            own.append(Link(gettext("Edit"), self.url("edit", pk=item.id)))
         if self.may("add"):
-            links.append(Link(gettext("Copy"), self.url("add", copy=item.id)))
-        return links
+            own.append(Link(gettext("Copy"), self.url("add", copy=item.id)))
+        work = self._clerk_links(item)
+        return [*links, *work, *own] if self.counts(item) else [*links, *own, *work]
 
     def _enterprise_links(self, item: ExamNotice) -> list[Link]:
         links = []
