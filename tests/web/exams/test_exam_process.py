@@ -1,6 +1,5 @@
 """The whole exam process, from the notice to the pass list."""
 
-
 from sqlalchemy import func, select
 
 from app.core.clock import now, office_day
