@@ -6,7 +6,10 @@ import subprocess
 
 def test_make_run_says_in_production_what_to_do_instead(root):
     environment = os.environ | {"ANGUAN_ENV": "production"}
-    done = subprocess.run(["make", "run"], cwd=root, env=environment, capture_output=True, text=True, check=False)
+    # Within make test, the inner make would name its folder.
+    done = subprocess.run(
+        ["make", "--no-print-directory", "run"], cwd=root, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert "anguan create-admin" in done.stderr
     assert "unset ANGUAN_ENV" in done.stderr
