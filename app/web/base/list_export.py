@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, url_for
 from flask_babel import gettext
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -47,7 +47,7 @@ class ExportedList(ModelScreen):
         """The button of the list; None for who may not."""
         if not self.may("export"):
             return None
-        url = url_for(f"{self.endpoint}.export", **self.asked(request.args).args())
+        url = url_for(f"{self.endpoint}.export", **self.asked().args())
         return Link(gettext("Export"), url, icon="download", post=True, download=True)
 
 
