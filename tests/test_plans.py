@@ -4,16 +4,22 @@ Every GET route, and every tab, order and filter of every list, is asked as each
 how they would answer with a million rows. A new screen is in by itself.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import literal_column, select, table
 
 from app.core.vocabulary import (
+    Action,
     AuditAction,
     Category,
+    CertificateEventKind,
     CertificateStatus,
+    LegacyKind,
+    LegacyPhase,
+    LetterKind,
     MatterKind,
     MessageState,
     PaperKind,
@@ -23,11 +29,23 @@ from app.core.vocabulary import (
     State,
 )
 from app.db.session import db
-from app.models import Application, AuditEntry, Message, PublicNotice
+from app.models import (
+    Application,
+    AuditEntry,
+    Certificate,
+    CertificateEvent,
+    CertificateVersion,
+    LegacyImport,
+    LegacyRecord,
+    Letter,
+    Message,
+    PublicNotice,
+    Step,
+)
 from app.outbox.jobs import JobRequest, enqueue_all
 from app.web.base.model_view import EVERY, ModelScreen
 from tests import make
-from tests.planner import millions, recorded
+from tests.planner import LARGE, millions, recorded
 from tests.query_counter import queries
 
 HERE, THERE = "430100", "430200"
@@ -48,7 +66,7 @@ NOT_ASKED = ("/logout/", "/demo", "/health")
 
 @pytest.fixture
 def province(session):
-    """Enterprises of two prefectures, with a row of each large table for each."""
+    """Enterprises of two prefectures, with a row of each large table for each: the planner takes an empty table for small."""
     notices = [make.notice() for _ in range(8)]
     session.add_all(notices)
     firms = [make.enterprise(name=f"第{n}建筑公司", region_code=THERE if n % 4 == 0 else HERE) for n in range(FIRMS)]
@@ -77,8 +95,33 @@ def province(session):
             masked_id_number="4301************", enterprise_name=f"第{n}建筑公司", region_code=HERE, published_at=make.NOON,
         ))  # fmt: skip
     enqueue_all(session, [JobRequest("test", f"{n}", {}) for n in range(FIRMS)], at=make.NOON)
+    session.add_all(history(session))
     session.commit()
+    assert not [name for name in LARGE if not session.execute(select(literal_column("1")).select_from(table(name))).first()]
+    session.rollback()
     return firms
+
+
+def history(session) -> Iterator[object]:
+    """Of every certificate an event, a drawn version and its imported row; of every application a step and its letter."""
+    imported = LegacyImport(kind=LegacyKind.CERTIFICATES, phase=LegacyPhase.DONE, filename="证书.xlsx", sha256="0" * 64,
+                            received_at=make.NOON, by="x", expires_at=make.NOON)  # fmt: skip
+    session.add(imported)
+    session.flush()
+    for held in session.scalars(select(Certificate)).all():
+        yield CertificateEvent(certificate_id=held.id, deed=CertificateEventKind.ISSUED, status=held.status, actor="x",
+                               at=make.NOON)  # fmt: skip
+        yield LegacyRecord(kind=LegacyKind.CERTIFICATES, key=held.number, row_id=held.id, import_id=imported.id, taken={})
+        yield CertificateVersion(certificate_id=held.id, version=1, token=f"{held.id:032d}", face={}, issued_at=make.NOON,
+                                 digest=f"{held.id:064d}")  # fmt: skip
+    for case in session.scalars(select(Application)).all():
+        step = Step(application_id=case.id, round=1, action=Action.SUBMIT, source=State.DRAFT, target=case.state, actor="x",
+                    at=make.NOON)  # fmt: skip
+        session.add(step)
+        session.flush()
+        yield Letter(kind=LetterKind.ACCEPTANCE, number=f"{case.id}", title="受理通知书", issued_on=make.TODAY, face={},
+                     application_id=case.id, step_id=step.id, made_at=make.NOON, digest=f"{case.id:064d}",
+                     sealed_at=make.NOON)  # fmt: skip
 
 
 def addresses(app, screens) -> dict[str, list[str]]:
