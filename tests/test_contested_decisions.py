@@ -197,13 +197,14 @@ def approval_and_refusal(town: Town) -> Contest:
 
 
 def batch_and_single(town: Town) -> Contest:
+    """Planned after the other was carried out, a batch finds the case decided or its holder with the certificate."""
     case = town.new(town.person(), C1)
-    return Contest((in_a_batch(case), decides(case)), ONE, STALE)
+    return Contest((in_a_batch(case), decides(case)), ONE, (HOLDS, *STALE))
 
 
 def opposite_batches(town: Town) -> Contest:
     one, other = town.new(town.person(), C1), town.on(town.held(town.person(), C1), MatterKind.RENEWAL)
-    return Contest((in_a_batch(one, other), in_a_batch(other, one)), ONE, STALE)
+    return Contest((in_a_batch(one, other), in_a_batch(other, one)), ONE, (HOLDS, *STALE))
 
 
 def correction_and_approval(town: Town) -> Contest:
