@@ -1,5 +1,8 @@
 """The application factory."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -8,6 +11,19 @@ if TYPE_CHECKING:
     from app.core.settings import Settings
 
 
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """What is imported and built at the start stays: to look for reference cycles in it takes a quarter of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@_no_collections()
 def create_app(settings: "Settings") -> "Flask":
     """The WSGI application for these settings. Writes nothing: ``anguan init`` prepares the database."""
     # Not at the top: this module runs on import of any part of the package, which must not import all others.

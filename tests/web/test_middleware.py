@@ -1,5 +1,6 @@
 """Middleware: headers, body limits, redirects, host names, denial by default."""
 
+import gc
 import re
 from dataclasses import replace
 from io import BytesIO
@@ -24,6 +25,18 @@ BLANK = re.compile(r"<[^>]+>")
 def guarded(system):
     """The application as in production: behind TLS and one proxy, under one host name."""
     return create_app(replace(system.settings, https=True, trusted_proxies=1, hosts=("ag.example",)))
+
+
+@ON_SQLITE
+def test_nothing_is_collected_while_an_application_is_made(system):
+    seen = []
+    gc.callbacks.append(lambda phase, _info: seen.append(phase))
+    try:
+        create_app(system.settings)
+    finally:
+        gc.callbacks.pop()
+    assert gc.isenabled()
+    assert seen.count("start") <= 1  # of what was put off, at the end
 
 
 # --- headers ------------------------------------------------------------------------------------------------------
