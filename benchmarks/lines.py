@@ -147,8 +147,7 @@ def measure_public(province: Built, seconds: float = SECONDS, serve: Serve = ser
             found: Throughput = send(server.port, requests, seconds=seconds)
             spent = (server.cpu() - before) * 1000 / found.answers
             more = {"p50_ms": round(found.p50, 1), "p99_ms": round(found.p99, 1), "cpu_ms": round(spent, 2)}
-            status = found.status if not found.others else max(found.status, 500)
-            yield Result("public", name, round(found.rate, 1), "requests/s", status, more)
+            yield Result("public", name, round(found.rate, 1), "requests/s", found.status, more)
 
 
 def _public(port: int, facts: Known) -> dict[str, list[Request]]:
