@@ -15,10 +15,11 @@ from benchmarks.floors import measure_floors
 from benchmarks.lines import TURNS, Result, measure_lists, measure_public
 from benchmarks.peer import Peer
 from benchmarks.report import Measured, document, machine, stored
+from benchmarks.sizes import measure_sizes
 from benchmarks.works import measure_batches, measure_exports, measure_imports, measure_starts
 
 Work = Callable[[Built], Iterable[Result]]
-WORKS = ("starts", "lists", "public", "exports", "imports", "batches", "floors")  # what writes comes last
+WORKS = ("sizes", "starts", "lists", "public", "exports", "imports", "batches", "floors")  # what writes comes last
 
 
 def options() -> argparse.ArgumentParser:
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> list[Measured]:
 def _works(asked: argparse.Namespace) -> dict[str, Work]:
     sizes = tuple(map(int, asked.batches.split(",")))
     return {
+        "sizes": measure_sizes,
         "starts": measure_starts,
         "lists": partial(measure_lists, turns=asked.turns),
         "public": partial(measure_public, seconds=asked.seconds),

@@ -14,6 +14,7 @@ from benchmarks.lines import Result, measure_lists, measure_public
 from benchmarks.peer import medians
 from benchmarks.population import firms, humans
 from benchmarks.report import Measured, document
+from benchmarks.sizes import measure_sizes
 from benchmarks.works import measure_batches, measure_exports, measure_imports
 from tests.benchmarks.conftest import SIZE
 from tests.make import NOON
@@ -22,6 +23,7 @@ from tests.make import NOON
 def test_every_line_is_measured(filled, session, serve):
     province = filled.province
     results = [
+        *measure_sizes(province),
         *measure_lists(province, 1, serve),
         *measure_public(province, 0.05, serve),
         *measure_exports(province, serve),
@@ -37,6 +39,8 @@ def test_every_line_is_measured(filled, session, serve):
     text = document(SIZE, 1, [Measured(province.database, results, [])], {"commit": "x"})
     assert "| lookup: slowest hundredth, ms |" in text
     assert "| people: first page |" in text
+    sizes = {result.line: result.value for result in results if result.work == "sizes"}
+    assert min(sizes["application"], sizes["person"], sizes["step"]) > 50
 
 
 def test_a_line_that_fails_is_shown_and_a_ratio_is_judged():
