@@ -39,25 +39,7 @@ def test_every_module_is_loaded_by_a_page_or_by_another():
     assert named | imported == set(SCRIPTS)
 
 
-def test_what_the_off_line_page_imports_is_kept(client):
+def test_the_off_line_page_is_kept_with_its_style_and_scripts(client):
     files = json.loads(client.get("/verify-worker.js").text.partition("FILES = ")[2].partition(";")[0])
-    wanted, todo = set(), [STATIC / "js/main.js", STATIC / "js/verify.js"]
-    while todo:
-        path = todo.pop()
-        found = {(path.parent / name).resolve() for name in IMPORT.findall(path.read_text())} - wanted
-        wanted |= found
-        todo += found
-    assert len(wanted) > 10
-    kept = {re.sub(r"^/static/v-[0-9a-f]{8}/", "", file) for file in files}
-    assert {path.relative_to(STATIC).as_posix() for path in wanted} <= kept
-
-
-def test_a_module_is_kept_for_good_and_so_is_what_it_imports(client):
-    """The version is a folder that all of them share."""
-    address = re.search(r'type="module" src="(/static/v-[0-9a-f]{8}/js/)main\.js"', client.get("/").text)[1]
-    for name in ("main.js", "dom.js", "verify/code.js"):
-        answer = client.get(address + name)
-        assert answer.status_code == 200
-        assert "javascript" in answer.mimetype
-        assert "immutable" in answer.headers["Cache-Control"]
-    assert client.get("/static/js/dom.js").headers["Cache-Control"] == "no-cache"
+    assert {*re.findall(r'(?:src|href)="(/static/[^"#]+)', client.get("/verify").text)} <= {*files}
+    assert all(client.get(file).status_code == 200 for file in files)

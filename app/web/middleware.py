@@ -35,6 +35,7 @@ from app.web.auth import known_browser
 from app.web.auth.permissions import ANONYMOUS
 from app.web.base.error_pages import error_page, wants_json
 from app.web.body_limits import FILES, check_body_size, receive_body
+from app.web.compression import compress
 from app.web.security_headers import ALWAYS, PAGE_POLICY, STATIC, after_request
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def guard(app: Flask, settings: Settings) -> None:
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.before_request(before_request)
+    app.after_request(compress)
     app.after_request(after_request)
     app.teardown_request(teardown)
     app.jinja_env.globals.update(office=LocalProxy(_office), office_today=request_context.today)

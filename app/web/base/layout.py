@@ -1,9 +1,6 @@
 """What every page shares: menu, switches for language and accessibility, URLs of static files and of the page before."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from flask import current_app, g, redirect, request, session, url_for
@@ -45,33 +42,6 @@ def this_page() -> str:
 def safe_next(default: str) -> str:
     """The request's ``next`` if it is a page of this site, else ``default``."""
     return private_urls.safe_local_url(request.form.get("next") or request.args.get("next") or "") or default
-
-
-def asset(name: str) -> str:
-    """A static file's URL with a fingerprint, so that browsers may cache it for ever."""
-    return _asset(str(current_app.static_folder), name, request.root_path)
-
-
-@lru_cache(maxsize=256)
-def _asset(folder: str, name: str, _root: str) -> str:
-    """Every icon of a page asks again, and the answer is the same for a folder below the same ``_root`` URL."""
-    if name.startswith("js/"):  # modules import one another by relative addresses, which a query would not reach
-        return url_for("static", version=_fingerprint(folder, "js"), filename=name)
-    return url_for("static", filename=name, v=_fingerprint(folder, name))
-
-
-@lru_cache(maxsize=256)
-def _fingerprint(folder: str, name: str) -> str:
-    """Of a file, or of all files in a folder."""
-    path = Path(folder) / name
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8] if files else ""
-
-
-def drop_version(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """The version in a script's URL only serves caching; the file is found without it."""
-    if endpoint == "static" and values:
-        values.pop("version", None)
 
 
 def optional_url(endpoint: str, **values: Any) -> str:

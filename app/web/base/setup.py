@@ -10,18 +10,9 @@ from werkzeug.exceptions import HTTPException
 from app.core.errors import AppError
 from app.web.base import private_urls, texts
 from app.web.base.error_pages import on_app_error, on_csrf_error, on_http_error, on_unhandled
-from app.web.base.layout import (
-    WHYS,
-    accessibility_switch,
-    asset,
-    drop_version,
-    html_lang,
-    optional_url,
-    preference,
-    reader,
-    side_menu,
-)
+from app.web.base.layout import WHYS, accessibility_switch, html_lang, optional_url, preference, reader, side_menu
 from app.web.base.links import Link, shown, tone
+from app.web.base.static_files import asset, inlined, send
 from app.web.forms import control
 
 
@@ -29,9 +20,8 @@ def init_app(app: Flask) -> None:
     """Globals that are already set are kept."""
     app.jinja_env.finalize = _as_text
     texts.init_app(app)
-    app.add_url_rule("/static/v-<version>/<path:filename>", endpoint="static")
-    app.url_value_preprocessor(drop_version)
-    app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, whys=WHYS)
+    app.view_functions["static"] = send
+    app.jinja_env.globals.update(shown=shown, tone=tone, control=control, Link=Link, asset=asset, inlined=inlined, whys=WHYS)
     app.jinja_env.globals.update(
         side_menu=side_menu, html_lang=html_lang, sight=accessibility_switch, reader=reader, route=optional_url
     )

@@ -3,7 +3,6 @@
 The page caches what it needs, so that it works offline from the second visit on.
 """
 
-from pathlib import Path
 from typing import Any
 
 from flask import current_app, jsonify, make_response
@@ -14,11 +13,11 @@ from app.core.crypto.signing_keys import ring
 from app.db.session import db
 from app.web import request_context
 from app.web.base.fab import BaseView, expose
-from app.web.base.layout import asset
+from app.web.base.static_files import asset
 
 KEYS, LIST = "/.well-known/jwks.json", "/status-list"
 MINUTE = "public, max-age=60"
-NEEDED = ("ag.css", "public.css", "icons.svg", "icon.svg")  # offline, besides the scripts
+NEEDED = (("ag.css", "public.css"), ("icons.svg",), ("js/early.js",), ("js/main.js",), ("js/verify.js",))
 
 
 class VerifyView(BaseView):
@@ -32,7 +31,7 @@ class VerifyView(BaseView):
     @expose("/verify-worker.js", methods=["GET"])
     def worker(self) -> Response:
         """The service worker. Not a static file: its URL decides its scope, and it names files with their fingerprints."""
-        files = ["/verify", KEYS, LIST, *(asset(name) for name in NEEDED), *_modules()]
+        files = ["/verify", KEYS, LIST, *(asset(*names) for names in NEEDED)]
         response = self.rendered("public/verify-worker.js", files=files)
         response.mimetype = "text/javascript"
         response.headers["Cache-Control"] = "no-cache"
@@ -48,12 +47,6 @@ class VerifyView(BaseView):
         uri, at, hours = f"{office.public_url}{LIST}", request_context.now(), office.status_list_hours
         token = cache.token(db.session, ring, uri=uri, at=at, hours=hours)
         return _public(make_response(token), "application/statuslist+jwt")
-
-
-def _modules() -> list[str]:
-    """All scripts: modules import one another."""
-    folder = Path(str(current_app.static_folder))
-    return [asset(path.relative_to(folder).as_posix()) for path in sorted(folder.glob("js/**/*.js"))]
 
 
 def _public(response: Response, kind: str) -> Response:

@@ -1,10 +1,9 @@
 /* Behaviour of every page. All of them work without script; it adds confirmation, selection counts, previews and keys.
    No inline handlers, so "script-src 'self'" holds; no words of any language: they come from <template id="words">.
 
-   The files are loaded as they are, not bundled: so no build step stands between the source and the browser. Their version
-   is a folder of the address (/static/v-1a2b3c4d/js/main.js, see asset()), the same for all of them: relative imports stay
-   within it, so browsers may keep every file for good and never see an old one beside a new one. A query in the import
-   lines would have to be kept right by hand, and import maps are newer than the oldest browser we serve.
+   A browser gets this file with all that it imports in one answer (web/base/static_files.py), made when it is first asked
+   for: no build step stands between the source and the browser, and nothing has to be kept equal to its source. That knows
+   imports of names from relative addresses, and exports of functions, constants and classes; more is refused.
 
    The oldest browser is Chromium 86: no top-level await, no private methods, no "??=". */
 import './back_and_print.js';

@@ -14,7 +14,7 @@ OFFERED = {(move.source, move.action, move.by) for move in MOVES if MatterKind.N
 
 
 def forbidden(state: State) -> Iterator[tuple[Action, Role]]:
-    """Who may never do it is asked at one state; that the domain refuses each at all of them is in ``tests.test_workflow``."""
+    """Who may never do it is asked at one state; ``tests.test_workflow`` asks the domain for each at all of them."""
     sometimes = {(action, role) for _state, action, role in OFFERED}
     pairs = ((action, role) for action in Action for role in Role if (state, action, role) not in OFFERED)
     return (pair for pair in pairs if pair in sometimes or state is State.AWAITING_REVIEW)

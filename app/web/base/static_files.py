@@ -1,0 +1,108 @@
+"""Style sheets and scripts as browsers get them: what a page needs of each kind in one answer, compressed once.
+
+A page would ask for twenty files otherwise, each of two kilobytes. The sources stay one file per behaviour; nothing is built
+beforehand, so what runs is always what is in the folder.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from flask import abort, current_app, request, url_for
+from werkzeug.security import safe_join
+from werkzeug.wrappers import Response
+
+MOST_SHEETS = 5
+TYPES = {".css": "text/css", ".js": "text/javascript"}
+_IMPORT = re.compile(r"^import (?:\{([^}]*)\} from )?'(\.{1,2}/[^']+)';\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:(?:async )?function|const|class) (\w+))", re.MULTILINE)
+_UNKNOWN = re.compile(r"^(?:import|export)\b", re.MULTILINE)
+_PICTURE = re.compile(r'url\("([\w-]+\.svg)"\)')
+
+
+def asset(*names: str) -> str:
+    """The URL of a static file, or of several style sheets together, with a fingerprint: browsers may keep it for ever."""
+    return _asset(str(current_app.static_folder), names, request.root_path)
+
+
+@lru_cache(maxsize=256)
+def _asset(folder: str, names: Sequence[str], _root: str) -> str:
+    """Every icon of a page asks again, and the answer is the same for a folder below the same ``_root`` URL."""
+    body = content(folder, "+".join(names)) if Path(names[0]).suffix in TYPES else (Path(folder) / names[0]).read_bytes()
+    return url_for("static", filename="+".join(names), v=sha256(body).hexdigest()[:8])
+
+
+def send(filename: str) -> Response:
+    """In place of Flask's view of static files. Browsers ask again for an address without a fingerprint."""
+    if Path(filename).suffix not in TYPES:
+        return current_app.send_static_file(filename)
+    try:
+        body = content(str(current_app.static_folder), filename)
+    except FileNotFoundError:
+        abort(404)
+    response = current_app.response_class(body, mimetype=TYPES[Path(filename).suffix])
+    response.headers["Cache-Control"] = "no-cache"
+    response.set_etag(sha256(body).hexdigest()[:16])
+    return response.make_conditional(request)
+
+
+@lru_cache(maxsize=64)
+def content(folder: str, filename: str) -> bytes:
+    """A script with all that it imports, or up to ``MOST_SHEETS`` style sheets joined by ``+``, with their pictures.
+
+    ``FileNotFoundError`` for anything else.
+    """
+    names = filename.split("+")
+    paths = [Path(path) for name in names if (path := safe_join(folder, name)) and Path(path).suffix in TYPES]
+    scripts = any(path.suffix == ".js" for path in paths)
+    if len(paths) != len(names) or len({*names}) < len(names) or len(paths) > (1 if scripts else MOST_SHEETS):
+        raise FileNotFoundError(filename)
+    return (script(paths[0]) if scripts else "".join(map(_sheet, paths))).encode()
+
+
+def _sheet(path: Path) -> str:
+    return _PICTURE.sub(lambda found: f'url("{_as_url(path.parent / found[1])}")', path.read_text())
+
+
+def inlined(name: str) -> str:
+    """A small picture as a URL that holds it, so that it is not asked for."""
+    return _as_url(Path(str(current_app.static_folder)) / name)
+
+
+@lru_cache(maxsize=16)
+def _as_url(picture: Path) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(picture.read_bytes()).decode()}"
+
+
+def script(entry: Path) -> str:
+    """The module and all that it imports, in the order in which a browser runs them, each as a function with its exports.
+
+    ``ValueError`` for a circle, and for imports and exports in other forms than the modules of this system have.
+    """
+    done: dict[Path, str] = {}
+    _add(entry.resolve(), done, ())
+    return "".join(done.values())
+
+
+def _add(module: Path, done: dict[Path, str], importers: tuple[Path, ...]) -> None:
+    if module in importers:
+        raise ValueError(f"{module.name} imports itself")
+    if module in done:
+        return
+    text = module.read_text()
+    for _names, where in _IMPORT.findall(text):
+        _add((module.parent / where).resolve(), done, (*importers, module))
+    numbers = {path: number for number, path in enumerate(done)}
+
+    def taken(found: re.Match[str]) -> str:
+        names = found[1] and found[1].replace(" as ", ": ")
+        return f"const {{{names}}} = m{numbers[(module.parent / found[2]).resolve()]};\n" if names else ""
+
+    exports = ", ".join(_EXPORT.findall(text))
+    text = _EXPORT.sub("", _IMPORT.sub(taken, text))
+    if _UNKNOWN.search(text):
+        raise ValueError(f"{module.name} imports or exports in a form that is not known here")
+    done[module] = f"const m{len(done)} = (() => {{\n{text}\nreturn {{{exports}}};\n}})();\n"
