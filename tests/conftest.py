@@ -20,6 +20,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_appbuilder.security.sqla.models import Role as RoleRow
+from hypothesis import settings as hypothesis_settings
 from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine, create_engine, event, select, text
@@ -51,6 +52,9 @@ from tests import make
 from tests.database import System, others_can_write
 
 _accounts = count(1)
+# A slow machine is no fault of an example.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 # For a page it is all the same what a hash costs: 80 ms. ``test_password_form`` sees that it does.
 QUICK_HASH = "pbkdf2:sha256:1"
 NOBODYS = generate_password_hash("nobody's password", QUICK_HASH)

@@ -132,7 +132,7 @@ def compared(session, steps):
 
 
 def search(system, session, examples):
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(st.lists(STEPS, min_size=2, max_size=8))
     def batch_is_sequence(steps):
         session.rollback()

@@ -387,7 +387,6 @@ def test_a_certificate_s_life_in_any_order(system):
     bounds = settings(
         max_examples=30,
         stateful_step_count=25,
-        deadline=None,
         derandomize=True,
         phases=[Phase.generate],  # twenty steps can be read; making them fewer takes minutes
         suppress_health_check=list(HealthCheck),

@@ -13,7 +13,7 @@ from app.core.vocabulary import Role
 
 pytestmark = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # does not depend on the database
 BLANK = re.compile(r"<[^>]+>")
-FEW = settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=8, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture

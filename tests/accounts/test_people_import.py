@@ -225,7 +225,7 @@ def test_every_row_is_shown_as_it_would_be_stored(session, ours):
     assert (bad.outcome, list(bad.faults)) == (RowOutcome.REFUSED, ["name"])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cells=st.lists(
         st.fixed_dictionaries(

@@ -668,7 +668,7 @@ PLANS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=PLANS, shuffled=st.randoms(use_true_random=False))
 def test_a_batch_does_what_its_members_do_one_by_one(session, plan, shuffled):
     results = []

@@ -28,7 +28,7 @@ def people_found(session, typed: str) -> set[str] | None:
     return None if condition is None else set(session.scalars(select(Person.name).where(condition).order_by(Person.id)))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(NAMES, min_size=1, max_size=8, unique=True), typed=st.lists(NAMES, min_size=1, max_size=8))
 def test_a_search_finds_what_a_plain_look_at_the_folded_names_finds(session, names, typed):
     """However common a word is."""

@@ -79,7 +79,7 @@ def test_c1_after_c3_of_one_person_is_refused_in_the_plan(session):
 
 
 def search(system, session, examples):
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(st.lists(STEPS, min_size=2, max_size=8))
     def plan_is_sequence(steps):
         session.rollback()

@@ -42,7 +42,7 @@ CELLS = {
 }
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.fixed_dictionaries({key: st.sampled_from(texts) for key, texts in CELLS.items()}), min_size=1, max_size=6))
 def test_the_preview_is_what_the_import_does_row_by_row(means, cells):
     """Twice: the second time what was added is found unchanged, and the others are refused for the same reasons."""

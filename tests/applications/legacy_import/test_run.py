@@ -91,7 +91,7 @@ DAYS = st.dates(date(1995, 1, 1), date(2025, 12, 31))
 BORN = st.dates(date(1950, 1, 1), date(2000, 1, 1))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(NAMES, DAYS, st.sampled_from([*Category][:5]), BORN), min_size=1, max_size=8))
 def test_what_goes_in_as_a_sheet_stands_on_the_books(means, session, rows):
     given_in = [

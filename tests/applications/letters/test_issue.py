@@ -309,7 +309,7 @@ def test_a_pattern_without_the_kind_numbers_all_letters_together():
     assert len({office.letter_number_blank(kind, 2026) for kind in KIND_WORDS.values()}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(LetterKind), st.integers(2024, 2027)), max_size=30))
 def test_no_two_series_ever_give_the_same_number(wanted):
     office, given_out, counters = Office(), set(), {}

@@ -71,7 +71,7 @@ def lines_of(pdf: bytes) -> list[str]:
     return [line.strip() for line in done.stdout.decode().splitlines() if line.strip()]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.text("建设单位申请，。；：、）》〕”？！…—（《〔“12a", min_size=30, max_size=90), min_size=20, max_size=30))
 def test_no_line_begins_or_ends_with_a_mark_that_may_not(paragraphs):
     """Where a line holds anything but marks."""

@@ -217,7 +217,7 @@ def test_sealing_again_at_the_same_time_gives_the_same_bytes(folder, pdf):
     assert stamped(folder) == pdf
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(where=st.floats(0, 0.999999))
 def test_changing_any_signed_byte_makes_the_file_not_genuine(sample, where):
     folder, pdf = sample
@@ -298,7 +298,7 @@ def test_the_signature_of_one_pdf_does_not_fit_another(folder, pdf):
     assert finding(other[: hole.start] + pdf[hole] + other[hole.stop :], folder) is Finding.ALTERED
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=400))
 def test_no_bytes_crash_the_signature_reader(data):
     for head in (b"", b"\x30\x82\x01\x00", b"\x30\x80"):
@@ -313,7 +313,7 @@ def test_a_signature_longer_than_any_is_not_read(folder):
     assert verify(pdf + ranges, trusted_roots(folder), at=AT).finding is Finding.NO_SEAL
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 2**34 - 1), min_size=3, max_size=3), st.binary(max_size=60))
 def test_no_byte_range_crashes_the_verification(sample, numbers, rest):
     folder, pdf = sample

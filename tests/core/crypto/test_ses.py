@@ -78,7 +78,7 @@ def test_sm3_is_that_of_the_standard():
     assert sm2.sm3(b"abc").hex() == "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=80))
 def test_malformed_signatures_do_not_verify(junk):
     public = sm2.public_of(b"\1" * 32)
@@ -200,7 +200,7 @@ def test_a_part_packed_as_no_ofd_is_has_an_unknown_seal(folder, parts, packing, 
     assert verify(data, trusted_roots(folder), at=AT).finding is Finding.UNKNOWN
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(0, 0.999999), st.integers(1, 255))
 def test_changing_any_byte_of_the_file_raises_nothing_unexpected(folder_and_file, where, flip):
     folder, data = folder_and_file

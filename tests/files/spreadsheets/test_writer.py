@@ -102,7 +102,7 @@ CELLS = {
 }
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_what_is_exported_and_imported_again_unchanged_is_the_same(data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.sampled_from(list(Kind)), min_size=1, max_size=5))

@@ -8,7 +8,7 @@ from io import BytesIO
 
 import pytest
 import xlwt
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.files.spreadsheets import CellDoubt, Column, Kind, SheetLimits, SheetRefused, examine, read
@@ -117,7 +117,6 @@ def test_what_acts_is_locked_or_is_damaged_is_refused() -> None:
             assert caught.value.code == code
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_workbook_is_read_or_refused_and_raises_nothing_else(data: st.DataObject) -> None:
     body = bytearray(PLAIN)

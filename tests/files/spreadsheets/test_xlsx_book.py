@@ -89,7 +89,7 @@ def test_reading_twice_as_many_rows_takes_no_more_memory() -> None:
 NUMBERS = st.floats(allow_nan=False, min_value=-1e14, max_value=1e14) | st.integers(-(10**14), 10**14)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.lists(st.none() | st.text(st.characters(exclude_categories=("Cs", "Cc"))) | NUMBERS, min_size=2, max_size=4))
 )
@@ -146,7 +146,6 @@ WHOLE = {
 }
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_damage_of_any_part_is_read_or_refused_and_raises_nothing_else(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(WHOLE)))
