@@ -58,7 +58,7 @@ def sms_provider() -> Iterator[SmsProvider]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     one.url = f"http://127.0.0.1:{server.server_port}/sms"
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield one
     one.go_on.set()
     server.shutdown()

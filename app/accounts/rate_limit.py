@@ -46,11 +46,12 @@ def hit_in_memory(key: str, *, limit: int, seconds: int, at: datetime, uses: int
     """As ``hit``, counted by this process alone: for what is public anyway, while the database cannot be written."""
     window = _window(at, seconds)
     with _lock:
-        for old in [entry for entry in _in_memory if entry[1] < int(at.timestamp()) - DAY]:
-            del _in_memory[old]
         entry = (_stored(key), window)
         if entry not in _in_memory and len(_in_memory) >= MOST_IN_MEMORY:
-            raise TooMany(retry_after=seconds)
+            for old in [known for known in _in_memory if known[1] < int(at.timestamp()) - DAY]:
+                del _in_memory[old]
+            if len(_in_memory) >= MOST_IN_MEMORY:
+                raise TooMany(retry_after=seconds)
         count = _in_memory[entry] = _in_memory.get(entry, 0) + uses
     if count > limit:
         raise TooMany(retry_after=window + seconds - int(at.timestamp()))
