@@ -27,12 +27,10 @@ def _no_collections() -> Iterator[None]:
 def create_app(settings: "Settings") -> "Flask":
     """The WSGI application for these settings. Writes nothing: ``anguan init`` prepares the database."""
     # Not at the top: this module runs on import of any part of the package, which must not import all others.
-    from flask_migrate import Migrate
     from flask_wtf import CSRFProtect
 
     from app.core import i18n
     from app.core.crypto.signing_keys import ring
-    from app.db import migrate
     from app.db.session import db, unlock
     from app.views import register_views
     from app.web import base, health, metrics, middleware
@@ -46,7 +44,6 @@ def create_app(settings: "Settings") -> "Flask":
     app.config.update(BABEL_TRANSLATION_DIRECTORIES=str(i18n.FOLDER), FAB_BASE_TEMPLATE="base/frame.html")
     app.extensions["anguan"] = settings
     db.init_app(app)
-    Migrate(app, db, directory=str(migrate.FOLDER))
     middleware.guard(app, settings)
     CSRFProtect(app)
     with app.app_context():

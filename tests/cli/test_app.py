@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from app.core.vocabulary import Role
 from app.db import migrate
 from tests import make
 from tests.cli.conftest import ANGUAN, rows
+from tests.source_guards import ROOT
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
@@ -52,6 +54,13 @@ def test_a_full_database_without_its_keys_is_not_given_new_ones(home, capsys):
     assert app.main(["init"]) == 1
     assert "keys.json" in capsys.readouterr().err
     assert not (home / "keys.json").exists()
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_the_application_of_run_py_serves_and_has_the_commands_of_flask(home):
+    command = [sys.executable, "-m", "flask", "--app", "run", "db", "current"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=ROOT)
+    assert migrate.head_revision() in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "deliver", "worker"])

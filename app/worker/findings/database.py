@@ -43,7 +43,7 @@ def answers(of: Installation) -> Iterator[SystemFinding]:
         return
     if stands is None:
         yield SystemFinding("strange-database" if foreign else "empty-database", "DATABASE_URL")
-    elif not migrate.is_known(stands):
+    elif stands not in migrate.revisions():
         yield SystemFinding("newer-database", "DATABASE_URL", {"stands": stands})
     elif stands != (needs := migrate.head_revision()):
         yield SystemFinding("older-database", "DATABASE_URL", {"stands": stands, "needs": needs})
