@@ -1,4 +1,4 @@
-"""Scripts: within what the oldest browser understands, and each import leads somewhere. Style is Biome's (make lint)."""
+"""Scripts and style sheets: within what the oldest browser understands, and each import leads somewhere. Style is Biome's (make lint)."""
 
 import json
 import re
@@ -43,3 +43,10 @@ def test_the_off_line_page_is_kept_with_its_style_and_scripts(client):
     files = json.loads(client.get("/verify-worker.js").text.partition("FILES = ")[2].partition(";")[0])
     assert {*re.findall(r'(?:src|href)="(/static/[^"#]+)', client.get("/verify").text)} <= {*files}
     assert all(client.get(file).status_code == 200 for file in files)
+
+
+def test_dark_is_the_same_whether_chosen_or_as_the_system_has_it():
+    blocks = re.findall(r"  html(?:\[data-theme|:not\(\[data-theme)[^{]*\{([^}]*)\}", (STATIC / "ag.css").read_text())
+    assert len(blocks) == 2
+    assert blocks[0] == blocks[1]
+    assert "color-scheme: dark" in blocks[0]

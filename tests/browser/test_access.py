@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"],
 USERS = ("", "enterprise1", "exam", "acceptance", "review", "approval", "viewer", "admin", "secadmin", "auditor")
 NO_SCREENS = ("static", "appbuilder.static", "AuthView.logout", "ops.healthz", "ops.readyz")
 WIDTHS = (1366, 390, 320)
-FAULTS = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations.flatMap(
+FAULTS = """async rules => (await axe.run(document, {resultTypes: ['violations'], ...rules})).violations.flatMap(
   rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 150)}: ${node.failureSummary}`))"""
 OVERFLOW = "() => Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)"
 FOCUSED = """() => {
@@ -56,7 +56,11 @@ def faults_of(page: Page, path: str) -> Iterator[str]:
     page.set_viewport_size({"width": WIDTHS[0], "height": 768})
     page.goto(path)
     page.evaluate(AXE_SCRIPT)
-    yield from page.evaluate(FAULTS)
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    yield from page.evaluate(FAULTS, {})
+    page.emulate_media(color_scheme="dark")
+    yield from (f"dark: {fault}" for fault in page.evaluate(FAULTS, {"runOnly": ["color-contrast"]}))
+    page.emulate_media(color_scheme="light")
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 768})
         if more := page.evaluate(OVERFLOW):
@@ -109,9 +113,11 @@ def test_browser_errors_and_policy_violations_are_recorded(watch, system):
 
 
 def test_every_screen_is_accessible(watch, system, app):
-    assert not faults_of_every_screen(watch, system, app)
+    faults = faults_of_every_screen(watch, system, app)
+    assert not faults, "\n".join(" ".join(fault) for fault in faults)
 
 
 @pytest.mark.proof
 def test_every_screen_of_every_role_is_accessible(watch, system, app):
-    assert not faults_of_every_screen(watch, system, app, every_role=True)
+    faults = faults_of_every_screen(watch, system, app, every_role=True)
+    assert not faults, "\n".join(" ".join(fault) for fault in faults)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app.web.base import private_urls
 
 YEAR = 365 * 24 * 3600
-SIGHT = {"size": "large", "contrast": "high"}  # the switches, and the only value each may have besides off
+SIGHT = {"theme": ("light", "dark"), "size": ("large",), "contrast": ("high",)}  # the values of each besides the usual one
 
 
 WHYS = (  # usual reasons to reveal a full number
@@ -66,9 +66,9 @@ def html_lang() -> str:
 
 
 def accessibility_switch(switch: str) -> str:
-    """``large``, ``high`` or "", from a cookie."""
+    """One of its values, or "": as the system has it, from a cookie."""
     value = request.cookies.get(f"ag_{switch}", "")
-    return value if value == SIGHT[switch] else ""
+    return value if value in SIGHT[switch] else ""
 
 
 def side_menu() -> list[MenuEntry]:
@@ -98,13 +98,13 @@ def _stands_on(url: str) -> bool:
 
 
 def preference() -> Response:
-    """Store language, large type, high contrast; by POST, so that no link can switch them."""
+    """Store language, colours, large type, high contrast; by POST, so that no link can switch them."""
     locale = request.form.get("locale", "")
     if locale in current_app.config.get("LANGUAGES", {}):
         session["locale"] = locale
     answer = redirect(safe_next("/"))
-    for switch, on in SIGHT.items():
+    for switch, values in SIGHT.items():
         if switch in request.form:
-            value = on if request.form[switch] == on else ""
+            value = request.form[switch] if request.form[switch] in values else ""
             answer.set_cookie(f"ag_{switch}", value, max_age=YEAR, samesite="Lax", secure=request.is_secure)
     return answer

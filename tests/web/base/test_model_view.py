@@ -559,10 +559,10 @@ def test_too_large_a_request_is_answered_with_a_page(client: FlaskClient) -> Non
 
 
 def test_preferences_are_set_by_post_and_return_to_the_page(client: FlaskClient) -> None:
-    answer = send(client, "/preference", size="large", contrast="<x>", locale="zh", next="/cases/list/?name=x")
+    answer = send(client, "/preference", theme="dark", size="large", contrast="<x>", locale="zh", next="/cases/list/?name=x")
     assert answer.headers["Location"] == "/cases/list/?name=x"
     page = client.get("/cases/list/").text
-    assert '<html lang="zh-CN" data-size="large" data-contrast=""' in page
+    assert '<html lang="zh-CN" data-theme="dark" data-size="large" data-contrast=""' in page
     send(client, "/preference", locale="tlh")
     assert 'lang="zh-CN"' in client.get("/cases/list/").text
 

@@ -45,7 +45,7 @@ def test_language_and_large_type_have_pages_of_their_own(visitor, session):
     chinese = visitor.get("/").text
     visitor.post("/preference", data={"locale": "en", "size": "large"})
     english = visitor.get("/").text
-    assert 'lang="en" data-size="large"' in english
+    assert 'lang="en" data-theme="" data-size="large"' in english
     visitor.post("/preference", data={"locale": "zh", "size": ""})
     assert visitor.get("/").text == chinese
 
