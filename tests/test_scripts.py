@@ -1,4 +1,4 @@
-"""Scripts and style sheets: within what the oldest browser understands, and each import leads somewhere. Style is Biome's (make lint)."""
+"""Scripts and style sheets: within what the oldest browser understands; each import leads somewhere. Style is Biome's."""
 
 import json
 import re
