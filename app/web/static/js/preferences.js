@@ -7,6 +7,8 @@ on('click', '[data-pref]', (e, button) => {
   e.preventDefault();
   const name = button.dataset.pref;
   document.documentElement.dataset[name] = button.value;
-  findAll(`[data-pref="${name}"]`).forEach((one) => one.setAttribute('aria-pressed', String(one.value === button.value)));
+  findAll(`[data-pref="${name}"]`).forEach((one) =>
+    one.setAttribute('aria-pressed', String(one.value === button.value)),
+  );
   document.cookie = `ag_${name}=${button.value};path=/;max-age=${YEAR};SameSite=Lax`;
 });
