@@ -16,6 +16,7 @@ from app.db.tables.certificates import Certificate as Certificate
 from app.db.tables.certificates import CertificateEvent as CertificateEvent
 from app.db.tables.certificates import CertificateMeasure as CertificateMeasure
 from app.db.tables.certificates import CertificateVersion as CertificateVersion
+from app.db.tables.discrepancies import Discrepancy as Discrepancy
 from app.db.tables.employment import EmploymentRelease as EmploymentRelease
 from app.db.tables.exams import ExamNotice as ExamNotice
 from app.db.tables.exams import ExamNoticeEvent as ExamNoticeEvent

@@ -73,6 +73,7 @@ def register_views(appbuilder: Any) -> None:
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
     add(StockReasonScreen, "StockReasons", label=_("Stock reasons"), icon="edit", **system)
     add(legacy_import.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
+    add(legacy_import.DiscrepancyScreen, "Discrepancies", label=_("Reconciliation"), icon="list-check", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
     for view in (SimulatorView, DemoClockView):
         appbuilder.add_view_no_menu(view)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app import models
 from app.accounts.access import Actor
+from app.core.discrepancy_vocabulary import DiscrepancyKind
 from app.core.identifiers import CREDIT_ALPHABET, ID_CHECKS, ID_WEIGHTS
 from app.core.vocabulary import (
     CHANGEABLE,
@@ -247,6 +248,15 @@ def certificate(person: models.Person, **facts) -> models.Certificate:
         "valid_to": date(2027, 4, 30), "status": CertificateStatus.VALID,
     }  # fmt: skip
     return models.Certificate(person=person, **{**given, **facts})
+
+
+def discrepancy(kind: DiscrepancyKind = DiscrepancyKind.TERM, **facts) -> models.Discrepancy:
+    """One that waits to be looked at."""
+    given = {
+        "kind": kind, "subject": f"certificate:{next(_serial)}", "values_key": "0" * 40, "sides": ["certificate:1"],
+        "holder": "李雷", "number": "湘建安C1(2024)0000001", "found_at": NOON, "seen_at": NOON,
+    }  # fmt: skip
+    return models.Discrepancy(**{**given, **facts})
 
 
 def measure(certificate: models.Certificate, proposer: models.Account, state=MeasureState.PROPOSED, decider=None, **facts):

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event
 ROWS = 1_000_000
 LARGE = (
     *("ab_user", "application", "certificate", "certificate_event", "certificate_measure", "certificate_version"),
+    "discrepancy",
     *("employment_release", "enterprise", "entry", "exam_pass", "exam_signup", "filing", "identity_correction", "job"),
     *("legacy_record", "letter", "message", "paper", "person", "public_notice", "qualification", "step"),
 )

@@ -28,7 +28,7 @@ ENTRY_POINTS = ("web/", "cli/", "views.py", "__init__.py")  # where a request or
 STATE_OWNERS = {
     "workflow.py": "moves applications", "applications/drafts/common.py": "makes drafts", "exams/": "moves sign-ups",
     "certificates/status_changes.py": "decides measures", "certificates/impossible_proposals.py": "closes proposals",
-    "applications/decision_batches/": "its own table",
+    "applications/decision_batches/": "its own table", "applications/reconciliation/": "its own table",
     "outbox/jobs.py": "its own table", "worker/runner.py": "the same table", "outbox/sms.py": "its own table",
     "accounts/challenges.py": "its own table", "accounts/identity_corrections.py": "its own table",
     "accounts/privileged_changes.py": "its own table",
@@ -49,6 +49,7 @@ MAY_END_TRANSACTIONS = {
     "applications/decision_batches/planning.py": "a savepoint that is taken back: a plan writes nothing",
     "applications/decision_batches/running.py": "a job: each portion of a batch is a transaction",
     "applications/legacy_import/": "a job: each chunk of rows is a transaction",
+    "applications/reconciliation/run.py": "a job: each portion of people is a transaction",
     "backup/restoring.py": "what it restores into is nobody else's yet",
     "db/migrate.py": "migrations are transactions of their own",
     "db/move.py": "what it moves into is nobody else's yet",

@@ -83,7 +83,7 @@ def province(session):
         session.add_all([make.exam_pass(person), make.measure(held, account)])
         session.add(Message(mobile="13800000000", text="短信", state=tuple(MessageState)[n % 3], due_at=make.NOON))
         session.flush()
-        session.add(make.identity_correction(person))
+        session.add_all([make.identity_correction(person), make.discrepancy()])
         session.add(make.paper(PaperKind.PHOTO, person_id=person.id, enterprise_id=firm.id))
         session.add(make.employment_release(person, firms[n - 1] if n else firms[-1]) if n else make.paper(
             PaperKind.PLEDGE, pledging_enterprise_id=firm.id, enterprise_id=firm.id))  # fmt: skip

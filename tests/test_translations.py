@@ -96,6 +96,7 @@ CHINESE_ALLOWED = {
     "app/applications/letters/issue.py": "as layout.py, for letters",
     "app/db/tables/letters.py": "the legal term beside a column",
     "app/applications/legacy_import/columns.py": "headings and words of other offices' sheets, forms of numbers and dates",
+    "app/applications/reconciliation/rules.py": "words that offices write around a certificate's number",
     "app/applications/office_calendar.py": "what the State Council announced, and the two words of its sheet",
     "app/files/spreadsheets/days.py": "shapes in which days are written",
     "app/files/spreadsheets/number_format.py": "formats that Excel and WPS build in",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.accounts import challenges, privileged_changes, rate_limit
 from app.accounts import sessions as user_sessions
 from app.accounts.pki import bindings, trust
-from app.applications import checks, legacy_import, scan_retention
+from app.applications import checks, legacy_import, reconciliation, scan_retention
 from app.applications.decision_batches import records, running
 from app.applications.letters import issue
 from app.applications.nightly import NIGHTLY, done_since
@@ -318,12 +318,25 @@ def import_legacy(run: JobRun) -> None:
     """Import a checked sheet chunk by chunk; continues where a lost worker stopped."""
     with _legacy_context(run) as import_context:
         legacy_import.take_over(import_context, run.payload["import"], at=run.office_now())
+    with run.context.sessions.begin() as session:
+        reconciliation.after_import(session, run.payload["import"], "import", at=run.context.now())
 
 
 def undo_legacy(run: JobRun) -> None:
     """Undo an import, or write down why it cannot be undone."""
     with _legacy_context(run) as import_context:
         legacy_import.undo(import_context, run.payload["import"], at=run.office_now())
+    with run.context.sessions.begin() as session:
+        reconciliation.after_import(session, run.payload["import"], "undo", at=run.context.now())
+
+
+def reconcile(run: JobRun) -> None:
+    """Compare imported certificates and passes with each other, and with the rows that their imports refused."""
+    from app.applications.reconciliation.run import compare  # noqa: PLC0415 - loads pandas, which no web process needs
+
+    on, at = office_day(run.office_now()), run.context.now()
+    found = compare(run.context.sessions, run.office(), on=on, at=at, progress=run.progress)
+    run.report({"discrepancies": found})
 
 
 def legacy_passwords(run: JobRun) -> None:
@@ -361,6 +374,7 @@ HANDLERS: dict[str, Handler] = {
     "legacy_import": import_legacy,
     "legacy_passwords": legacy_passwords,
     "legacy_undo": undo_legacy,
+    reconciliation.KIND: reconcile,
 }
 KIND_LABELS: dict[str, object] = {
     "revocations": _("Fetching lists of revoked certificates"),
@@ -382,12 +396,14 @@ KIND_LABELS: dict[str, object] = {
     "legacy_import": _("Import a sheet of the old system"),
     "legacy_passwords": _("Make first passwords"),
     "legacy_undo": _("Undo an import of the old system"),
+    reconciliation.KIND: _("Compare imported records"),
 }
 RESULT_LABELS: dict[str, object] = {kind.value: kind.label for kind in NightlyTask} | {
     "lines": _("Lines that hold"),
     "broken": _("Breaks in the chain"),
     "scans": _("Scans removed"),
     "findings": _("Problems found"),
+    "discrepancies": _("Discrepancies found"),
     "files": _("Files in the backup"),
     "missing": _("Files missing from the store"),
 }

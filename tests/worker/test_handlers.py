@@ -18,6 +18,7 @@ from app.applications import legacy_import
 from app.backup.last_backup import last_backup
 from app.certificates.pdf import render_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
+from app.core.discrepancy_vocabulary import DiscrepancyKind
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
 from app.core.sign_in_vocabulary import SessionEndReason, SignInMethod
@@ -528,6 +529,13 @@ def test_run_twice_legacy_undo__an_import_is_undone_once(session, context):
     for _time in twice(session, context, "legacy_undo", {"import": number, "locale": "zh"}):
         assert read_row(session, func.count(models.ExamPass.id)) == (0,)
         assert read_row(session, models.LegacyImport.phase) == (LegacyPhase.UNDONE,)
+
+
+def test_run_twice_reconcile__each_discrepancy_is_found_once(session, context):
+    session.add(make.certificate(make.person(make.enterprise()), valid_to=make.TODAY.replace(year=2040)))
+    session.commit()
+    for _time in twice(session, context, "reconcile"):
+        assert read_row(session, models.Discrepancy.kind, models.Discrepancy.revision) == (DiscrepancyKind.TERM, 0)
 
 
 def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, context, app):

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.columns import category_in, title_of
+from app.applications.legacy_import.columns import agree, category_in, title_of
 from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge, json_value
 from app.applications.legacy_import.parties import RowDoubtful, RowRefused
 from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus, LegacyKind
@@ -139,7 +139,7 @@ class CertificateMerge(RecordMerge):
         found: Category | None = given or told
         if found is None:
             raise RowRefused(_("The number does not tell the category. Please fill it in."))
-        if told and not _agree(found, told) and (line.number, "category") not in self.answered:
+        if told and not agree(found, told) and (line.number, "category") not in self.answered:
             sentence = _("The number says %(told)s, the column says %(given)s.", told=told.value, given=found.value)
             raise RowDoubtful(sentence, "category", found.value, told.value)
         return found
@@ -206,8 +206,3 @@ def _kept_status(now: str, told: str) -> object:
         now=labels[now],
         told=labels[told],
     )
-
-
-def _agree(category: Category, other: Category) -> bool:
-    """Undivided C stands for each of its three."""
-    return category is other or {category.value, other.value} in ({"C", "C1"}, {"C", "C2"}, {"C", "C3"})

@@ -104,6 +104,11 @@ def category_in(number: str) -> Category | None:
     return Category(found[1]) if found and "建安" not in number[found.end() :] else None  # type: ignore[call-arg]
 
 
+def agree(category: Category, other: Category) -> bool:
+    """Undivided C stands for each of its three."""
+    return category is other or {category.value, other.value} in ({"C", "C1"}, {"C", "C2"}, {"C", "C3"})
+
+
 def variants(name: str) -> set[str]:
     """Spellings of an enterprise's name in the database: brackets of either width."""
     folded = fold_enterprise_name(name)

@@ -4,6 +4,7 @@ from app.db.tables import applications as applications
 from app.db.tables import audit as audit
 from app.db.tables import batches as batches
 from app.db.tables import certificates as certificates
+from app.db.tables import discrepancies as discrepancies
 from app.db.tables import employment as employment
 from app.db.tables import exams as exams
 from app.db.tables import findings as findings

@@ -37,6 +37,7 @@ TABLES: dict[str, object] = {
     "database": _("Database"),
     "certificate_version": _("Version of a certificate"),
     "certificate_measure": _("Measure against a certificate"),
+    "discrepancy": _("Discrepancy of imported records"),
     "employment_release": _("Person freed by the authority"),
     "enterprise": _("Enterprise"),
     "entry": _("Audit log"),

@@ -175,4 +175,7 @@ FIELDS: Mapping[str, object] = {
     "days": _("Days"),
     "scans": _("Scans"),
     "person": _("Person"),
+    "values_key": _("Digest of the values compared"),
+    "sides": _("Rows compared"),
+    "decision": _("Decision"),
 }

@@ -127,6 +127,8 @@ PERMISSIONS: Declaration = {
     # the old system's records
     "LegacyImports": to(ADMIN, MENU),
     "Legacy": to(ADMIN, "can_home", "can_template", "can_hand_in", "can_course", "can_step", "can_report", "can_passwords"),
+    "Discrepancies": to(ADMIN, MENU),
+    "Discrepancy": to(ADMIN, "can_list", "can_examine", "can_decide", "can_compare"),  # who owns the import
     "LegacyPasses": to(PARTIES, MENU),
     "LegacyPass": to(PARTIES, "can_list"),
     "LegacyCertificates": to(PARTIES, MENU),

@@ -6,8 +6,9 @@ from flask_babel import lazy_gettext as _
 
 from app.web.admin.legacy_import.imports import LegacyView
 from app.web.admin.legacy_import.lists import LegacyCertificateScreen, LegacyPassScreen
+from app.web.admin.legacy_import.reconciliation import DiscrepancyScreen
 
-__all__ = ["LegacyView", "register"]
+__all__ = ["DiscrepancyScreen", "LegacyView", "register"]
 
 
 def register(appbuilder: Any) -> None:
