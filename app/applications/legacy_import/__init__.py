@@ -19,6 +19,7 @@ from app.applications.legacy_import.batches import (
 )
 from app.applications.legacy_import.columns import COLUMNS, template
 from app.applications.legacy_import.first_passwords import make_passwords, read_passwords, take_passwords, without_password
+from app.applications.legacy_import.rescue import proposals
 from app.applications.legacy_import.rows import page_of
 from app.applications.legacy_import.run import ImportContext, check, take_over
 from app.applications.legacy_import.undo import ask as ask_undo
@@ -39,6 +40,7 @@ __all__ = [
     "expire",
     "make_passwords",
     "page_of",
+    "proposals",
     "read_passwords",
     "receive",
     "report_of",

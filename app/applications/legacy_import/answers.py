@@ -11,7 +11,7 @@ from app.models import LegacyImport
 class SheetAnswers:
     """``cells``: (row, column key) → text; ``words``: column key → text of a cell → text to take for it; ``titles``: column
     key → title of the sheet to take it from. ``sheet`` is the one to read, if several fit.
-    ``shown``: what the answered cells show.
+    ``shown``: what the answered cells show. ``confirmed``: row → token of the ID number proposed for it (``rescue``).
     """
 
     cells: Mapping[tuple[int, str], str] = field(default_factory=dict)
@@ -19,6 +19,7 @@ class SheetAnswers:
     titles: Mapping[str, str] = field(default_factory=dict)
     sheet: str = ""
     shown: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    confirmed: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, batch: LegacyImport) -> "SheetAnswers":

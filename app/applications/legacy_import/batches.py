@@ -16,6 +16,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
+from app.applications.legacy_import import rescue
 from app.applications.legacy_import.accounts import AccountMerge
 from app.applications.legacy_import.answers import SheetAnswers
 from app.applications.legacy_import.certificates import CertificateMerge
@@ -103,9 +104,12 @@ def confirm(session: Session, import_id: int, digest: str, actor: Actor, *, at: 
 def answer(session: Session, import_id: int, digest: str, answers: SheetAnswers, actor: Actor, *, at: datetime) -> None:
     """Take what was answered to a checked sheet, beside earlier answers. The caller commits, with the job that checks again.
 
-    Raises ``Stale`` unless ``digest`` is that of the sheet and answers that were shown.
+    Raises ``Stale`` unless ``digest`` is that of the sheet and answers that were shown, or if a proposal no longer stands.
     """
     batch = _open(session, import_id, digest, actor, *ANSWERABLE)
+    chosen = {row: token for row, token in answers.confirmed.items() if (row, rescue.KEY) not in answers.cells}
+    numbers = rescue.confirm(session, batch, chosen, actor, at=at)
+    answers = replace(answers, cells={**answers.cells, **{(row, rescue.KEY): number for row, number in numbers.items()}})
     answers = replace(answers, shown=shown_in(session, import_id, list(answers.cells)))
     now = SheetAnswers.of(batch).joined(answers, {column.key for column in COLUMNS[batch.kind]})
     values = {"answers": now.private, "mapping": now.kept, "revision": batch.revision + 1, "phase": LegacyPhase.CHECKING}

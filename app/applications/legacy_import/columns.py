@@ -10,10 +10,12 @@ from flask_babel import lazy_gettext as _
 
 from app.core.identifiers import (
     ABBREVIATIONS,
+    fold,
     fold_certificate_number,
     fold_enterprise_name,
     fold_user_name,
     parse_credit_code,
+    parse_id_number,
     parse_name,
     parse_old_id_number,
     parse_telephone,
@@ -76,6 +78,14 @@ _NUMBERED = {status.value.lstrip("0"): status for status in CertificateStatus}
 parse_status = term_parser(CertificateStatus, _STATUSES | _NUMBERED)  # a national code (01 … 07, 99) or its word
 
 
+def parse_asked_id_number(text: str) -> str:
+    """As ``parse_id_number``. The 15 digits of before 1999 are doubtful: the 18 are proposed (``rescue``), not taken."""
+    if len(number := fold(text)) != 15:
+        return parse_id_number(number)
+    parse_old_id_number(number)  # says what is wrong with them
+    raise Doubtful(_("An ID number of 15 digits has no check digit. Please confirm the one of 18 that replaced it."))
+
+
 def parse_number(text: str) -> str:
     """A certificate's number as free text, normalised: half-width brackets, no spaces."""
     number = fold_certificate_number(text)
@@ -128,7 +138,7 @@ def _free(key: str, title: object, most: int, also: tuple[str, ...], width: int 
 
 _DAY: dict[str, Any] = {"kind": Kind.DAY, "width": 14}
 _NAME = Column("name", _("Full name"), parse=parse_name, width=12, also=titles.NAME)
-_ID = Column("id_number", _("ID number"), parse=parse_old_id_number, numbers=True, width=24, also=titles.ID_NUMBER)
+_ID = Column("id_number", _("ID number"), parse=parse_asked_id_number, numbers=True, width=24, also=titles.ID_NUMBER)
 _FIRM = _may_lack("enterprise", _("Enterprise name"), parse_enterprise_name, titles.ENTERPRISE, width=34)
 _USCC = _may_lack("uscc", _("Unified social credit code"), parse_credit_code, titles.CREDIT_CODE, width=24)
 

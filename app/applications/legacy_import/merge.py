@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.applications.legacy_import.columns import COLUMNS, title_of
 from app.applications.legacy_import.parties import Firm, Human, Parties, RowDoubtful, RowRefused
-from app.core.identifiers import BadNumber, fold, parse_id_number
+from app.core.identifiers import BadNumber, parse_id_number
 from app.core.vocabulary import LegacyKind, RowOutcome, Term
 from app.files.fonts import parse_printable_name
 from app.files.spreadsheets import SheetLine
@@ -139,8 +139,6 @@ class RecordMerge(ABC):
         except (RowRefused, BadNumber) as error:
             return MergeVerdict(line, REFUSED, [error.sentence if isinstance(error, BadNumber) else error.args[0]])
         self.parties.adopt(verdict.firm, verdict.human)
-        if len(fold(line.shown.get("id_number", ""))) == 15:
-            verdict.reasons.append(_("The ID number of 15 digits was converted to 18."))
         return verdict
 
     def _refused(self, line: SheetLine) -> MergeVerdict:

@@ -91,6 +91,14 @@ def shown_in(session: Session, import_id: int, cells: Sequence[tuple[int, str]])
     return {(number, key): found[number].get(key, "") for number, key in cells if number in found}
 
 
+def rows_numbered(session: Session, import_id: int, numbers: Sequence[int]) -> list[PreviewRow]:
+    """The rows with these numbers in the sheet."""
+    query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(
+        LegacyRow.import_id == import_id, LegacyRow.number.in_(numbers)
+    )
+    return [_preview(*row) for row in session.execute(query.order_by(LegacyRow.position))]
+
+
 def slice_of(session: Session, import_id: int, first: int, number: int) -> list[PreviewRow]:
     """The rows from a position on, in the order of the sheet."""
     query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(

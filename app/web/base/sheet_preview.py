@@ -21,7 +21,8 @@ _MASKS = {"id_number": mask_id, "mobile": mask_mobile}
 class PreviewCell(NamedTuple):
     """A cell, with personal numbers masked. ``was`` is what is stored until now, if the import changes it.
 
-    ``readings`` are the texts to choose from, where something stands in the way.
+    ``readings`` are the texts to choose from, where something stands in the way; ``proposals`` what may have been meant by
+    what cannot be read, each by a token.
     """
 
     key: str
@@ -31,6 +32,7 @@ class PreviewCell(NamedTuple):
     was: str
     fault: str
     readings: Sequence[str]
+    proposals: Mapping[str, str] = {}
 
     @property
     def differs(self) -> bool:
@@ -108,8 +110,17 @@ def pages_of(counts: Mapping[RowOutcome, int], only: RowOutcome | None) -> int:
     return max(1, -(-(counts.get(only, 0) if only else sum(counts.values())) // PAGE))
 
 
-def lines_of(columns: Sequence[Column], rows: Iterable[PreviewRow], edit: int) -> list[PreviewLine]:
-    return [PreviewLine(row.number, row.outcome, _cells(columns, row), row.reasons, row.number == edit) for row in rows]
+def lines_of(
+    columns: Sequence[Column], rows: Iterable[PreviewRow], edit: int, proposals: Mapping[int, Mapping[str, str]] | None = None
+) -> list[PreviewLine]:
+    """``proposals`` for ID numbers: row number → token → what is shown of it."""
+    offered = proposals or {}
+    return [
+        PreviewLine(
+            row.number, row.outcome, _cells(columns, row, offered.get(row.number, {})), row.reasons, row.number == edit
+        )
+        for row in rows
+    ]
 
 
 def preview_page(
@@ -136,13 +147,14 @@ def masked(key: str, text: str) -> str:
     return mask(text) if mask and text else mask_numbers(text)
 
 
-def _cells(columns: Sequence[Column], row: PreviewRow) -> list[PreviewCell]:
+def _cells(columns: Sequence[Column], row: PreviewRow, proposals: Mapping[str, str]) -> list[PreviewCell]:
     cells = []
     for column in columns:
         key, fault = column.key, mask_numbers(row.faults.get(column.key, ""))
         stored, shown, was = (masked(key, texts.get(key, "")) for texts in (row.stored, row.shown, row.was))
         may_be = row.readings.get(key) or [str(choice) for choice in column.choices if fault]
-        cells.append(PreviewCell(key, column.title, "" if fault else stored, shown, was, fault, may_be))
+        offered = proposals if key == "id_number" else {}
+        cells.append(PreviewCell(key, column.title, "" if fault else stored, shown, was, fault, may_be, offered))
     return cells
 
 
@@ -157,6 +169,12 @@ def answered_cells(form: MultiDict[str, str]) -> dict[tuple[int, str], str]:
             if kind == "cell" or spot not in answers:
                 answers[spot] = text.strip()[:LONGEST_ANSWER]
     return answers
+
+
+def confirmed_proposals(form: MultiDict[str, str]) -> dict[int, str]:
+    """Row → token of what was confirmed for its ID number."""
+    found = ((name.removeprefix("proposal:"), token) for name, token in form.items() if name.startswith("proposal:"))
+    return {_number(row): token for row, token in found if token and _number(row)}
 
 
 def as_note(answers: Mapping[tuple[int, str], str]) -> list[list[object]]:

@@ -11,10 +11,10 @@ from tests.applications.legacy_import.conftest import count, only, results, take
 from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
 
 
-def test_a_number_of_15_digits_is_the_person_of_18(session, means):
+def test_a_number_of_15_digits_is_asked_about_and_becomes_no_person(session, means):
     take(means, PASSES, row(PASSES, id_number="110105491231002"), row(PASSES, id_number="11010519491231002X", category="B"))
     assert only(session, Person).id_number == "11010519491231002X"
-    assert "converted to 18" in results(means, 1)[0][1]
+    assert [(result, "15 digits" in why) for result, why in results(means, 1)] == [("doubtful", True), ("added", False)]
 
 
 REFUSED = [

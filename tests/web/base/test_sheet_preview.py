@@ -5,7 +5,15 @@ from werkzeug.datastructures import MultiDict
 from app.core.vocabulary import RowOutcome
 from app.files.row_preview import PreviewRow
 from app.files.spreadsheets import Column
-from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
+from app.web.base.sheet_preview import (
+    PlaceAsked,
+    answered_cells,
+    answers_noted,
+    as_note,
+    confirmed_proposals,
+    lines_of,
+    preview_page,
+)
 from tests import make
 
 COLUMNS = (Column("name", "Name"), Column("id_number", "ID number"), Column("note", "Note"))
@@ -70,3 +78,18 @@ def test_a_refused_cell_of_a_closed_list_offers_the_list_and_faulty_columns_come
     doubted = row(2, DOUBTFUL, faults={"kind": "Which?"}, readings={"kind": ("B",)}, kind="C")
     (line,) = preview_page(columns, [doubted], PlaceAsked(None, 1, 0), may_answer=True).lines
     assert line.cells[0].readings == ("B",)
+
+
+def test_proposals_stand_at_the_id_number_of_their_row_and_only_a_chosen_one_is_confirmed():
+    bad = [row(n, REFUSED, faults={"id_number": "?", "note": "?"}, id_number="43") for n in (2, 3)]
+    first, second = lines_of(COLUMNS, bad, 0, {3: {"t0ken": "4301******"}})
+    assert [cell.proposals for line in (first, second) for cell in line.cells] == [
+        {},
+        {},
+        {},
+        {},
+        {"t0ken": "4301******"},
+        {},
+    ]
+    form = {"proposal:3": "t0ken", "proposal:4": "", "proposal:x": "t", "proposal:-1": "t", "cell:3:name": "张"}
+    assert confirmed_proposals(MultiDict(form)) == {3: "t0ken"}

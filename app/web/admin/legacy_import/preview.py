@@ -11,13 +11,16 @@ from app.applications.legacy_import import SheetAnswers
 from app.core.redaction import mask_numbers
 from app.core.vocabulary import LegacyPhase, RowOutcome
 from app.db.session import db
+from app.files.row_preview import PreviewRow
 from app.files.spreadsheets import Column
 from app.models import LegacyImport
+from app.web import request_context
 from app.web.base.sheet_preview import (
     LONGEST_ANSWER,
     PlaceAsked,
     SheetPreview,
     answered_cells,
+    confirmed_proposals,
     faulty_first,
     lines_of,
     pages_of,
@@ -89,12 +92,20 @@ def rows_of(course: LegacyImport) -> SheetPreview | None:
     columns = faulty_first(legacy_import.COLUMNS[course.kind], rows)
     return SheetPreview(
         columns,
-        lines_of(columns, rows, asked.edit),
+        lines_of(columns, rows, asked.edit, _proposals(course, rows)),
         counts,
         asked,
         course.phase is LegacyPhase.CHECKED,
         lambda place: url_for("LegacyView.course", import_id=course.id, rows=place, _anchor="rows"),
     )
+
+
+def _proposals(course: LegacyImport, rows: Sequence[PreviewRow]) -> dict[int, dict[str, str]]:
+    """For ID numbers that cannot be read, while they can be answered."""
+    if course.phase is not LegacyPhase.CHECKED:
+        return {}
+    offered = legacy_import.proposals(db.session(), course.id, rows, request_context.current_actor())
+    return {row: {token: one.shown for token, one in found.items()} for row, found in offered.items()}
 
 
 def answers_in(form: MultiDict[str, str]) -> SheetAnswers:
@@ -108,4 +119,5 @@ def answers_in(form: MultiDict[str, str]) -> SheetAnswers:
             words.setdefault(key, {})[word[:LONGEST_ANSWER]] = text.strip()[:LONGEST_ANSWER]
         elif kind == "title" and text != form.get(f"read:{key}", ""):
             titles[key] = text
-    return SheetAnswers(answered_cells(form), words, titles, form.get("sheet", ""))
+    chosen = confirmed_proposals(form)
+    return SheetAnswers(answered_cells(form), words, titles, form.get("sheet", ""), confirmed=chosen)
