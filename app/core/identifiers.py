@@ -186,9 +186,14 @@ _LANDLINE = re.compile(r"(?:\+?86-?)?\(?(0(?:10|2\d)|0[3-9]\d{2})\)?-?([2-9]\d{6
 
 
 def parse_mobile(text: str) -> str:
-    """A mobile number of the mainland: 11 digits, 1 and then 3–9."""
+    """A mobile number of the mainland: 11 digits, 1 and then 3–9. A landline is refused as one (code ``landline``)."""
     number = fold(text).removeprefix("+86").replace("-", "")
     if not re.fullmatch(r"1[3-9][0-9]{9}", number):
+        if landline := _landline(text):
+            sentence = _(
+                "%(number)s is a landline, which gets no text messages. Please give a mobile number.", number=landline
+            )
+            raise BadNumber(sentence, code="landline", field="mobile")
         raise BadNumber(_("A mobile number has 11 digits and begins with 13 to 19."), code="bad-mobile", field="mobile")
     return number
 
@@ -198,8 +203,13 @@ def parse_telephone(text: str) -> str:
 
     ``is_mobile`` tells them apart.
     """
+    return _landline(text) or parse_mobile(text)
+
+
+def _landline(text: str) -> str:
+    """The landline that the text is; empty if it is none."""
     found = _LANDLINE.fullmatch(fold(text))
-    return parse_mobile(text) if found is None else "-".join(part for part in found.groups() if part)
+    return "-".join(part for part in found.groups() if part) if found else ""
 
 
 def is_mobile(telephone: str) -> bool:

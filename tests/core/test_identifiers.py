@@ -128,6 +128,16 @@ def test_an_invalid_mobile_number_is_refused(typed):
         parse_mobile(typed)
 
 
+def test_a_landline_where_a_mobile_is_needed_is_refused_as_what_it_is():
+    for typed in ("0731-84441234", "（010）6234 5678", "0731-84441234转801"):
+        with pytest.raises(BadNumber, match="landline") as refusal:
+            parse_mobile(typed)
+        assert refusal.value.code == "landline"
+    for typed in ("84441234", "0731"):
+        with pytest.raises(BadNumber, match="11 digits"):
+            parse_mobile(typed)
+
+
 def test_masks_hide_all_but_the_allowed_characters():
     assert mask_id_publicly("43010219850615002X") == "430*************2X"
     assert mask_id("43010219850615002X") == "430102********002X"
