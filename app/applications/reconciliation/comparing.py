@@ -205,5 +205,5 @@ def of_refused_rows(rows: Table, held: Table, people: Mapping[str, tuple[int, st
 def _against(kind: DiscrepancyKind, row: Any, *other: str) -> Discovery:
     """Of a row of a sheet, which may come again in another sheet: so its place is none of the values."""
     values = "\t".join(map(str, (row.number, row.id_number, row.name, row.valid_from, row.valid_to, *other)))
-    subject = ":".join((row.person[:20], *other) if kind is DiscrepancyKind.NAMES else (row.person[:20], row.number))
+    subject = f"{row.person[:20]}:{name_key(row.name) if kind is DiscrepancyKind.NAMES else row.number}"[:80]
     return Discovery(kind, subject, (row.side, *other), values, row.name[:50], row.number)

@@ -18,6 +18,7 @@ from app.core.crypto.encryption import keyring
 from app.core.discrepancy_vocabulary import DiscrepancyKind, DiscrepancyState
 from app.core.identifiers import BadNumber, fold_certificate_number, fold_name, parse_old_id_number
 from app.core.office import Office
+from app.core.redaction import mask_numbers
 from app.core.vocabulary import LegacyKind, LegacyPhase, RowOutcome
 from app.db.id_lists import among, read_rows
 from app.db.session import insert_into, read_only
@@ -150,6 +151,7 @@ def _sheet_row(side: str, content: dict[str, Any]) -> tuple[Any, ...]:
     except BadNumber:
         id_number = ""
     number, name = fold_certificate_number(said.get("number") or ""), fold_name(said.get("name") or "")
+    number, name = mask_numbers(number), mask_numbers(name)  # of a sheet whose columns are out of place
     person = str(keyring.lasting_digest(id_number or name, PURPOSE))
     return side, number[:40], id_number, name, said.get("valid_from"), said.get("valid_to"), person
 

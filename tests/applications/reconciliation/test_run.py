@@ -98,7 +98,11 @@ def test_refused_rows_are_compared_with_the_books_and_asked_about_once(session, 
     refused(session, number="湘建安C1(2024)0000123", valid_to="2027-05-31", name="李雷", id_number=mine.person.id_number)
     refused(session, number="湘建安C1(2024)0000124", valid_to="2024-01-01", name="李蕾", id_number=mine.person.id_number)
     refused(session, number="湘建安C1(2024)0000125", valid_to="2027-04-30", name="无号", id_number="43")
+    stray = make.id_number()
+    refused(session, number=stray, valid_to="2024-01-01", name=stray, id_number=mine.person.id_number)  # columns out of place
     found = compared()
+    assert not [row for row in found.values() if stray in f"{row.holder}{row.number}{row.subject}"]
+    found = {key: row for key, row in found.items() if "*" not in row.holder}
     assert set(found) == {("number_shared", "韩梅"), ("number_twice", "李雷"), ("names", "李蕾"), ("ends_first", "李蕾")}
     shared = found["number_shared", "韩梅"]
     assert shared.sides == [f"row:{last.import_id}:4", f"certificate:{mine.id}"]
