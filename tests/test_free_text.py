@@ -30,7 +30,7 @@ SHEETS = {
 NUMBER_COLUMNS = {
     *("roster.id_number", "roster.mobile", "scores.id_number", "scores.uscc", "scores.mobile"),
     *("list check.name", "list check.number", "passes.id_number", "passes.uscc", "certificates.id_number"),
-    *("certificates.uscc", "accounts.uscc", "accounts.username", "accounts.mobile"),
+    *("certificates.uscc", "accounts.uscc", "accounts.username", "accounts.mobile", "accounts.telephone"),
 }
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor, must_reach
 from app.core.clock import office_day
 from app.core.errors import AppError, FixPlace, NotFound, Refusal, Unmet
-from app.core.identifiers import BadNumber, name_key, parse_id_number, parse_mobile
+from app.core.identifiers import BadNumber, name_key, parse_id_number, parse_landline, parse_mobile
 from app.core.office import Office
 from app.core.vocabulary import (
     OPEN,
@@ -268,11 +268,12 @@ def save_enterprise(session: Session, enterprise: Enterprise, actor: Actor) -> E
     """Check the changed data of the actor's enterprise. The form offers neither name, credit code nor region."""
     actor.demand(Role.ENTERPRISE_CLERK)
     must_reach(actor, enterprise)
-    if enterprise.contact_mobile:
-        try:
-            enterprise.contact_mobile = parse_mobile(enterprise.contact_mobile)
-        except BadNumber as error:
-            raise AppError(error.sentence, code=error.code, field="contact_mobile") from None
+    for field, parse in (("contact_mobile", parse_mobile), ("telephone", parse_landline)):
+        if typed := getattr(enterprise, field):
+            try:
+                setattr(enterprise, field, parse(typed))
+            except BadNumber as error:
+                raise AppError(error.sentence, code=error.code, field=field) from None
     session.flush()
     return enterprise
 

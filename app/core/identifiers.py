@@ -206,6 +206,14 @@ def parse_telephone(text: str) -> str:
     return _landline(text) or parse_mobile(text)
 
 
+def parse_landline(text: str) -> str:
+    """As ``parse_telephone``, but no mobile, which is personal."""
+    if landline := _landline(text):
+        return landline
+    sentence = _("A landline is written with its area code, such as 0731-84441234.")
+    raise BadNumber(sentence, code="bad-landline", field="telephone")
+
+
 def _landline(text: str) -> str:
     """The landline that the text is; empty if it is none."""
     found = _LANDLINE.fullmatch(fold(text))

@@ -241,6 +241,11 @@ class MobileField(_ParsedField):
     entry_mode = "tel"
 
 
+class LandlineField(_ParsedField):
+    parse = staticmethod(identifiers.parse_landline)
+    entry_mode = "tel"
+
+
 class NameField(_ParsedField):
     """A person's name, with the canonical ``·``."""
 

@@ -1,4 +1,4 @@
-"""discrepancies among imported records, and what was decided about each"""
+"""discrepancies among imported records, and what was decided about each; landlines of enterprises"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    telephone = sa.Column('telephone', sa.String(length=24), server_default='', nullable=False, comment='landline of the office')
+    op.add_column('enterprise', telephone)
     op.create_table('discrepancy',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(length=30), nullable=False),
@@ -42,3 +44,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table('discrepancy')
+    op.drop_column('enterprise', 'telephone')

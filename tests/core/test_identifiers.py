@@ -15,6 +15,7 @@ from app.core.identifiers import (
     mask_mobile,
     parse_credit_code,
     parse_id_number,
+    parse_landline,
     parse_mobile,
     parse_name,
     parse_telephone,
@@ -136,6 +137,10 @@ def test_a_landline_where_a_mobile_is_needed_is_refused_as_what_it_is():
     for typed in ("84441234", "0731"):
         with pytest.raises(BadNumber, match="11 digits"):
             parse_mobile(typed)
+    assert parse_landline("073184441234") == "0731-84441234"
+    for typed in ("13800000000", "84441234"):
+        with pytest.raises(BadNumber, match="area code"):
+            parse_landline(typed)
 
 
 def test_masks_hide_all_but_the_allowed_characters():

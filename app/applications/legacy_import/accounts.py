@@ -21,7 +21,7 @@ from app.models import Account, Enterprise
 
 # column of the sheet -> of ``Firm``, and of the table
 _FIRM = {"enterprise": "name", "region": "region_code", "contact": "contact", "mobile": "mobile"}
-_FIRM |= {name: name for name in ("legal_representative", "address")}
+_FIRM |= {name: name for name in ("telephone", "legal_representative", "address")}
 _TABLE = _FIRM | {"mobile": "contact_mobile"}
 
 
@@ -53,7 +53,7 @@ class AccountMerge(RecordMerge):
         if account is not None and account[1] != key:
             raise RowRefused(_("The user name “%(name)s” is taken by another account.", name=name))
         region = self.parties.region_of(key, line.values["region"])
-        sheet = {title: line.values[title] for title in _FIRM} | {"region": region, "mobile": _mobile(line)}
+        sheet = {title: line.values[title] for title in _FIRM} | {"region": region, **_telephones(line)}
         if firm is None:
             given = {_FIRM[title]: value for title, value in sheet.items() if value is not None}
             verdict = MergeVerdict(line, ADDED, key=key, taken=_now(firm := Firm(**given, uscc=key)))
@@ -61,8 +61,8 @@ class AccountMerge(RecordMerge):
             verdict = self._compared(line, key, sheet if line.values["region"] else sheet | {"region": None}, firm)
             self._settle(verdict, key, account)
         verdict.firm = firm
-        if line.values["mobile"] and not sheet["mobile"]:
-            sentence = _("%(number)s is a landline, which gets no text messages.", number=line.values["mobile"])
+        if sheet["telephone"] and not sheet["mobile"]:
+            sentence = _("%(number)s is a landline, which gets no text messages.", number=sheet["telephone"])
             verdict.reasons.append(sentence)
         if verdict.outcome is ADDED:
             self.accounts[name] = (None, key)
@@ -124,10 +124,11 @@ def _user_name(line: SheetLine) -> str:
     return str(line.values["username"] or fold_user_name(line.values["uscc"]))
 
 
-def _mobile(line: SheetLine) -> str | None:
-    """The mobile of a row; a landline is none."""
-    number = line.values["mobile"]
-    return number if number and is_mobile(number) else None
+def _telephones(line: SheetLine) -> dict[str, str | None]:
+    """The mobile and the landline of a row, whichever column they stand in."""
+    given = [number for number in (line.values["mobile"], line.values["telephone"]) if number]
+    mobiles, landlines = ([number for number in given if is_mobile(number) is wanted] for wanted in (True, False))
+    return {"mobile": next(iter(mobiles), None), "telephone": next(iter(landlines), None)}
 
 
 def _now(firm: Firm) -> JsonValues:
@@ -137,7 +138,7 @@ def _now(firm: Firm) -> JsonValues:
 def _account(verdict: MergeVerdict) -> dict[str, Any]:
     name, firm = _user_name(verdict.line), verdict.firm
     assert firm is not None  # noqa: S101 - set by ``judge``
-    mobile = _mobile(verdict.line)
+    mobile = _telephones(verdict.line)["mobile"]
     return {
         "username": name,
         "first_name": (verdict.line.values["contact"] or firm.name)[:64],

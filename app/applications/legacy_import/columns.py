@@ -127,7 +127,7 @@ def variants(name: str) -> set[str]:
 
 def _may_lack(key: str, title: object, parse: Callable[[str], object], also: tuple[str, ...], **more: Any) -> Column:
     """A column that a sheet need not have, and a row need not fill in."""
-    numbers = key in ("username", "mobile", "uscc")  # old user names are what people sign in by
+    numbers = key in ("username", "mobile", "telephone", "uscc")  # old user names are what people sign in by
     return Column(key, title, parse=parse, required=False, also=also, numbers=numbers, may_lack=True, **more)
 
 
@@ -150,6 +150,7 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         _may_lack("username", _("User name"), parse_user_name, titles.USER_NAME, width=24),
         _free("contact", _("Contact"), 50, titles.CONTACT),
         _may_lack("mobile", _("Mobile no."), parse_telephone, titles.MOBILE, width=16),
+        _may_lack("telephone", _("Landline"), parse_telephone, titles.LANDLINE, width=16),
         _free("legal_representative", _("Legal representative"), 50, titles.LEGAL_REPRESENTATIVE),
         _free("address", _("Address"), 200, titles.ADDRESS, width=40),
     ),

@@ -33,6 +33,7 @@ class Firm:
     mobile: str | None = None
     legal_representative: str = ""
     address: str = ""
+    telephone: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,9 +93,10 @@ class Parties:
                 Enterprise.contact_mobile,
                 Enterprise.legal_representative,
                 Enterprise.address,
+                Enterprise.telephone,
             ).where(or_(Enterprise.uscc.in_(codes), Enterprise.name.in_(names)))
         ):
-            more = (row.id, row.source, row.contact, row.contact_mobile, row.legal_representative, row.address)
+            more = (row.id, row.source, row.contact, row.contact_mobile, row.legal_representative, row.address, row.telephone)
             self.adopt_firm(Firm(row.name, row.uscc, row.region_code, *more))
         numbers = {line.values["id_number"] for line in lines if "id_number" in line.values}
         if numbers:
@@ -172,6 +174,7 @@ class Parties:
                 "legal_representative": firm.legal_representative,
                 "contact": firm.contact,
                 "contact_mobile": firm.mobile,
+                "telephone": firm.telephone,
                 "source": AccountSource.LEGACY,
                 "registration": Registration.APPROVED,
             }

@@ -45,7 +45,7 @@ _ATTRIBUTES: dict[LegacyKind, dict[str, str]] = {
         "enterprise": "name",
         "region": "region_code",
         "mobile": "contact_mobile",
-        **{name: name for name in ("contact", "legal_representative", "address")},
+        **{name: name for name in ("contact", "telephone", "legal_representative", "address")},
     },
     LegacyKind.PASSES: {"passed_on": "passed_on"},
     LegacyKind.CERTIFICATES: {

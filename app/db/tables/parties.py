@@ -43,6 +43,7 @@ class Enterprise(Model):
     legal_representative: Mapped[str] = mapped_column(String(50), default="")
     contact: Mapped[str] = mapped_column(String(50), default="")
     contact_mobile: Mapped[str | None] = mapped_column(Encrypted("enterprise.contact_mobile"))
+    telephone: Mapped[str] = mapped_column(String(24), default="", server_default="", comment="landline of the office")
     source: Mapped[AccountSource] = mapped_column(Choice(AccountSource), default=AccountSource.CLOUD)
     registration: Mapped[Registration] = mapped_column(Choice(Registration), default=Registration.APPROVED)
     registration_note: Mapped[str] = mapped_column(String(200), default="", server_default="", comment="why it was rejected")

@@ -42,7 +42,7 @@ class EnterpriseAdminScreen(ExportedList):
     add_title, edit_title = _("Add enterprise"), _("Edit enterprise")
     list_columns = ["name", "uscc", "region", "registration", "registered_at", "source"]
     show_columns = [
-        "name", "uscc", "region", "legal_representative", "contact", "mobile", "registration", "registered_at",
+        "name", "uscc", "region", "legal_representative", "contact", "mobile", "telephone", "registration", "registered_at",
         "registration_note", "known",
     ]  # fmt: skip
     tag_columns = ("registration",)
@@ -59,6 +59,7 @@ class EnterpriseAdminScreen(ExportedList):
         "legal_representative": _("Legal representative"),
         "contact": _("Contact"),
         "mobile": _("Mobile"),
+        "telephone": _("Landline"),
         "registered_at": _("Registered at"),
         "registration_note": _("Why it was rejected"),
         "known": _("On the books under this name"),

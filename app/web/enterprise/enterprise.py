@@ -22,11 +22,12 @@ from app.web import request_context
 from app.web.base import ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import route
-from app.web.forms import AppForm, MobileField, NameField, TextField, TextLength, Uploaded
+from app.web.forms import AppForm, LandlineField, MobileField, NameField, TextField, TextLength, Uploaded
 from app.web.scan_upload import card, field_name, fill_cards, scan_field, store_scans, take_scans
 
 PLEDGE = field_name(PaperKind.PLEDGE)
-TYPED = ("address", "legal_representative", "contact", "contact_mobile")
+NEEDED = ("address", "legal_representative", "contact", "contact_mobile")  # for applications
+TYPED = (*NEEDED, "telephone")
 
 Check = tuple[bool | None, object, object, str]
 
@@ -36,6 +37,7 @@ class OwnEnterpriseForm(AppForm):
     legal_representative = NameField(_("Legal representative"), validators=[TextLength(50)])
     contact = NameField(_("Contact person"), validators=[TextLength(50)])
     contact_mobile = MobileField(_("Contact's mobile"))
+    telephone = LandlineField(_("Landline"), description=_("Optional; with the area code, such as 0731-84441234."))
     paper_pledge = scan_field(
         PaperKind.PLEDGE, _("Sealed by the enterprise and signed by the legal representative; needed for every application.")
     )
@@ -54,7 +56,7 @@ class EnterpriseView(ModelScreen):
     edit_title = _("Enterprise basic information")
     show_title = _("Enterprise details")
     list_columns = ["name"]
-    show_columns = ["name", "uscc", "region", "address", "legal_representative", "contact", "contact_mobile"]
+    show_columns = ["name", "uscc", "region", "address", "legal_representative", "contact", "contact_mobile", "telephone"]
     label_columns = {
         "name": _("Enterprise name"),
         "uscc": _("Unified social credit code"),
@@ -63,6 +65,7 @@ class EnterpriseView(ModelScreen):
         "legal_representative": _("Legal representative"),
         "contact": _("Contact person"),
         "contact_mobile": _("Contact's mobile"),
+        "telephone": _("Landline"),
     }
     edit_form = OwnEnterpriseForm
     edit_columns = [*TYPED, PLEDGE]
@@ -95,7 +98,7 @@ class EnterpriseView(ModelScreen):
     def save(self, item: Enterprise, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         session = db.session()
         form.populate_obj(item)
-        for column in ("address", "legal_representative", "contact"):
+        for column in ("address", "legal_representative", "contact", "telephone"):
             setattr(item, column, getattr(item, column) or "")
         item.contact_mobile = item.contact_mobile or None
         save_enterprise(session, item, request_context.current_actor())
@@ -118,7 +121,7 @@ class EnterpriseView(ModelScreen):
         """What applications require of the enterprise, and whether it is there."""
         lines: list[Check] = [
             (bool(getattr(item, column)), self.label_columns[column], "", "" if getattr(item, column) else f"#{column}")
-            for column in TYPED
+            for column in NEEDED
         ]
         pledge = PaperKind.PLEDGE in current(db.session(), item)
         lines.append((pledge, PaperKind.PLEDGE.label, "", "" if pledge else "#paper-pledge"))

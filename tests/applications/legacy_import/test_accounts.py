@@ -31,9 +31,13 @@ def test_a_user_name_of_somebody_else_is_refused(session, means, app):
     assert ["taken by another account" in reason for _result, reason in found] == [True, False, True]
 
 
-def test_a_landline_refuses_no_enterprise_and_is_no_mobile(session, means, app):
+def test_a_landline_is_kept_and_is_no_mobile(session, means, app):
     import_id = take(means, ACCOUNTS, row(ACCOUNTS, mobile="（0731）84441234", region="湖南省长沙市"))
     ((outcome, reason),) = results(means, import_id)
     assert (outcome, "0731-84441234 is a landline" in reason) == ("added", True)
     enterprise = only(session, Enterprise)
     assert (enterprise.contact_mobile, enterprise.region_code, only(session, Account).mobile) == (None, "430100", None)
+    assert enterprise.telephone == "0731-84441234"
+    take(means, ACCOUNTS, row(ACCOUNTS, mobile="010-62345678", telephone="13800000000", region="湖南省长沙市"))
+    enterprise = only(session, Enterprise)  # whichever column they stand in
+    assert (enterprise.telephone, enterprise.contact_mobile) == ("010-62345678", "13800000000")

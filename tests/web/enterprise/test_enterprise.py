@@ -14,11 +14,14 @@ def test_an_enterprise_keeps_its_particulars_and_its_pledge(clerk, session, ours
         "legal_representative": "王五",
         "contact": "赵六",
         "contact_mobile": "１３８００００００００",
+        "telephone": "（0731）84441234",
     }
+    assert "#telephone" not in clerk.get("/enterprise/").text  # the landline is not missing
     answer = save(clerk, "/enterprise/", words | {"paper_pledge": file(pdf(1), "承诺书.pdf")})
     assert answer.location == "/enterprise/"
     session.expire_all()
     assert (ours.address, ours.legal_representative, ours.contact_mobile) == ("芙蓉中路1号", "王五", "13800000000")
+    assert ours.telephone == "0731-84441234"
     assert attachments.current(session, ours)[PaperKind.PLEDGE].filename == "承诺书.pdf"
     assert "承诺书.pdf" in clerk.get("/enterprise/").text
 
