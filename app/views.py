@@ -32,6 +32,7 @@ from app.web.auth.identities import IdentityScreen, OwnCertificateView
 from app.web.auth.second_factor import offer
 from app.web.auth.second_factor_certificate import CertificateSecondView
 from app.web.auth.sms import SECOND, SmsSecondView, SmsView
+from app.web.base import sheet_results
 from app.web.dashboard import WorkView
 from app.web.demo.licence_phone import PhoneView
 from app.web.demo.office_clock import DemoClockView
@@ -51,6 +52,7 @@ def register_views(appbuilder: Any) -> None:
     registration.register(appbuilder)
     register_verification(appbuilder)
     list_check.register(appbuilder)
+    sheet_results.register(appbuilder)
     for view in (CertificateView, CertificateSecondView, OwnCertificateView):
         appbuilder.add_view_no_menu(view)
     offer(second_factor_certificate.SECOND)

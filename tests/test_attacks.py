@@ -328,7 +328,6 @@ ROUTES = {
     ("POST", SHEET): ("notice", {EXAM: 422}),
     ("POST", SHEET + "/check"): ("notice", {EXAM: 409}),
     ("POST", SHEET + "/import"): ("notice", {EXAM: 409}),
-    ("POST", SHEET + "/errors"): ("notice", {EXAM: 409}),
     ("GET", SHEET + "/submit"): ("notice", {EXAM: 200}),
     ("POST", SHEET + "/submit"): ("notice", {EXAM: 422}),
     ("POST", "/exam/notices/{}/recall"): ("notice", {EXAM: 302}),  # no reason: sent back with the refusal
@@ -382,6 +381,7 @@ ROUTES = {
     ("GET", "/diary/show/{}"): ("entry", {AUDITOR: 200}),
     ("GET", "/legacy/{}"): ("legacy", {ADMIN: 200}),
     ("POST", "/legacy/{}/report.xlsx"): ("legacy", {ADMIN: 404}),  # nothing is stored
+    ("POST", "/legacy/{}/refused.xlsx"): ("legacy", {ADMIN: 404}),
     ("POST", "/legacy/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # with a message on the import's page
     ("GET", "/reconciliation/{}"): ("discrepancy", {ADMIN: 200}),
     ("POST", "/reconciliation/{}/decide"): ("discrepancy", {ADMIN: 422}),  # no decision

@@ -8,28 +8,24 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from flask_babel import force_locale
 from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import event, func, select
 from xlsxwriter import Workbook
 
 import app as package
-from app.certificates.bulk_status_changes import COLUMNS
 from app.certificates.pdf import zip_download
 from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, Role
 from app.db.session import db
-from app.files import spreadsheets
+from app.files.spreadsheets import RowMark, SheetMarks
 from app.files.storage import Store
 from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport, Person
 from tests import make
 from tests.database import others_can_write
-from tests.hostile_files import pdf
 from tests.test_attacks import ACCEPTANCE, ADMIN, APPROVER, AUDITOR, CLERK, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
 
 FOLDER = Path(package.__file__).parent
@@ -216,6 +212,9 @@ class NewView:
     assert views_that_send({name: parse_module(name, ast.parse(text)) for name, text in sources.items()}) == {"NewView.out"}
 
 
+TWO_ROWS = [RowMark(2, False, False, "新增", {}, {}), RowMark(3, False, True, "未导入", {1: "?"}, {})]
+
+
 # --- each leaves one line, and without it no file is sent --------------------------------------------------
 @dataclass(frozen=True)
 class Export:
@@ -230,39 +229,23 @@ class Export:
     form: Mapping[str, object] | None = None
 
 
-def measures(place: Town, world: "World") -> Export:
-    columns, browser = [spreadsheets.Column(column.key, column.title) for column in COLUMNS], world.browsers[REVIEWER]
-    given = {"name": "李雷", "number": "湘建安C1(2020)0000001", "deed": "暂扣", "ground": "事故", "facts": "发生事故"}
-    given |= {"evidence": "一号", "last_day": "2099-01-01"}
-    with browser.application.test_request_context(), force_locale("zh"):
-        data = spreadsheets.write(columns, [given, given | {"number": "湘建安C1(2020)0000002"}], sheet_title="x")
-    page = browser.post(
-        "/standing-sheet/", data={"sheet": (BytesIO(data), "x.xlsx"), "document": (BytesIO(pdf()), "x.pdf")}
-    ).text
-    ticket = re.search(r'action="/standing-sheet/result.xlsx"[^>]*>.*?name="ticket" value="([^"]+)"', page, re.DOTALL)[1]
-    change = {"list": "measures", "rows": 2}
-    return Export(
-        REVIEWER, "POST", "/standing-sheet/result.xlsx", AuditAction.EXPORT, "certificate", change, {"ticket": ticket}
-    )
+def sheet_results(name: str, rows: int):
+    """Of a sheet with one row of two that is refused."""
 
+    def prepare(_place: Town, world: "World") -> Export:
+        marks = SheetMarks("", 1, 0, 2, "检查结果", TWO_ROWS)
+        file = [world.store.put(marks.with_sheet("姓名,证书编号\n李雷,1\n韩梅梅,2\n".encode())), "certificate"]
+        stored = [file, world.account(REVIEWER), None, "430100"]  # see ``StagedUpload``
+        ticket = URLSafeTimedSerializer(world.settings.keys.session, salt="sheet-results").dumps(stored)
+        address, change = f"/sheet-results/{name}.xlsx", {"list": "import", "rows": rows}
+        return Export(REVIEWER, "POST", address, AuditAction.EXPORT, "certificate", change, {"results": ticket})
 
-def score_errors(place: Town, world: "World") -> Export:
-    titles = {"number": "报名编号", "name": "姓名", "id_number": "身份证号", "score": "成绩", "verdict": "是否合格"}
-    columns = [spreadsheets.Column(key, title) for key, title in titles.items()]
-    file = [
-        world.store.put(spreadsheets.write(columns, [{"number": "x", "score": "101"}], sheet_title="x")),
-        [],
-    ]  # three bad cells
-    stored = [file, world.account(EXAM), None, "430100", place.notice]  # see ``StagedUpload``
-    ticket = URLSafeTimedSerializer(world.settings.keys.session, salt="scores").dumps(stored)
-    change = {"list": "score errors", "rows": 3}
-    address = f"/exam/notices/{place.notice}/scores/errors"
-    return Export(EXAM, "POST", address, AuditAction.EXPORT, "exam_notice", change, {"ticket": ticket})
+    return prepare
 
 
 def legacy(place: Town, world: "World", what: str, change: Mapping[str, object]) -> Export:
     batch = world.session.get_one(LegacyImport, place.legacy)
-    batch.report_object = world.store.put(b"a report")
+    batch.report_object = world.store.put("姓名,身份证号码\n".encode())
     batch.passwords_object = world.store.put(b"passwords")
     batch.total = 4
     world.session.commit()
@@ -348,11 +331,12 @@ LOGGED = {
     "NoticeScreen.export": simple(
         EXAM, "/exam/notices/{of.notice}/export", AuditAction.EXPORT, "exam_notice", "POST", rows=2
     ),
-    "ScoreView.errors": score_errors,
-    "MeasuresView.result": measures,
+    "SheetResultView.book": sheet_results("book", 2),
+    "SheetResultView.refused": sheet_results("refused", 1),
     "MeasurePaperView.open": simple(ACCEPTANCE, "/measure-papers/{of.taken}/document", **MEASURE, shown="document"),
     "MeasurePaperView.letter": simple(ACCEPTANCE, "/measure-papers/{of.taken}/letter.pdf", **MEASURE, shown="letter"),
     "LegacyView.report": lambda place, world: legacy(place, world, "report", {"rows": 4}),
+    "LegacyView.refused": lambda place, world: legacy(place, world, "refused", {"rows": 0}),
     "LegacyView.passwords": lambda place, world: legacy(place, world, "passwords", {"passwords": "fetched"}),
     "CorrectionReviewScreen.open": simple(
         ACCEPTANCE, "/identity-reviews/scan/{of.correction}", AuditAction.READ, "identity_correction", kind="id_card"

@@ -4,7 +4,7 @@ Only the administrator changes it; changes are in the audit log. A year is impor
 recomputes the running deadlines in the same transaction and returns how many moved.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from app.accounts.access import Actor
 from app.applications.office_settings import calendar_of
 from app.core.errors import NotFound, Refusal, Stale, Unmet
-from app.core.vocabulary import AuditAction, Role, State
+from app.core.vocabulary import AuditAction, Role, RowOutcome, State
 from app.db import audit
-from app.files.spreadsheets import CellError, Column, Kind, at_most, read, write
+from app.files.row_preview import PreviewRow, preview_of
+from app.files.spreadsheets import CellError, Column, Kind, Layout, SheetLine, at_most, limit_errors, read_lines, write
 from app.models import Application, CalendarDay
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
@@ -252,6 +253,8 @@ class YearPreview:
     added: list[DayEntry] = field(default_factory=list)
     changed: list[tuple[DayEntry, DayEntry]] = field(default_factory=list)  # before, after
     removed: list[DayEntry] = field(default_factory=list)
+    rows: list[PreviewRow] = field(default_factory=list)  # every row as it was read
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def years(self) -> list[int]:
@@ -276,22 +279,40 @@ def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
     Raises ``SheetRefused`` if the file is no workbook or too large.
     """
     actor.demand(Role.ADMIN)
-    reading = read(data, CALENDAR_COLUMNS, most_rows=MOST_ROWS)
-    errors, days = list(reading.errors), []
-    first: dict[date, int] = {}
-    for row in reading.rows:
-        one = DayEntry(row.values["day"], row.values["working"], row.values["name"] or "")
-        if sentence := _fault(one):
-            errors.append(CellError(row.number, CALENDAR_COLUMNS[0].title, sentence))
-        elif (twin := first.setdefault(one.day, row.number)) != row.number:
-            sentence = _("This day stands in row %(n)s already.", n=twin)
-            errors.append(CellError(row.number, CALENDAR_COLUMNS[0].title, sentence))
-        else:
-            days.append(one)
-    if not reading.rows and not errors:
+    table = read_lines(data, CALENDAR_COLUMNS, most_rows=MOST_ROWS)
+    lines, errors = list(table.lines), list(table.errors)
+    days = {line.number: _day_of(line) for line in lines if line.is_sound}
+    known = {one.day: one for one in days_of(session, *{one.day.year for one in days.values()})} if days else {}
+    rows, first = [], dict[date, int]()
+    for line in lines:
+        day = days.get(line.number)
+        faults = _faults(line, day, first) if day else []
+        rows.append(preview_of(CALENDAR_COLUMNS, line, _outcome(day, known), faults=faults))
+        errors += [*line.errors, *faults]
+    if not lines and not errors:
         errors.append(CellError(2, "", _("There is no day in this sheet. Please fill in one day per row.")))
-    errors.sort(key=lambda error: error.row)
-    return YearPreview(errors=errors) if errors else compare(session, days)
+    preview = YearPreview(errors=limit_errors(errors)) if errors else compare(session, list(days.values()))
+    preview.rows, preview.layout = rows, table.layout
+    return preview
+
+
+def _day_of(line: SheetLine) -> DayEntry:
+    return DayEntry(line.values["day"], line.values["working"], line.values["name"] or "")
+
+
+def _faults(line: SheetLine, one: DayEntry, first: dict[date, int]) -> list[CellError]:
+    """``first`` has the row of each day so far."""
+    sentence, twin = _fault(one), first.setdefault(one.day, line.number)
+    if not sentence and twin != line.number:
+        sentence = _("This day stands in row %(n)s already.", n=twin)
+    return [CellError(line.number, CALENDAR_COLUMNS[0].title, sentence)] if sentence else []
+
+
+def _outcome(one: DayEntry | None, known: Mapping[date, DayEntry]) -> RowOutcome:
+    if one is None:
+        return RowOutcome.REFUSED
+    before = known.get(one.day)
+    return RowOutcome.ADDED if before is None else RowOutcome.UNCHANGED if before == one else RowOutcome.UPDATED
 
 
 def compare(session: Session, days: Sequence[DayEntry]) -> YearPreview:

@@ -33,7 +33,7 @@ from app.core.vocabulary import MEASURES, PUNISHING, AuditAction, CertificateEve
 from app.db import audit
 from app.files import spreadsheets
 from app.files.row_preview import PreviewRow, preview_of
-from app.files.spreadsheets import Answers, Column, Kind, SheetLine, at_most
+from app.files.spreadsheets import Answers, Column, Kind, Layout, SheetLine, at_most
 from app.models import Certificate, CertificateMeasure
 
 MOST_ERRORS = 20  # named at once where no row can be read
@@ -67,18 +67,6 @@ COLUMNS = (
     Column("evidence", _("Document number"), parse=at_most(MOST_DOCUMENT_NUMBER), width=24),
     Column("last_day", _("Last day of the suspension"), parse=date.fromisoformat, required=False, width=16, kind=Kind.DAY),
 )
-RESULT_COLUMNS = (Column("row", _("Row"), kind=Kind.NUMBER, width=8), *COLUMNS[:3], Column("result", _("Result"), width=50))
-
-
-@dataclass(frozen=True, slots=True)
-class StatusChangeLine:
-    """The result of one row; ``refused`` is the reason if nothing is proposed."""
-
-    row: int
-    number: str
-    name: str
-    measure: object
-    refused: object = ""
 
 
 @dataclass(slots=True)
@@ -86,9 +74,9 @@ class StatusChangePlan:
     """What a sheet proposes. ``digest`` covers the file and all its proposals, so that neither changes unnoticed."""
 
     digest: str
-    lines: list[StatusChangeLine] = field(default_factory=list)
-    rows: list[PreviewRow] = field(default_factory=list)  # the same rows, cell by cell
+    rows: list[PreviewRow] = field(default_factory=list)
     proposals: list[Proposal] = field(default_factory=list)
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def counts(self) -> list[tuple[CertificateEventKind, int]]:
@@ -101,8 +89,9 @@ class StatusChangePlan:
         return sum(proposal.kind in PUNISHING for proposal in self.proposals)
 
     @property
-    def left(self) -> list[StatusChangeLine]:
-        return [line for line in self.lines if line.refused]
+    def left(self) -> list[PreviewRow]:
+        """The rows of which nothing is proposed."""
+        return [row for row in self.rows if row.outcome is not RowOutcome.ADDED]
 
 
 def template() -> bytes:
@@ -137,13 +126,11 @@ def plan(
     lines = list(table.lines)
     found = by_numbers(session, [line.values["number"] for line in lines if line.is_sound], actor, lock=lock)
     pending = pending_among(session, [certificate.id for certificate in found.values()])
-    planned, first = StatusChangePlan(""), dict[str, int]()
+    planned, first = StatusChangePlan("", layout=table.layout), dict[str, int]()
     for line in lines:
         if line.is_sound:
             _place(planned, line, found, first, document, pending, on, office)
         else:
-            refused = " ".join(str(_cell(error)) for error in line.errors)
-            planned.lines.append(StatusChangeLine(line.number, line.shown["number"], line.shown["name"], "", refused))
             planned.rows.append(preview_of(COLUMNS, line, RowOutcome.REFUSED))
     planned.digest = sha256(data + repr(planned.proposals).encode()).hexdigest()
     return planned
@@ -172,16 +159,6 @@ def carry_out(
     return planned
 
 
-def result_sheet(planned: StatusChangePlan, *, done: bool) -> bytes:
-    """A workbook with the result of each row."""
-    success = _("Proposed") if done else _("Can be proposed")
-    rows = [
-        {"row": line.row, "number": line.number, "name": line.name, "deed": line.measure, "result": line.refused or success}
-        for line in planned.lines
-    ]
-    return spreadsheets.write(RESULT_COLUMNS, rows, sheet_title=_("Measures"))
-
-
 def _place(
     planned: StatusChangePlan,
     row: SheetLine,
@@ -208,7 +185,6 @@ def _place(
         else:
             planned.proposals.append(proposal)
     first.setdefault(number, row.number)
-    planned.lines.append(StatusChangeLine(row.number, number, fold_name(given["name"]), kind, refused))
     outcome, reasons = (RowOutcome.REFUSED, [refused]) if refused else (RowOutcome.ADDED, [])
     planned.rows.append(preview_of(COLUMNS, row, outcome, reasons=reasons))
 

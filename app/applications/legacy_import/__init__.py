@@ -14,6 +14,7 @@ from app.applications.legacy_import.batches import (
     end_dry_run,
     expire,
     receive,
+    refused_of,
     report_of,
     stored_objects,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "proposals",
     "read_passwords",
     "receive",
+    "refused_of",
     "report_of",
     "stored_objects",
     "take_over",

@@ -23,24 +23,14 @@ from app.applications.legacy_import.certificates import CertificateMerge
 from app.applications.legacy_import.columns import COLUMNS
 from app.applications.legacy_import.exam_passes import PassMerge
 from app.applications.legacy_import.merge import RecordMerge
-from app.applications.legacy_import.rows import forget, shown_in
+from app.applications.legacy_import.rows import forget, not_taken, shown_in
 from app.core.errors import NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
 from app.db import audit
 from app.files.row_preview import PreviewRow
-from app.files.spreadsheets import (
-    CellError,
-    Column,
-    Kind,
-    Layout,
-    SheetLimits,
-    SheetLine,
-    SheetRefused,
-    examine,
-    read_lines,
-    write,
-)
+from app.files.sheet_results import marks_of, refused_rows, result_book
+from app.files.spreadsheets import CellError, Column, Layout, SheetLimits, SheetLine, SheetRefused, examine, read_lines
 from app.files.storage import Store
 from app.models import LegacyImport, LegacyRow
 
@@ -164,6 +154,19 @@ def report_of(session: Session, store: Store, import_id: int, actor: Actor) -> t
     return data, {"report": batch.filename, "rows": batch.total, "sha256": sha256(data).hexdigest()}
 
 
+def refused_of(session: Session, store: Store, import_id: int, actor: Actor) -> tuple[bytes, Mapping[str, Any]]:
+    """The rows alone that are not taken, out of the report, and what to log of them; as ``report_of``."""
+    report, summary = report_of(session, store, import_id, actor)
+    batch = session.get_one(LegacyImport, import_id)
+    rows, columns = not_taken(session, import_id), COLUMNS[batch.kind]
+    read = partial(
+        read_lines, report, columns, most_rows=MOST_ROWS, limits=LIMITS, sheet=(batch.layout or {}).get("sheet", "")
+    )
+    layout = read(mapping=_titles_in(read().layout, SheetAnswers.of(batch).titles)).layout
+    marks = marks_of(columns, layout, rows, done=batch.phase is not LegacyPhase.CHECKED)
+    return refused_rows(report, marks, LIMITS), {**summary, "rows": len(rows)}
+
+
 # --- the sheet -----------------------------------------------------------------------------------------------
 
 
@@ -220,19 +223,10 @@ def _rows_of(line: SheetLine, shown: Mapping[tuple[int, str], str]) -> Iterator[
         yield replace(line, values={**line.values, "category": category})
 
 
-RESULT_COLUMNS = (
-    Column("row", _("Row"), width=8, kind=Kind.NUMBER),
-    Column("result", _("Result"), width=12),
-    Column("reason", _("Reason or remark"), width=60),
-)
-
-
-def report(kind: LegacyKind, rows: Iterable[PreviewRow]) -> bytes:
-    """The rows as uploaded, each with its result and reasons; can be corrected and uploaded again."""
-    columns = (RESULT_COLUMNS[0], *COLUMNS[kind], *RESULT_COLUMNS[1:])
-
-    cells = ({**row.shown, "row": row.number, "result": str(row.outcome), "reason": "　".join(row.reasons)} for row in rows)
-    return write(columns, cells, sheet_title=kind.label)
+def report(store: Store, batch: LegacyImport, layout: Layout, rows: Iterable[PreviewRow], *, done: bool) -> bytes:
+    """The uploaded sheet with the result of each row; can be corrected and uploaded again."""
+    marks = marks_of(COLUMNS[batch.kind], layout, rows, answers=SheetAnswers.of(batch).cells, done=done)
+    return result_book(store.read(batch.sheet_object or ""), marks, LIMITS)
 
 
 def kept_mapping(session: Session, kind: LegacyKind) -> dict[str, Any]:

@@ -107,6 +107,14 @@ def slice_of(session: Session, import_id: int, first: int, number: int) -> list[
     return [_preview(*row) for row in session.execute(query.order_by(LegacyRow.position))]
 
 
+def not_taken(session: Session, import_id: int) -> list[PreviewRow]:
+    """The rows that are refused or doubtful."""
+    query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(
+        LegacyRow.import_id == import_id, LegacyRow.outcome.in_((RowOutcome.REFUSED, RowOutcome.DOUBTFUL))
+    )
+    return [_preview(*row) for row in session.execute(query.order_by(LegacyRow.position))]
+
+
 def _preview(number: int, outcome: RowOutcome, content: Mapping[str, Any]) -> PreviewRow:
     shown, was = content.get("shown", {}), _texts(content.get("was", {}))
     stored = shown | _texts(content.get("stored", {}))

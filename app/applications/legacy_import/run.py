@@ -24,7 +24,7 @@ from app.core.vocabulary import AuditAction, LegacyPhase
 from app.db import audit, sequences
 from app.db.session import read_only
 from app.files.row_preview import PreviewRow
-from app.files.spreadsheets import SeveralTables, SheetRefused
+from app.files.spreadsheets import Layout, SeveralTables, SheetRefused
 from app.files.storage import Store
 from app.models import LegacyImport, Region
 
@@ -73,7 +73,7 @@ def check(context: ImportContext, import_id: int, *, at: datetime) -> None:
         context.progress(start + len(lines), len(sheet.lines))
     with context.sessions.begin() as session:
         rows.forget(session, batch.id, beyond=len(sheet.lines))  # of an earlier check
-    values = _reported(context, batch) | {"layout": counts.as_json(sheet.layout), "phase": LegacyPhase.CHECKED}
+    values = _reported(context, batch, sheet.layout) | {"layout": counts.as_json(sheet.layout), "phase": LegacyPhase.CHECKED}
     _close(context, batch, values)
 
 
@@ -93,7 +93,7 @@ def take_over(context: ImportContext, import_id: int, *, at: datetime) -> None:
             if tries == MAX_TRIES:
                 raise
         context.progress(done, len(sheet.lines))
-    values = _reported(context, batch) | {"phase": LegacyPhase.DONE, "sheet_object": None, "finished_at": at}
+    values = _reported(context, batch, sheet.layout) | {"phase": LegacyPhase.DONE, "sheet_object": None, "finished_at": at}
     _close(context, batch, values, run.actor)
 
 
@@ -143,12 +143,13 @@ def _refuse(context: ImportContext, batch: LegacyImport, fault: str, at: datetim
     _close(context, batch, values)
 
 
-def _reported(context: ImportContext, batch: LegacyImport) -> dict[str, Any]:
+def _reported(context: ImportContext, batch: LegacyImport, layout: Layout) -> dict[str, Any]:
     """Store the report of the rows that are kept; its digest and the counts."""
     with read_only(), context.sessions() as session:
         counts = rows.counts_of(session, batch.id)
     total = sum(counts.values())
-    digest = context.store.put(report(batch.kind, _all_rows(context, batch.id, total)))
+    kept, done = _all_rows(context, batch.id, total), batch.phase is LegacyPhase.IMPORTING
+    digest = context.store.put(report(context.store, batch, layout, kept, done=done))
     return {"counts": counts, "total": total, "report_object": digest}
 
 

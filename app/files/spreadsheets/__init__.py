@@ -22,7 +22,9 @@ from app.files.spreadsheets.columns import (
     SheetTable,
     at_most,
 )
-from app.files.spreadsheets.reader import Answers, examine, read, read_lines, read_text
+from app.files.spreadsheets.marked_copy import marked_copy
+from app.files.spreadsheets.marks import RowMark, SheetMarks
+from app.files.spreadsheets.reader import Answers, examine, limit_errors, read, read_lines, read_text
 from app.files.spreadsheets.writer import write
 
 __all__ = [
@@ -35,14 +37,18 @@ __all__ = [
     "Layout",
     "LeftOut",
     "Reading",
+    "RowMark",
     "SeveralTables",
     "SheetLimits",
     "SheetLine",
+    "SheetMarks",
     "SheetRefused",
     "SheetRow",
     "SheetTable",
     "at_most",
     "examine",
+    "limit_errors",
+    "marked_copy",
     "read",
     "read_lines",
     "read_text",

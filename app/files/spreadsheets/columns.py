@@ -130,7 +130,10 @@ class Layout:
     sheet: str = ""  # empty for a text table
     header: int = 0  # the last row of the header; 0 if there is none
     titles: Mapping[str, str] = field(default_factory=dict)  # column key -> the title it was found under
-    unmapped: Sequence[str] = ()  # titles that belong to no column
+    places: Mapping[str, int] = field(default_factory=dict)  # column key -> number of its column, from 1
+    width: int = 0  # number of the last column with a title
+    result: int = 0  # number of the column with our result of an earlier import; 0 if there is none
+    unmapped: Sequence[str] = ()  # titles that belong to no column, and are not the result
     other_sheets: Sequence[str] = ()  # visible ones that were not read
     left_out: list[LeftOut] = field(default_factory=list)
 

@@ -33,7 +33,7 @@ from app.files.spreadsheets.merged import MergedCells
 from app.files.spreadsheets.opening import open_book
 from app.files.spreadsheets.sheet import ROWS_ABOVE, Book, Row, Sheet, too_many_rows
 from app.files.spreadsheets.text_table import TextBook
-from app.files.spreadsheets.titles import NO_RECORD, title_key
+from app.files.spreadsheets.titles import NO_RECORD, is_result, title_key
 
 MOST_ERRORS = 500
 Answers = Mapping[tuple[int, str], str]
@@ -159,11 +159,15 @@ def _table_of(
     found: _FoundTable, columns: Sequence[Column], other_sheets: Sequence[str], most_rows: int, answers: Answers
 ) -> SheetTable:
     sheet, header = found.sheet, found.header
-    taken = set(header.places.values())
+    result = next((place for place, title in header.titles.items() if is_result(title)), 0)
+    taken = {*header.places.values(), result}
     layout = Layout(
         sheet.name,
         header.last,
         {key: header.titles.get(place, "") for key, place in header.places.items()},
+        header.places,
+        max(header.titles, default=0),
+        result,
         [title for place, title in header.titles.items() if place not in taken],
         other_sheets,
     )

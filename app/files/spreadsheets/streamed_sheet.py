@@ -13,7 +13,13 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-Cell = tuple[int, str | int | float | Decimal | None]  # its format, as ``format_index`` says, and its value
+
+class ErrorCell:
+    """The value of a cell that holds something which cannot be written: #N/A, so that it does not pass for empty."""
+
+
+# Its format, as ``format_index`` says, and its value.
+Cell = tuple[int, str | int | float | bool | Decimal | ErrorCell | None]
 
 _LONGEST = 32_767  # characters that Excel takes in a cell
 # Excel reads _x0041_ as A, unless the underscore is escaped itself.
@@ -33,23 +39,33 @@ class StreamedSheet(Worksheet):  # type: ignore[misc]  # the library brings no t
     """
 
     def append(self, rows: Iterable[Iterable[Cell]], *, columns: int) -> int:
-        """Write rows of so many columns below the lowest row; returns the number of the last one, counted from 0.
+        """Write rows of up to so many columns below the lowest row; returns the number of the last one, counted from 0.
 
         Texts hold only characters that XML allows, numbers are finite.
         """
         above = -1 if self.dim_rowmax is None else self.dim_rowmax
         self._write_single_row(above + 1)  # what waits to be written
-        names, number = [xl_col_to_name(n) for n in range(columns)], above + 1
-        for number, cells in enumerate(rows, start=above + 2):
-            written = "".join([_cell(f"{name}{number}", *cell) for name, cell in zip(names, cells, strict=True)])
+        names, number, widest = [xl_col_to_name(n) for n in range(columns)], above + 1, 1
+        for number, row in enumerate(rows, start=above + 2):
+            cells = list(row)
+            widest = max(widest, len(cells))
+            written = "".join([_cell(f"{name}{number}", *cell) for name, cell in zip(names, cells, strict=False)])
             self.row_data_fh.write(f'<row r="{number}">{written}</row>')
-        self._check_dimensions(number - 1, columns - 1)  # takes them as the extent of the sheet
+        self._check_dimensions(number - 1, widest - 1)  # takes them as the extent of the sheet
         return number - 1
 
+    def merge_empty(self, top: int, left: int, bottom: int, right: int) -> None:
+        """Merge cells of rows that are written by ``append``; rows and columns are counted from 0."""
+        self.merge.append([top, left, bottom, right])
 
-def _cell(place: str, style: int, value: str | float | Decimal | None) -> str:
+
+def _cell(place: str, style: int, value: str | float | Decimal | ErrorCell | None) -> str:
     if value is None or value == "":
         return f'<c r="{place}" s="{style}"/>'
+    if isinstance(value, ErrorCell):
+        return f'<c r="{place}" s="{style}" t="e"><v>#N/A</v></c>'
+    if isinstance(value, bool):
+        return f'<c r="{place}" s="{style}" t="b"><v>{int(value)}</v></c>'
     if not isinstance(value, str):
         return f'<c r="{place}" s="{style}"><v>{value}</v></c>'
     text = value[:_LONGEST]

@@ -6,6 +6,8 @@ A title is compared without spaces, stars, brackets and harmless remarks (必填
 
 import re
 
+from flask_babel import lazy_gettext as _
+
 from app.files.spreadsheets.cell_text import fold
 
 NAME = ("姓名", "人员姓名", "持证人", "持证人姓名", "名字")
@@ -74,6 +76,9 @@ SCORE = ("成绩", "分数", "考试成绩", "得分", "考试分数", "总分")
 VERDICT = ("是否合格", "合格与否", "考试结果", "考核结果")
 REMARK = ("备注", "说明")
 DAY = ("日期",)
+# Of the column that we add: what a check, and what an import made of each row.
+CHECKED, IMPORTED = _("Check of the row"), _("Import of the row")
+_RESULTS = ("检查结果", "导入结果", "Checkoftherow", "Importoftherow")  # in all languages, as ``title_key``
 
 _HARMLESS = re.compile(
     r"\((?:必填|必填项|选填|可选|全称|手机|18位|11位|文本|文本格式|请填全称|与证件一致|与身份证一致|盖章)\)$"
@@ -84,6 +89,11 @@ def title_key(title: object) -> str:
     """What titles are compared by."""
     key = re.sub(r"[\s*·:]+", "", fold(str(title)))
     return re.sub("[()]", "", _HARMLESS.sub("", key))
+
+
+def is_result(title: str) -> bool:
+    """Whether the column is one that we added; a group's heading may have spread over it."""
+    return title_key(title.rpartition("·")[2]) in _RESULTS
 
 
 # Over groups of columns; says nothing about whose name or number stands below it.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from app.core.clock import office_time
 from app.core.heavy_work import SHEETS
-from app.core.plain_text import plain
+from app.files.spreadsheets.cell_text import legal
 from app.files.spreadsheets.columns import Column, Kind
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from app.files.spreadsheets.streamed_sheet import Cell, StreamedSheet
 
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FIRST_DAY = date(1900, 3, 1)  # before it, Excel counts a 29 February 1900
 _LISTS = "lists"  # name of the hidden sheet
 _LAST_ROW = 1_048_575  # counted from 0
@@ -50,15 +49,19 @@ def write(
     out = BytesIO()
     with TemporaryDirectory() as folder:  # where rows wait for the end of the sheet
         book = Workbook(out, {"constant_memory": True, "tmpdir": folder})
-        title = re.sub(r"[\[\]:*?/\\']", " ", _legal(sheet_title))[:31].strip()
-        sheet = book.add_worksheet(title or "Sheet1", StreamedSheet)
-        header = _lay_out(book, sheet, columns, _legal(note))
+        sheet = book.add_worksheet(sheet_name(sheet_title), StreamedSheet)
+        header = _lay_out(book, sheet, columns, legal(note))
         last = sheet.append(_body(book, columns, rows), columns=len(columns))
         sheet.autofilter(header, 0, last, len(columns) - 1)
         sheet.print_area(0, 0, last, len(columns) - 1)
         _offer_choices(book, sheet, columns, header + 1)
         book.close()
     return out.getvalue()
+
+
+def sheet_name(title: object) -> str:
+    """A name that Excel takes for a sheet."""
+    return re.sub(r"[\[\]:*?/\\']", " ", legal(title))[:31].strip() or "Sheet1"
 
 
 def _lay_out(book: "Workbook", sheet: "StreamedSheet", columns: Sequence[Column], note: str) -> int:
@@ -77,7 +80,7 @@ def _lay_out(book: "Workbook", sheet: "StreamedSheet", columns: Sequence[Column]
     look = {"bold": True, "bg_color": "#E6EEF7", "align": "center", "valign": "vcenter", "text_wrap": True}
     titles = book.add_format(look)
     for place, column in enumerate(columns):
-        sheet.write_string(header, place, _legal(column.title), titles)
+        sheet.write_string(header, place, legal(column.title), titles)
     return header
 
 
@@ -96,7 +99,7 @@ def _offer_choices(book: "Workbook", sheet: "StreamedSheet", columns: Sequence[C
     for row, choices in enumerate(zip_longest(*(choices for _number, choices in offered))):
         for place, choice in enumerate(choices):
             if choice is not None:
-                lists.write_string(row, place, _legal(choice))
+                lists.write_string(row, place, legal(choice))
     for place, (number, listed) in enumerate(offered):
         letter = xl_col_to_name(place)
         rule = {
@@ -112,21 +115,21 @@ def _body(book: "Workbook", columns: Sequence[Column], rows: Iterable[Mapping[st
     from app.files.spreadsheets.streamed_sheet import format_index  # noqa: PLC0415
 
     styles = {kind: format_index(book.add_format({"num_format": code})) for kind, code in _FORMATS.items()}
-    label = cache(_legal)  # the label of a term is looked up in a catalogue
+    label = cache(legal)  # the label of a term is looked up in a catalogue
     for row in rows:
         yield [_cell(styles, label, column, row.get(column.key)) for column in columns]
 
 
 def _cell(styles: Mapping[str, int], label: Callable[[object], str], column: Column, value: object) -> "Cell":
     if isinstance(value, str):
-        return styles["text"], _legal(value)
+        return styles["text"], legal(value)
     if value is None:
         return styles["text" if column.kind is Kind.TEXT else "number"], None
     if isinstance(value, date):
         return _time(styles, value)
     if column.kind is not Kind.TEXT and isinstance(value, int | float | Decimal) and _keeps_its_digits(value):
         return styles["number"], +value
-    return styles["text"], label(value) if isinstance(value, Enum) else _legal(value)
+    return styles["text"], label(value) if isinstance(value, Enum) else legal(value)
 
 
 def _keeps_its_digits(value: float | Decimal) -> bool:
@@ -138,12 +141,8 @@ def _keeps_its_digits(value: float | Decimal) -> bool:
 def _time(styles: Mapping[str, int], value: date) -> "Cell":
     """A day or a moment, as Excel counts days."""
     if not isinstance(value, datetime):
-        return (styles["text"], _legal(value)) if value < _FIRST_DAY else (styles["day"], (value - _DAY_ZERO.date()).days)
+        return (styles["text"], legal(value)) if value < _FIRST_DAY else (styles["day"], (value - _DAY_ZERO.date()).days)
     moment = office_time(value).replace(tzinfo=None) if value.tzinfo else value
     if moment.date() < _FIRST_DAY:
-        return styles["text"], _legal(value)
+        return styles["text"], legal(value)
     return styles["moment"], (moment - _DAY_ZERO) / timedelta(days=1)
-
-
-def _legal(value: object) -> str:
-    return _ILLEGAL.sub("", plain(value).replace("\r\n", "\n").replace("\r", "\n"))

@@ -23,7 +23,8 @@ from app.db.session import db
 from app.models import CalendarDay
 from app.web import request_context
 from app.web.base.fab import BaseView, route
-from app.web.base.staged_upload import StagedUpload
+from app.web.base.sheet_results import ReadSheet, offer, offer_next
+from app.web.base.staged_upload import StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.forms import SHEETS, AppForm, ChoiceField, DayField, Required, TextField, TextLength, UploadField
 
@@ -114,34 +115,34 @@ class CalendarView(BaseView):
     @route("/sheet", "GET", "POST")
     def sheet(self) -> Response:
         """The upload form; after an upload, the preview."""
-        form, preview, ticket = CalendarSheetForm(), None, ""
+        form, data, preview, ticket = CalendarSheetForm(), b"", None, ""
         if form.validate_on_submit() and form.sheet.data is not None:
+            data = request_context.uploaded_bytes(form.sheet.data)
             try:
-                preview = office_calendar.read_year(
-                    db.session(), request_context.uploaded_bytes(form.sheet.data), request_context.current_actor()
-                )
+                preview = office_calendar.read_year(db.session(), data, request_context.current_actor())
             except AppError as error:
                 form.sheet.errors = [refusal.sentence for refusal in error.refusals]
             else:
-                ticket = UPLOAD.issue(_plain(preview)) if preview.changes else ""
-        return self._sheet_page(form, preview, ticket)
+                ticket = UPLOAD.stage(data, note=_plain(preview)) if preview.changes else ""
+        return self._sheet_page(form, preview, ticket, data)
 
     @route("/confirm", "POST")
     def confirm(self) -> Response:
         """Imports the whole sheet or nothing."""
         try:
-            seen = _preview(UPLOAD.redeem())
-            moved = office_calendar.import_year(
-                db.session(), seen, request_context.current_actor(), at=request_context.office_now()
-            )
-            db.session.commit()
+            file, session, actor = UPLOAD.staged(), db.session(), request_context.current_actor()
+            seen, now = _preview(file.note), office_calendar.read_year(session, file.data, actor)
+            moved = office_calendar.import_year(session, seen, actor, at=request_context.office_now())
+            session.commit()
         except Stale as error:
             db.session.rollback()
             form = CalendarSheetForm(formdata=None)
             form.sheet.errors = [refusal.sentence for refusal in error.refusals]
             return self._sheet_page(form, None, "")
+        remove(file)
         years = gettext(", ").join(map(str, seen.years))
         flash(_with_effect(gettext("The days of %(years)s were imported.", years=years), moved), "success")
+        offer_next(_sheet(file.data, now))
         return redirect(url_for("CalendarView.show", year=seen.years[-1]))
 
     @route("/export.xlsx")
@@ -174,7 +175,7 @@ class CalendarView(BaseView):
             paper=office_calendar.OFFICIAL_HOLIDAYS.get(year, ("",))[0] if days else "",
         )
 
-    def _sheet_page(self, form: CalendarSheetForm, preview: YearPreview | None, ticket: str) -> Response:
+    def _sheet_page(self, form: CalendarSheetForm, preview: YearPreview | None, ticket: str, data: bytes = b"") -> Response:
         has_errors = bool(form.errors) or (preview is not None and bool(preview.errors))
         return self.rendered(
             "admin/calendar_sheet.html",
@@ -186,7 +187,12 @@ class CalendarView(BaseView):
             lines=_changes(preview) if preview else [],
             kinds=f"{office_calendar.OFF} / {office_calendar.MADE_UP}",
             ticket=ticket,
+            results=offer(_sheet(data, preview)) if preview else None,
         )
+
+
+def _sheet(data: bytes, preview: YearPreview) -> ReadSheet:
+    return ReadSheet(data, office_calendar.CALENDAR_COLUMNS, preview.layout, preview.rows, None, "calendar_day")
 
 
 def months_of(year: int, days: Iterable[DayEntry], today: date) -> list[Month]:

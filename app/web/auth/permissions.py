@@ -113,6 +113,7 @@ PERMISSIONS: Declaration = {
     "MeasurePaper": to((*CLERK, *OFFICERS), "can_open"),
     "Standing": to((Role.REVIEWER, Role.APPROVER), "can_find") | to((Role.REVIEWER,), "can_propose"),
     "StandingSheet": to((Role.REVIEWER,), "can_mass"),
+    "SheetResults": to((*CLERK, Role.EXAM_CLERK, Role.REVIEWER, *ADMIN), "can_fetch"),  # of what one has imported oneself
     # the administrator on matters: releases only, never a decision
     "OfficeReleases": to(ADMIN, MENU),
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
@@ -126,7 +127,17 @@ PERMISSIONS: Declaration = {
     "StockReason": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # the old system's records
     "LegacyImports": to(ADMIN, MENU),
-    "Legacy": to(ADMIN, "can_home", "can_template", "can_hand_in", "can_course", "can_step", "can_report", "can_passwords"),
+    "Legacy": to(
+        ADMIN,
+        "can_home",
+        "can_template",
+        "can_hand_in",
+        "can_course",
+        "can_step",
+        "can_report",
+        "can_refused",
+        "can_passwords",
+    ),
     "Discrepancies": to(ADMIN, MENU),
     "Discrepancy": to(ADMIN, "can_list", "can_examine", "can_decide", "can_compare"),  # who owns the import
     "LegacyPasses": to(PARTIES, MENU),
@@ -148,7 +159,7 @@ PERMISSIONS: Declaration = {
     "IdentityReview": to((Role.ACCEPTANCE_OFFICER,), "can_list", "can_examine", "can_decide", "can_reveal", "can_open"),
     "Roster": to(CLERK, "can_roster"),
     "Paper": to(READERS, "can_open"),
-    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_errors", "can_submit", "can_discard"),
+    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_submit", "can_discard"),
 }
 
 # Endpoints open to anonymous visitors, and why. All others redirect to the sign-in page before the view runs.

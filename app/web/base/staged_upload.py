@@ -32,6 +32,7 @@ class StagedUpload:
     salt: str
     minutes: int = 60
     expired: object = _("The check of this sheet has expired. Please choose the file again and check it once more.")
+    field: str = "ticket"  # of the form
 
     def sign(self, content: object) -> str:
         """A ticket for anybody."""
@@ -48,7 +49,7 @@ class StagedUpload:
 
     def redeem(self, *purpose: object) -> Any:
         """The content of the ticket that the current user sent in the form."""
-        content, *bound = self.open(request.form.get("ticket", ""))
+        content, *bound = self.open(request.form.get(self.field, ""))
         if bound != [*_holder(), *purpose]:
             raise Stale(self.expired)
         return content

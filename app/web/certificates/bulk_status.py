@@ -8,22 +8,21 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.certificates.bulk_status_changes import COLUMNS, StatusChangePlan, carry_out, plan, result_sheet, template
+from app.certificates.bulk_status_changes import COLUMNS, StatusChangePlan, carry_out, plan, template
 from app.certificates.status_changes import MeasureDocument
 from app.core.errors import AppError, Stale
 from app.db.session import db
 from app.files.inspect import FileRefused
-from app.models import Certificate
 from app.web import request_context
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
+from app.web.base.sheet_results import ReadSheet, offer
 from app.web.base.staged_upload import StagedFile, StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.forms import SHEETS, AppForm, UploadField
 from app.web.scan_upload import measure_document
 
 UPLOAD = StagedUpload("measures")
-SHEET, RESULT = "sheet", "result"  # purposes of a ticket
 
 
 class StatusSheetForm(AppForm):
@@ -86,15 +85,7 @@ class MeasuresView(BaseView):
             db.session.rollback()
             return self._refused(form, error)
         remove(file)
-        return self._page(form, planned, done=True)
-
-    @route("/result.xlsx", "POST")
-    @permission_name("mass")
-    def result(self) -> Response:
-        """The result of every row, with names and certificate numbers: the export is logged."""
-        file = UPLOAD.staged(RESULT)
-        request_context.note_export(Certificate, list="measures", rows=file.note)
-        return send_workbook(file.data, gettext("Result of the measures"))
+        return self._page(form, planned, _sheet(file.data, planned, answers), done=True)
 
     @route("/template.xlsx")
     @permission_name("mass")
@@ -113,7 +104,8 @@ class MeasuresView(BaseView):
         finally:
             db.session.rollback()
         note = [planned.digest, list(astuple(document)) if document else None, as_note(answers)]
-        return self._page(form, planned, UPLOAD.stage(data, SHEET, note=note) if planned.rows else "")
+        ticket = UPLOAD.stage(data, note=note) if planned.rows else ""
+        return self._page(form, planned, _sheet(data, planned, answers), ticket)
 
     def _refused(self, form: StatusSheetForm, error: AppError) -> Response:
         if error.status == 403:
@@ -126,6 +118,7 @@ class MeasuresView(BaseView):
         self,
         form: StatusSheetForm,
         planned: StatusChangePlan | None = None,
+        sheet: ReadSheet | None = None,
         ticket: str = "",
         *,
         done: bool = False,
@@ -140,7 +133,7 @@ class MeasuresView(BaseView):
             planned=planned,
             rows=preview_page(COLUMNS, planned.rows, asked, may_answer=not done) if planned else None,
             ticket=ticket,
-            result=_result(planned, done=done) if planned else "",
+            results=offer(sheet, done=done) if sheet else None,
             done=done,
             most=request_context.current_office().largest_batch,
         )
@@ -153,14 +146,13 @@ def _form(**given: Any) -> StatusSheetForm:
     return form
 
 
-def _result(planned: StatusChangePlan, *, done: bool) -> str:
-    """The ticket of the sheet with the result of every row."""
-    return UPLOAD.stage(result_sheet(planned, done=done), RESULT, note=len(planned.lines))
+def _sheet(data: bytes, planned: StatusChangePlan, answers: dict[tuple[int, str], str]) -> ReadSheet:
+    return ReadSheet(data, COLUMNS, planned.layout, planned.rows, answers, "certificate")
 
 
 def _staged() -> tuple[StagedFile, str, MeasureDocument | None, dict[tuple[int, str], str]]:
     """The sheet that was checked, the digest of its plan, its document, what was answered. Raises ``Stale``."""
-    file = UPLOAD.staged(SHEET)
+    file = UPLOAD.staged()
     digest, kept, note = file.note
     document = MeasureDocument(*kept) if kept else None
     if document and not request_context.store().has(document.digest):

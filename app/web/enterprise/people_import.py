@@ -12,6 +12,7 @@ from app.files.spreadsheets import Answers
 from app.web import request_context
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
+from app.web.base.sheet_results import ReadSheet, offer, offer_next
 from app.web.base.staged_upload import StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.forms import SHEETS, AppForm, UploadField
@@ -71,6 +72,7 @@ class RosterView(BaseView):
             return self._refused(error)
         remove(file)
         flash(gettext("%(n)s people were added. Their scans are still missing.", n=len(preview.people)), "success")
+        offer_next(_sheet(file.data, preview, answers))
         return redirect(url_for("PersonScreen.list", scans="incomplete"))
 
     @route("/template.xlsx")
@@ -88,14 +90,16 @@ class RosterView(BaseView):
         else:
             ticket = UPLOAD.stage(data, note=as_note(answers)) if preview.rows else ""
         session.rollback()  # a preview keeps no locks
-        return self._page(form, preview, ticket)
+        return self._page(form, preview, ticket, _sheet(data, preview, answers) if preview else None)
 
     def _refused(self, error: AppError) -> Response:
         form = RosterForm(formdata=None)
         form.sheet.errors = [refusal.sentence for refusal in error.refusals]
         return self._page(form)
 
-    def _page(self, form: RosterForm, preview: RosterPreview | None = None, ticket: str = "") -> Response:
+    def _page(
+        self, form: RosterForm, preview: RosterPreview | None = None, ticket: str = "", sheet: ReadSheet | None = None
+    ) -> Response:
         needed = gettext(", ").join(str(column.title) for column in ROSTER_COLUMNS if column.required)
         form.sheet.description = gettext("These columns must be filled in: %(titles)s.", titles=needed)
         has_errors = bool(form.errors) or (preview is not None and bool(preview.errors))
@@ -108,5 +112,10 @@ class RosterView(BaseView):
             preview=preview,
             rows=preview_page(ROSTER_COLUMNS, preview.rows, asked, may_answer=True) if preview else None,
             ticket=ticket,
+            results=offer(sheet) if sheet else None,
         )
         return Response(page, 422 if has_errors else 200, mimetype="text/html")
+
+
+def _sheet(data: bytes, preview: RosterPreview, answers: Answers) -> ReadSheet:
+    return ReadSheet(data, ROSTER_COLUMNS, preview.layout, preview.rows, answers, "person")

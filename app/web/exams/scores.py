@@ -14,15 +14,15 @@ from app.core.errors import AppError, NotFound, Refusal
 from app.core.vocabulary import SCORED, Role, SignupState
 from app.db.session import db
 from app.exams import ScorePreview
-from app.files.spreadsheets import Answers, CellError, Column, Kind, SheetLimits, write
+from app.files.spreadsheets import Answers, SheetLimits
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import gaps_of
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
+from app.web.base.sheet_results import ReadSheet, offer, offer_next
 from app.web.base.staged_upload import StagedUpload, remove
-from app.web.base.workbook import send_workbook
 from app.web.exams.access import SignupCounts, counts_of, notice_of
 from app.web.exams.labels import score_text
 from app.web.forms import MEGABYTE, SHEETS, AppForm, UploadField
@@ -30,12 +30,6 @@ from app.web.forms import MEGABYTE, SHEETS, AppForm, UploadField
 LARGEST = SheetLimits().file
 UPLOAD = StagedUpload("scores", minutes=30)
 LISTED = 100  # names shown
-
-ERROR_COLUMNS = (
-    Column("row", _("Row"), width=8, kind=Kind.NUMBER),
-    Column("title", _("Column"), width=18),
-    Column("sentence", _("What to put right"), width=80),
-)
 
 
 class ScoreForm(AppForm):
@@ -48,7 +42,7 @@ class ScoreView(BaseView):
     route_base = "/exam/notices"
     default_view = "scores"
     class_permission_name = "Scores"
-    base_permissions = ["can_scores", "can_bring_in", "can_errors", "can_submit", "can_discard"]
+    base_permissions = ["can_scores", "can_bring_in", "can_submit", "can_discard"]
 
     @route(f"/{ROW}notice_id>/scores", "GET", "POST")
     def scores(self, notice_id: int) -> Response:
@@ -92,22 +86,8 @@ class ScoreView(BaseView):
         count = gettext("%(n)s scores were imported.", n=len(preview.changes) + preview.counts["unchanged"])
         final = gettext("They are not final until you submit them.")
         flash(f"{count} {final}", "success")
+        offer_next(_sheet(file.data, preview, answers))
         return redirect(url_for("ScoreView.submit", notice_id=notice_id))
-
-    @route(f"/{ROW}notice_id>/scores/errors", "POST")
-    def errors(self, notice_id: int) -> Response:
-        """The list of bad cells as a workbook."""
-        notice = _notice(notice_id)
-        actor, at = request_context.current_actor(), request_context.office_now()
-        try:
-            file = UPLOAD.staged(notice_id)
-            answers = answers_noted(file.note)
-            errors = exams.read_scores(db.session(), notice_id, file.data, actor, at=at, answers=answers).errors
-        except AppError as error:
-            return self._refused(notice_id, error)
-        title = gettext("Errors in the score sheet")
-        request_context.note_export(notice, list="score errors", rows=len(errors))
-        return send_workbook(_error_sheet(errors), f"{notice.title}-{title}".replace("/", " "))
 
     @route(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
     def submit(self, notice_id: int) -> Response:
@@ -143,7 +123,13 @@ class ScoreView(BaseView):
         return redirect(url_for("ScoreView.scores", notice_id=notice_id))
 
     def _page(
-        self, notice: ExamNotice, form: ScoreForm, preview: ScorePreview | None = None, ticket: str = "", status: int = 200
+        self,
+        notice: ExamNotice,
+        form: ScoreForm,
+        preview: ScorePreview | None = None,
+        ticket: str = "",
+        sheet: ReadSheet | None = None,
+        status: int = 200,
     ) -> Response:
         asked = PlaceAsked.of(request.form.get("go", ""))
         text = self.render_template(
@@ -155,6 +141,7 @@ class ScoreView(BaseView):
             preview=preview,
             rows=preview_page(exams.READ_COLUMNS, preview.rows, asked, may_answer=True) if preview else None,
             ticket=ticket,
+            results=offer(sheet) if sheet else None,
             standing=ExamSummary(notice),
             listed=LISTED,
             limit=LARGEST // MEGABYTE,
@@ -172,7 +159,8 @@ class ScoreView(BaseView):
         except AppError as error:
             return self._refused(notice.id, error)
         ticket = UPLOAD.stage(data, notice.id, note=as_note(answers)) if preview.rows else ""
-        return self._page(notice, ScoreForm(formdata=None), preview, ticket, 422 if preview.errors else 200)
+        sheet, status = _sheet(data, preview, answers), 422 if preview.errors else 200
+        return self._page(notice, ScoreForm(formdata=None), preview, ticket, sheet, status)
 
     def _refused(self, notice_id: int, error: AppError) -> Response:
         """The upload page with the reasons; not found and not allowed become error pages."""
@@ -198,6 +186,10 @@ class ScoreView(BaseView):
 def _notice(notice_id: int) -> ExamNotice:
     request_context.current_actor().demand(Role.EXAM_CLERK)
     return notice_of(notice_id)
+
+
+def _sheet(data: bytes, preview: ScorePreview, answers: Answers) -> ReadSheet:
+    return ReadSheet(data, exams.READ_COLUMNS, preview.layout, preview.rows, answers, "exam_notice")
 
 
 def _crumbs(notice: ExamNotice) -> list[tuple[object, str]]:
@@ -254,8 +246,3 @@ class ExamSummary:
             .where(ExamSignup.score.is_(None), ExamSignup.absent.is_(False))
         )
         return [(number, name) for number, name in db.session.execute(query.order_by(ExamSignup.id).limit(LISTED))]
-
-
-def _error_sheet(errors: Sequence[CellError]) -> bytes:
-    rows = [{"row": error.row, "title": error.title, "sentence": error.sentence} for error in errors]
-    return write(ERROR_COLUMNS, rows, sheet_title=gettext("Errors in the score sheet"))

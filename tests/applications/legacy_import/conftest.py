@@ -1,16 +1,13 @@
 """Each step of an import of the old system."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.applications import legacy_import
-from app.applications.legacy_import.batches import RESULT_COLUMNS
+from app.applications.legacy_import import rows
 from app.core.office import Office
 from app.core.vocabulary import Role
-from app.files.spreadsheets import read
 from app.files.storage import Store
 from app.models import LegacyImport
 from tests import make
@@ -62,12 +59,11 @@ def course(means, import_id) -> LegacyImport:
 
 
 def results(means, import_id) -> list[tuple[str, str]]:
-    """Result and reason of each row in the report."""
+    """Result and reason of each row."""
     let_go()
-    with means.sessions.begin() as session:
-        data, _summary = legacy_import.report_of(session, means.store, import_id, ADMIN)
-    loose = [replace(column, required=False) for column in RESULT_COLUMNS]
-    return [(one.values["result"].removeprefix("Row "), one.values["reason"] or "") for one in read(data, loose).rows]
+    with means.sessions() as session:
+        kept = rows.slice_of(session, import_id, 0, 1_000)
+    return [(str(one.outcome).removeprefix("Row "), "　".join(one.reasons)) for one in kept]
 
 
 def outcomes(means, import_id) -> list[str]:

@@ -1,8 +1,10 @@
 """The course of an import: who uploads, checks, confirms and reads its report."""
 
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select
 
 from app.applications import legacy_import
@@ -13,8 +15,8 @@ from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
 from app.files.spreadsheets import Column, SheetRefused, write
 from app.models import Account, AuditEntry, Certificate, ExamPass, Person
 from tests import hostile_sheets, make
-from tests.applications.legacy_import.conftest import ADMIN, confirm, count, course, hand_in, results, take
-from tests.applications.legacy_import.sheets import ACCOUNTS, PASSES, row, sheet
+from tests.applications.legacy_import.conftest import ADMIN, confirm, count, course, hand_in, let_go, outcomes, results, take
+from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
 
 
 def test_a_dry_run_writes_nothing_and_promises_what_the_import_keeps(session, means, app):
@@ -61,6 +63,7 @@ def test_nobody_but_the_administrator_imports_or_reads_a_report(session, means, 
         lambda: legacy_import.confirm(session, import_id, digest, actor, at=at),
         lambda: legacy_import.discard(session, import_id, digest, actor, at=at),
         lambda: legacy_import.report_of(session, means.store, import_id, actor),
+        lambda: legacy_import.refused_of(session, means.store, import_id, actor),
         lambda: legacy_import.read_passwords(session, means.store, import_id, actor),
         lambda: legacy_import.take_passwords(session, import_id, digest, actor, at=at),
     )
@@ -132,3 +135,35 @@ def test_an_import_and_its_report_are_logged_without_id_numbers(session, means):
     assert counts | {"phase": "done"} in [line.change for line in lines]
     assert summary["rows"] == 1
     assert number not in str([summary, *(line.change for line in lines)])
+
+
+def test_the_uploaders_workbook_comes_back_and_goes_in_again_without_doubling(session, means, app):
+    """Also the refused rows alone; the wrong cell is put right in what was downloaded."""
+    wrong_cells = {ACCOUNTS: ("uscc", OTHER), PASSES: ("category", "C2"), CERTIFICATES: ("valid_to", "2028-01-01")}
+    for kind, (wrong, right) in wrong_cells.items():
+        firms = [{"uscc": make.uscc(n), "enterprise": f"第{n}建筑公司"} if kind is ACCOUNTS else {} for n in (11, 12, 13)]
+        at = [column.key for column in legacy_import.COLUMNS[kind]].index(wrong) + 1
+        book = load_workbook(BytesIO(sheet(kind, *(row(kind, **firm) for firm in firms))))
+        book.active.cell(3, at).value = "错"
+        book.active.column_dimensions["B"].width, book.create_sheet("底表")["A1"] = 47, "=1+1"
+        report, alone = map(load_workbook, map(BytesIO, downloads(means, take(means, kind, data=saved(book)))))
+        assert (report.sheetnames[-1], report.active.column_dimensions["B"].width) == ("底表", 47)
+        said = [cell.value.partition(":")[0] for cell in list(report.active.columns)[-1]]
+        assert said == ["Import of the row", "Row added", "Row refused", "Row added"]
+        assert (report.active.cell(3, at).comment is None, alone.active.max_row) == (False, 2)
+        report.active.cell(3, at).value = alone.active.cell(2, at).value = right
+        assert outcomes(means, take(means, kind, data=saved(report))) == ["unchanged", "added", "unchanged"]
+        assert outcomes(means, take(means, kind, data=saved(alone))) == ["unchanged"]
+
+
+def saved(book) -> bytes:
+    out = BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def downloads(means, import_id) -> list[bytes]:
+    let_go()
+    with means.sessions() as session:
+        ways = legacy_import.report_of, legacy_import.refused_of
+        return [way(session, means.store, import_id, ADMIN)[0] for way in ways]

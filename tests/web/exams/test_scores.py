@@ -4,7 +4,6 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
-from openpyxl import load_workbook
 from sqlalchemy import select, update
 
 from app.core.clock import now, office_day
@@ -23,21 +22,14 @@ def test_the_export_has_a_chinese_name_and_is_audited(session, clerk, notice, si
     assert (entry.table, entry.row) == ("exam_notice", str(notice.id))
 
 
-def test_bad_cells_are_listed_and_can_be_downloaded(session, clerk, notice, sign):
+def test_bad_cells_are_named_and_nothing_is_offered_to_be_confirmed(session, clerk, notice, sign):
     sign(ADMITTED, names=["张三", "李四"])
     end_sign_up(session, notice)
     sheet = exported(clerk, notice).put("张三", "Score", "101").put("李四", "Score", "良好")
     answer = check(clerk, notice, sheet)
     assert answer.status_code == 422
     assert "Confirm the import" not in answer.text
-    listed = clerk.post(f"/exam/notices/{notice.id}/scores/errors", data={"ticket": ticket(answer)})
-    rows = list(load_workbook(BytesIO(listed.data)).active.iter_rows(min_row=2, values_only=True))
-    assert [row[0] for row in rows] == [3, 4]
-    assert "101" in rows[0][2]
-    entry = session.scalars(
-        select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT).order_by(AuditEntry.id.desc())
-    ).first()
-    assert (entry.table, entry.row, entry.change) == ("exam_notice", str(notice.id), {"list": "score errors", "rows": 2})
+    assert "The score 101 does not lie between 0 and 100." in answer.text
 
 
 def test_only_the_checked_sheet_of_this_exam_and_clerk_is_imported(session, clerk, at_work, notice, sign):

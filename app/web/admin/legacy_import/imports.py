@@ -46,7 +46,16 @@ class LegacyView(BaseView):
     route_base = "/legacy"
     default_view = "home"
     class_permission_name = "Legacy"
-    base_permissions = ["can_home", "can_template", "can_hand_in", "can_course", "can_step", "can_report", "can_passwords"]
+    base_permissions = [
+        "can_home",
+        "can_template",
+        "can_hand_in",
+        "can_course",
+        "can_step",
+        "can_report",
+        "can_refused",
+        "can_passwords",
+    ]
 
     @route("/")
     def home(self) -> Response:
@@ -115,6 +124,14 @@ class LegacyView(BaseView):
         data, summary = legacy_import.report_of(db.session(), request_context.store(), import_id, actor)
         request_context.note_export(course, **summary)
         return send_workbook(data, f"{name}-{import_id}")
+
+    @route(f"/{ROW}import_id>/refused.xlsx", "POST")
+    def refused(self, import_id: int) -> Response:
+        """The rows alone that were not taken."""
+        course, actor = _course(import_id), request_context.current_actor()
+        data, summary = legacy_import.refused_of(db.session(), request_context.store(), import_id, actor)
+        request_context.note_export(course, **summary)
+        return send_workbook(data, gettext("Rows to be put right"))
 
     @route(f"/{ROW}import_id>/passwords.xlsx", "POST")
     def passwords(self, import_id: int) -> Response:

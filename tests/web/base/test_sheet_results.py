@@ -1,0 +1,229 @@
+"""For every import: the sheet comes back with its results, put right it goes in again, and nothing is stored twice."""
+
+import re
+from datetime import date, timedelta
+from io import BytesIO
+from typing import NamedTuple
+
+import pytest
+from flask.testing import FlaskClient
+from flask_babel import force_locale
+from openpyxl import Workbook, load_workbook
+from openpyxl.styles import Font
+from sqlalchemy import Select, func, select
+
+from app import exams
+from app.accounts.people_import import ROSTER_COLUMNS
+from app.applications.office_calendar import CALENDAR_COLUMNS
+from app.certificates.bulk_status_changes import COLUMNS
+from app.core.clock import now, office_day
+from app.core.vocabulary import AuditAction, Role, SignupState
+from app.files.spreadsheets import Column
+from app.files.spreadsheets.marks import REFUSED_COLOUR
+from app.models import AuditEntry, CalendarDay, CertificateMeasure, ExamSignup, Person
+from app.web import request_context
+from tests import make
+from tests.hostile_files import pdf
+
+
+class SheetImport(NamedTuple):
+    """A page that imports sheets. The second row has a wrong cell, ``wrong`` (its column's key) until it is ``right``."""
+
+    browser: FlaskClient
+    address: str  # of the upload
+    confirm: str
+    columns: tuple[Column, ...]
+    rows: tuple[dict[str, object], ...]
+    wrong: str
+    right: object
+    stored: Select[tuple[int]]  # counts what was imported
+    table: str  # that the audit log names
+    titles: tuple[str, ...] = ()  # of the columns
+
+
+def sheet_of(target: SheetImport) -> bytes:
+    """As an office keeps it: a title above, fonts, a width, a second sheet."""
+    book = Workbook()
+    sheet = book.active
+    sheet.title, sheet["A1"] = "名单", "长沙市汇总"
+    sheet["A1"].font = Font(name="黑体", size=18)
+    sheet.column_dimensions["B"].width = 41
+    for place, (column, title) in enumerate(zip(target.columns, target.titles, strict=True), start=1):
+        sheet.cell(3, place).value = title
+        for number, row in enumerate(target.rows, start=4):
+            sheet.cell(number, place).value = row.get(column.key)
+    book.create_sheet("底表")["B2"] = "=1+1"
+    return saved(book)
+
+
+def saved(book: Workbook) -> bytes:
+    out = BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def ticket(page: str, name: str) -> str:
+    """Of the import (``ticket``) or of the downloads (``results``); empty if there is none."""
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    return found[1] if found else ""
+
+
+def uploaded(target: SheetImport, data: bytes) -> str:
+    files = {"sheet": (BytesIO(data), "名单.xlsx"), "document": (BytesIO(pdf()), "决定.pdf")}
+    return target.browser.post(target.address, data=files).text
+
+
+def given_back(target: SheetImport, page: str, name: str = "book") -> bytes:
+    answer = target.browser.post(f"/sheet-results/{name}.xlsx", data={"results": ticket(page, "results")})
+    assert answer.status_code == 200, answer.text
+    return answer.data
+
+
+def count(session, target: SheetImport) -> int:
+    session.rollback()
+    found = session.scalar(target.stored)
+    session.rollback()  # SQLite has one writer
+    return found
+
+
+def wrong_column(target: SheetImport) -> int:
+    return [column.key for column in target.columns].index(target.wrong) + 1
+
+
+def roster(session, sign_in) -> SheetImport:
+    firm = make.enterprise()
+    session.add(firm)
+    session.flush()
+    facts = {"education": "本科", "technical_title": "工程师", "position": "安全员"}
+    rows = [{"name": name, "id_number": make.id_number(), **facts} for name in ("张三", "李四", "王五")]
+    right, rows[1]["id_number"] = rows[1]["id_number"], "110105194912310021"
+    return SheetImport(
+        sign_in(Role.ENTERPRISE_CLERK, enterprise=firm),
+        *("/people/import/", "/people/import/confirm", ROSTER_COLUMNS, tuple(rows), "id_number", right),
+        *(select(func.count(Person.id)), "person"),
+    )
+
+
+def scores(session, sign_in) -> SheetImport:
+    today = office_day(now())
+    firm, notice = make.enterprise(), make.notice(exam_on=today, published_at=now() - timedelta(days=9))
+    session.add_all([firm, notice])
+    session.flush()
+    people = [make.person(firm, name=name) for name in ("赵一", "钱二", "孙三")]
+    session.add_all(people)
+    session.flush()
+    signups = [make.signup(notice, one, state=SignupState.ADMITTED, submitted_at=now()) for one in people]
+    session.add_all(signups)
+    session.flush()
+    rows = [
+        {"number": signup.number, "name": person.name, "id_number": person.id_number, "score": score, "verdict": None}
+        for signup, person, score in zip(signups, people, (80, 101, 55.5), strict=True)
+    ]
+    address = f"/exam/notices/{notice.id}/scores"
+    return SheetImport(
+        sign_in(Role.EXAM_CLERK),
+        *(address, f"{address}/import", exams.READ_COLUMNS, tuple(rows), "score", 99),
+        *(select(func.count(ExamSignup.id)).where(ExamSignup.score.is_not(None)), "exam_notice"),
+    )
+
+
+def measures(session, sign_in) -> SheetImport:
+    firm = make.enterprise()
+    session.add(firm)
+    session.flush()
+    held = []
+    for name in ("周一", "吴二", "郑三"):
+        person = make.person(firm, name=name)
+        session.add(person)
+        session.flush()
+        held.append(make.certificate(person))
+    session.add_all(held)
+    session.flush()
+    facts = {"deed": "暂扣", "ground": "事故", "facts": "发生事故", "evidence": "湘建罚〔2026〕1号"}
+    facts["last_day"] = f"{office_day(now()) + timedelta(days=90)}"
+    rows = [{"number": one.number, "name": one.holder, **facts} for one in held]
+    rows[1]["deed"] = "没收"
+    return SheetImport(
+        sign_in(Role.REVIEWER),
+        *("/standing-sheet/", "/standing-sheet/confirm", COLUMNS, tuple(rows), "deed", "暂扣"),
+        *(select(func.count(CertificateMeasure.id)), "certificate"),
+    )
+
+
+def holidays(session, sign_in) -> SheetImport:
+    days = [{"day": f"2031-10-0{n}", "working": "休", "name": "国庆节"} for n in (1, 2, 3)]
+    days[1]["working"] = "加班"
+    stored = select(func.count(CalendarDay.day)).where(CalendarDay.day >= date(2031, 1, 1))
+    return SheetImport(
+        sign_in(Role.ADMIN),
+        *("/calendar/sheet", "/calendar/confirm", CALENDAR_COLUMNS, tuple(days), "working", "休"),
+        *(stored, "calendar_day"),
+    )
+
+
+@pytest.fixture
+def targets(app, session, holder, signed_in) -> list[SheetImport]:
+    def sign_in(role: Role, **facts) -> FlaskClient:
+        return signed_in(holder(role, **facts))
+
+    made = [target(session, sign_in) for target in (roster, scores, measures, holidays)]
+    with app.test_request_context(), force_locale("zh"):
+        return [target._replace(titles=tuple(str(column.title) for column in target.columns)) for target in made]
+
+
+def test_a_sheet_comes_back_with_results_and_goes_in_again_without_doubling(session, targets):
+    for target in targets:
+        before, at, result = count(session, target), wrong_column(target), len(target.columns) + 1
+        checked = load_workbook(BytesIO(given_back(target, uploaded(target, sheet_of(target)))))
+        sheet = checked["名单"]
+        assert (checked.sheetnames, checked["底表"]["B2"].value) == (["名单", "底表"], "=1+1"), target.address
+        assert (sheet["A1"].font.name, sheet.column_dimensions["B"].width) == ("黑体", 41), target.address
+        assert [sheet.cell(n, result).value for n in (3, 4)] == ["检查结果", "新增"], target.address
+        assert sheet.cell(5, result).value.startswith("未导入："), target.address
+        assert sheet.cell(5, at).fill.fgColor.rgb == f"FF{REFUSED_COLOUR}", target.address
+        assert sheet.cell(5, at).comment.text.startswith("⚑ "), target.address
+
+        sheet.cell(5, at).value = target.right
+        page = uploaded(target, saved(checked))
+        assert "检查结果" not in page, "our own column is named as one that is not imported"
+        done = target.browser.post(target.confirm, data={"ticket": ticket(page, "ticket")}, follow_redirects=True).text
+        assert count(session, target) == before + 3, target.address
+        imported = given_back(target, done)
+        sheet = load_workbook(BytesIO(imported))["名单"]
+        assert [sheet.cell(n, result).value for n in (3, 4, 5, 6)] == ["导入结果", *["新增"] * 3], target.address
+        assert (sheet.cell(5, at).comment, sheet.cell(5, at).fill.fill_type) == (None, None), target.address
+
+        again = uploaded(target, imported)
+        if confirmation := ticket(again, "ticket"):
+            target.browser.post(target.confirm, data={"ticket": confirmation})
+        assert count(session, target) == before + 3, target.address
+
+
+def test_the_refused_rows_alone_go_in_again_and_each_download_is_logged(session, targets):
+    for target in targets:
+        page = uploaded(target, sheet_of(target))
+        alone = load_workbook(BytesIO(given_back(target, page, "refused")))
+        assert [cell.value for cell in alone["名单"]["A"]][0::2] == ["长沙市汇总", target.titles[0]], target.address
+        assert alone["名单"].max_row == 4, target.address
+        alone["名单"].cell(4, wrong_column(target)).value = target.right
+        assert ticket(uploaded(target, saved(alone)), "ticket"), target.address
+        lines = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT).order_by(AuditEntry.id))
+        assert [(line.table, line.change) for line in lines][-1] == (target.table, {"list": "import", "rows": 1})
+        session.rollback()  # SQLite has one writer
+
+
+def test_results_are_for_the_user_whose_sheet_it_was_and_for_as_long_as_it_lies_there(
+    app, session, targets, holder, signed_in
+):
+    target = targets[0]
+    form = {"results": ticket(uploaded(target, sheet_of(target)), "results")}
+    for role in (Role.ENTERPRISE_CLERK, Role.ADMIN):
+        assert signed_in(holder(role)).post("/sheet-results/book.xlsx", data=form).status_code == 409
+    for role in (Role.APPROVER, Role.AUDITOR):
+        assert signed_in(holder(role)).post("/sheet-results/refused.xlsx", data=form).status_code == 403
+    assert target.browser.post("/sheet-results/book.xlsx", data={"results": "x"}).status_code == 409
+    with app.app_context():
+        store = request_context.store()
+        for digest in list(store.digests()):
+            store.path(digest).unlink()
+    assert target.browser.post("/sheet-results/book.xlsx", data=form).status_code == 409
