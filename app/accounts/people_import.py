@@ -133,7 +133,7 @@ def roster_template() -> bytes:
     """An empty workbook to fill in, with a note of the accepted words."""
     lists = [(_TITLE["education"], Education), (_TITLE["technical_title"], TechnicalTitle), (_TITLE["position"], Position)]
     note = "　".join(f"{title}: {'、'.join(str(term) for term in words)}" for title, words in lists)
-    return write(ROSTER_COLUMNS, (), sheet_title=_("People"), note=note)
+    return write(ROSTER_COLUMNS, (), sheet_title=_("People"), note=note, to_fill_in=True)
 
 
 def read_people(

@@ -19,7 +19,18 @@ from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.vocabulary import AuditAction, Role, RowOutcome, State
 from app.db import audit
 from app.files.row_preview import PreviewRow, preview_of
-from app.files.spreadsheets import CellError, Column, Kind, Layout, SheetLine, at_most, limit_errors, read_lines, write
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Kind,
+    Layout,
+    SheetLine,
+    at_most,
+    cell_text,
+    limit_errors,
+    read_lines,
+    write,
+)
 from app.models import Application, CalendarDay
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
@@ -239,7 +250,7 @@ def _parse_kind(text: str) -> bool:
 
 CALENDAR_COLUMNS = (
     Column("day", _("Date"), parse=date.fromisoformat, width=14, kind=Kind.DAY),
-    Column("working", _("Kind"), parse=_parse_kind, width=8),
+    Column("working", _("Kind"), parse=_parse_kind, width=8, choices=(OFF, MADE_UP)),
     Column("name", _("Holiday"), parse=at_most(LONGEST_NAME), required=False, width=24),
 )
 
@@ -270,7 +281,7 @@ def year_sheet(days: Iterable[DayEntry]) -> bytes:
     """Days as a workbook that can be edited and imported; without days, the template."""
     rows = [{"day": one.day, "working": MADE_UP if one.working else OFF, "name": one.name} for one in days]
     note = _("One day per row: 休 for a day off, 班 for a Saturday or Sunday that is worked.")
-    return write(CALENDAR_COLUMNS, rows, sheet_title=_("Holidays"), note=note)
+    return write(CALENDAR_COLUMNS, rows, sheet_title=_("Holidays"), note=note, to_fill_in=True)
 
 
 def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
@@ -283,6 +294,7 @@ def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
     lines, errors = list(table.lines), list(table.errors)
     days = {line.number: _day_of(line) for line in lines if line.is_sound}
     known = {one.day: one for one in days_of(session, *{one.day.year for one in days.values()})} if days else {}
+    days = {number: _as_stored(one, known.get(one.day)) for number, one in days.items()}
     rows, first = [], dict[date, int]()
     for line in lines:
         day = days.get(line.number)
@@ -298,6 +310,12 @@ def read_year(session: Session, data: bytes, actor: Actor) -> YearPreview:
 
 def _day_of(line: SheetLine) -> DayEntry:
     return DayEntry(line.values["day"], line.values["working"], line.values["name"] or "")
+
+
+def _as_stored(one: DayEntry, stored: DayEntry | None) -> DayEntry:
+    """The stored day if the sheet says the same: a cell is read without full width and what cannot be seen."""
+    same = stored and (stored.working, cell_text.fold(stored.name)) == (one.working, one.name)
+    return stored if stored and same else one
 
 
 def _faults(line: SheetLine, one: DayEntry, first: dict[date, int]) -> list[CellError]:

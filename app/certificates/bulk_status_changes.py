@@ -101,7 +101,7 @@ def template() -> bytes:
         known=KNOWN,
         grounds=KNOWN_GROUNDS,
     )
-    return spreadsheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note)
+    return spreadsheets.write(COLUMNS, (), sheet_title=_("Measures"), note=note, to_fill_in=True)
 
 
 def plan(

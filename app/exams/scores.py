@@ -68,11 +68,11 @@ def parse_verdict(text: str) -> bool:
 
 
 SCORE_COLUMNS = (
-    Column("serial", _("No."), required=False, width=6, kind=Kind.NUMBER),
-    Column("number", _("Sign-up number"), parse=fold, width=26, also=titles.SIGNUP_NUMBER),
-    Column("name", _("Full name"), parse=fold_name, width=12, also=titles.NAME),
+    Column("serial", _("No."), required=False, width=6, kind=Kind.NUMBER, locked=True),
+    Column("number", _("Sign-up number"), parse=fold, width=26, also=titles.SIGNUP_NUMBER, locked=True),
+    Column("name", _("Full name"), parse=fold_name, width=12, also=titles.NAME, locked=True),
     Column("sex", _("Sex"), required=False, width=6),
-    Column("id_number", _("ID number"), parse=fold, numbers=True, width=22, also=titles.ID_NUMBER),
+    Column("id_number", _("ID number"), parse=fold, numbers=True, width=22, also=titles.ID_NUMBER, locked=True),
     Column("enterprise", _("Enterprise name"), required=False, width=32),
     Column("uscc", _("Unified social credit code"), required=False, numbers=True, width=22),
     Column("category", _("Category"), required=False, width=8),
@@ -80,7 +80,14 @@ SCORE_COLUMNS = (
     Column("mobile", _("Mobile number"), required=False, numbers=True, width=14),
     Column("state", _("Review state"), required=False, width=14),
     Column("score", _("Score"), parse=parse_mark, required=False, width=10, kind=Kind.NUMBER, also=titles.SCORE),
-    Column("verdict", _("Passed or not"), parse=parse_verdict, required=False, width=10, also=titles.VERDICT),
+    Column(
+        *("verdict", _("Passed or not")),
+        parse=parse_verdict,
+        required=False,
+        width=10,
+        also=titles.VERDICT,
+        choices=(SignupState.PASSED, SignupState.FAILED),
+    ),
     Column("remark", _("Remarks"), required=False, width=24),
 )
 _COLUMN = {column.key: column for column in SCORE_COLUMNS}
@@ -161,7 +168,7 @@ def signup_sheet(session: Session, notice_id: int, actor: Actor, *, at: datetime
     hint = _(
         "Fill in the column Score (0 to 100, or 缺考 for absent), leave the sign-up numbers alone, then import this file."
     )
-    data = write(SCORE_COLUMNS, rows, sheet_title=_("Sign-up details"), note=hint)
+    data = write(SCORE_COLUMNS, rows, sheet_title=_("Sign-up details"), note=hint, to_fill_in=True)
     title = re.sub(r'[\s\\/:*?"<>|\x00-\x1f]+', " ", notice.title).strip(" .")
     summary = {"rows": next(serials) - 1, "sha256": sha256(data).hexdigest()}
     what = _("Sign-up details")

@@ -3,9 +3,9 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.applications import office_calendar
@@ -24,7 +24,7 @@ from app.applications.office_calendar import (
 from app.applications.office_settings import calendar_of
 from app.core.clock import Calendar
 from app.core.errors import NotAllowed, NotFound, Stale, Unmet
-from app.core.vocabulary import Role, State
+from app.core.vocabulary import Role, RowOutcome, State
 from app.files.spreadsheets import write
 from app.models import Application, AuditEntry, CalendarDay
 from tests import make
@@ -301,6 +301,22 @@ def test_what_is_exported_can_be_imported_and_changes_nothing(session):
     data = office_calendar.year_sheet(office_calendar.days_of(session, 2026))
     preview = read_year(session, data, ADMIN)
     assert (preview.errors, preview.changes, len(preview.days)) == ([], [], 39)
+
+
+NAMES = st.text("元旦春节（）()=+'ａ１·、 ", max_size=8).map(str.strip)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(named=st.dictionaries(st.dates(date(2031, 1, 1), date(2032, 12, 31)), NAMES, min_size=1, max_size=8))
+def test_whatever_days_are_exported_can_be_imported_and_change_nothing(session, named):
+    """Names as they were typed: full width, an apostrophe, the beginning of a formula."""
+    session.execute(delete(CalendarDay))
+    days = [DayEntry(day, day.weekday() >= 5, name) for day, name in sorted(named.items())]
+    session.add_all(CalendarDay(day=one.day, working=one.working, name=one.name) for one in days)
+    session.flush()
+    preview = read_year(session, office_calendar.year_sheet(days), ADMIN)
+    assert (preview.errors, preview.changes, preview.days) == ([], [], days)
+    assert {row.outcome for row in preview.rows} == {RowOutcome.UNCHANGED}
 
 
 def test_an_empty_sheet_empties_no_year(session):

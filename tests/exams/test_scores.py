@@ -6,10 +6,10 @@ from hashlib import sha256
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from app import exams
 from app.core.errors import NotAllowed, NotFound, Stale, Unmet
@@ -607,3 +607,28 @@ def test_a_score_whose_format_shows_another_number_is_asked_about_and_read_as_an
     again = exams.read_scores(session, notice.id, sheet.put(plain, "Score", 71).data(), CLERK, at=EXAM_DAY, answers=answers)
     assert [row.outcome for row in again.rows] == [RowOutcome.UNCHANGED, RowOutcome.UNCHANGED, RowOutcome.UPDATED]
     assert (again.rows[2].was["score"], again.rows[2].stored["score"]) == ("70", "71")
+
+
+MARKS = st.none() | st.just(ABSENT) | st.decimals(0, 100, places=2)
+NAMES = st.sampled_from(["李雷", "欧阳·娜", "阿依古丽·买买提", "张㐂", "=1+1", "ＭＡＲＹ", "李 雷"])
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(people=st.lists(st.tuples(NAMES, MARKS), min_size=1, max_size=5))
+def test_whatever_is_exported_can_be_imported_and_changes_nothing(session, notice, sit, people):
+    session.execute(delete(ExamSignup))
+    for name, mark in people:
+        sit(name, score=None if mark is ABSENT else mark, absent=mark is ABSENT)
+    preview = look(session, notice, export(session, notice))
+    assert (preview.errors, preview.changes, preview.warnings) == ([], [], [])
+    assert [row.outcome for row in preview.rows] == [RowOutcome.UNCHANGED] * len(people)
+
+
+def test_only_what_is_to_be_filled_in_can_be_typed_over(session, notice, sit):
+    signup, sheet = sit("李雷")[0], export(session, notice)
+    locked = {
+        title for title, cell in zip(sheet.titles, sheet.sheet[sheet.row(signup)], strict=True) if cell.protection.locked
+    }
+    assert (sheet.sheet.protection.sheet, sheet.sheet.protection.password) == (True, None)
+    assert locked == {"No.", "Sign-up number", "Full name", "ID number"}
+    assert not sheet.sheet.column_dimensions["L"].protection.locked  # the score, also below the table

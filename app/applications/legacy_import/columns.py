@@ -207,7 +207,7 @@ _NOTES: dict[LegacyKind, object] = {
 
 def template(kind: LegacyKind) -> bytes:
     """An empty workbook to fill in."""
-    return write(COLUMNS[kind], (), sheet_title=kind.label, note=_NOTES[kind])
+    return write(COLUMNS[kind], (), sheet_title=kind.label, note=_NOTES[kind], to_fill_in=True)
 
 
 def title_of(kind: LegacyKind, key: str) -> object:

@@ -63,6 +63,7 @@ class Column:
     numbers: bool = False  # may hold an ID number or a mobile; in any other text they are refused, as they would lie open
     may_lack: bool = False  # the column itself may be missing; it then reads as empty
     choices: tuple[object, ...] = ()  # offered as a drop-down list in a written sheet; other values may still be typed
+    locked: bool = False  # names what the row is about: not to be typed over in a written sheet
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from math import isfinite
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from flask_babel import lazy_gettext as _
+
 from app.core.clock import office_time
 from app.core.heavy_work import SHEETS
 from app.files.spreadsheets.cell_text import legal
@@ -27,19 +29,29 @@ _LISTS = "lists"  # name of the hidden sheet
 _LAST_ROW = 1_048_575  # counted from 0
 _MOST_DIGITS = 15  # that Excel keeps of a number
 _DAY_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel has no zones
+# What a protected sheet still lets people do.
+_ALLOWED = dict.fromkeys(
+    ("format_cells", "format_columns", "format_rows", "insert_columns", "autofilter", "sort", "objects"), True
+)
 _FORMATS = {"text": "@", "number": "General", "day": "yyyy-mm-dd", "moment": "yyyy-mm-dd hh:mm:ss"}
 
 
 @SHEETS.taken()
 def write(
-    columns: Sequence[Column], rows: Iterable[Mapping[str, object]], *, sheet_title: object, note: object = ""
+    columns: Sequence[Column],
+    rows: Iterable[Mapping[str, object]],
+    *,
+    sheet_title: object,
+    note: object = "",
+    to_fill_in: bool = False,
 ) -> bytes:
     """An .xlsx workbook with one visible sheet: the note if any, a frozen header with filters, the rows.
 
     Text stays text, even if it begins like a formula; ``read`` returns the same values, folded and trimmed. Aware
     datetimes are written in the office's time zone. Characters that XML cannot hold are dropped. Columns with choices
-    offer them in a list. On paper, the columns fill the width of a page, and each page repeats the header. Memory does not
-    grow with the rows, only with the file.
+    offer them in a list; locked ones can be typed over only when the protection of the sheet is taken off, which needs no
+    password. In a sheet ``to_fill_in``, the titles have notes on what goes below them. On paper, the columns fill the width
+    of a page, and each page repeats the header. Memory does not grow with the rows, only with the file.
     """
     # Not at the top: most processes write no sheet.
     from xlsxwriter import Workbook  # noqa: PLC0415
@@ -51,6 +63,8 @@ def write(
         book = Workbook(out, {"constant_memory": True, "tmpdir": folder})
         sheet = book.add_worksheet(sheet_name(sheet_title), StreamedSheet)
         header = _lay_out(book, sheet, columns, legal(note))
+        if to_fill_in:
+            _explain(sheet, columns, header)
         last = sheet.append(_body(book, columns, rows), columns=len(columns))
         sheet.autofilter(header, 0, last, len(columns) - 1)
         sheet.print_area(0, 0, last, len(columns) - 1)
@@ -71,10 +85,12 @@ def _lay_out(book: "Workbook", sheet: "StreamedSheet", columns: Sequence[Column]
     sheet.repeat_rows(0, header)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)  # as many as it takes
-    formats = {kind: book.add_format({"num_format": _FORMATS[kind.value]}) for kind in Kind}
+    if any(column.locked for column in columns):
+        sheet.protect("", _ALLOWED)
     for place, column in enumerate(columns):
         # The format of a column also applies below the table.
-        sheet.set_column(place, place, column.width, formats[column.kind])
+        look = {"num_format": _FORMATS[column.kind.value], "locked": column.locked}
+        sheet.set_column(place, place, column.width, book.add_format(look))
     if note:
         sheet.write_string(0, 0, note, book.add_format({"italic": True, "valign": "vcenter"}))
     look = {"bold": True, "bg_color": "#E6EEF7", "align": "center", "valign": "vcenter", "text_wrap": True}
@@ -82,6 +98,17 @@ def _lay_out(book: "Workbook", sheet: "StreamedSheet", columns: Sequence[Column]
     for place, column in enumerate(columns):
         sheet.write_string(header, place, legal(column.title), titles)
     return header
+
+
+def _explain(sheet: "StreamedSheet", columns: Sequence[Column], header: int) -> None:
+    for place, column in enumerate(columns):
+        told = [_("Not to be changed.")] if column.locked else [_("Must be filled in.")] if column.required else []
+        if column.choices:
+            told.append(_("One of: %(words)s", words="、".join(map(str, column.choices))))
+        elif column.kind is Kind.DAY:
+            told.append(_("A day like 2024-05-01."))
+        if told:
+            sheet.write_comment(header, place, legal("\n".join(map(str, told))), {"x_scale": 2})
 
 
 def _offer_choices(book: "Workbook", sheet: "StreamedSheet", columns: Sequence[Column], first: int) -> None:
@@ -114,10 +141,13 @@ def _offer_choices(book: "Workbook", sheet: "StreamedSheet", columns: Sequence[C
 def _body(book: "Workbook", columns: Sequence[Column], rows: Iterable[Mapping[str, object]]) -> "Iterable[list[Cell]]":
     from app.files.spreadsheets.streamed_sheet import format_index  # noqa: PLC0415
 
-    styles = {kind: format_index(book.add_format({"num_format": code})) for kind, code in _FORMATS.items()}
+    styles = [
+        {kind: format_index(book.add_format({"num_format": code, "locked": locked})) for kind, code in _FORMATS.items()}
+        for locked in (False, True)
+    ]
     label = cache(legal)  # the label of a term is looked up in a catalogue
     for row in rows:
-        yield [_cell(styles, label, column, row.get(column.key)) for column in columns]
+        yield [_cell(styles[column.locked], label, column, row.get(column.key)) for column in columns]
 
 
 def _cell(styles: Mapping[str, int], label: Callable[[object], str], column: Column, value: object) -> "Cell":

@@ -1,6 +1,7 @@
 """What is written is read back as it was."""
 
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -86,6 +87,20 @@ def test_choices_are_offered_and_other_values_still_read() -> None:
     assert book["lists"].sheet_state == "hidden"
     assert book.worksheets[0].column_dimensions["C"].number_format == "yyyy-mm-dd"  # a day typed there is one
     assert values(read(data, columns)) == [{"name": "张三", "position": "别的", "day": "2024-02-29"}]
+
+
+def test_titles_of_a_sheet_to_be_filled_in_have_notes_and_no_other_sheet_is_protected() -> None:
+    columns = (
+        replace(NAME, locked=True),
+        Column("kind", "类别", choices=("甲", "乙")),
+        Column("day", "日期", required=False, kind=Kind.DAY),
+        Column("remark", "备注", required=False),
+    )
+    sheet = opened(write(columns, [], sheet_title="x", note="n", to_fill_in=True))
+    notes = [cell.comment.text if cell.comment else "" for cell in sheet[2]]
+    assert notes == ["Not to be changed.", "Must be filled in.\nOne of: 甲、乙", "A day like 2024-05-01.", ""]
+    other = opened(write(columns[1:], [], sheet_title="x"))
+    assert (sheet.protection.sheet, other.protection.sheet, other["A1"].comment) == (True, False, None)
 
 
 def test_a_printed_sheet_is_as_wide_as_the_page_and_repeats_its_header() -> None:
