@@ -347,8 +347,11 @@ def compare(session: Session, days: Sequence[DayEntry]) -> YearPreview:
     return preview
 
 
-def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: datetime) -> int:
-    """Apply the preview, or raise ``Stale`` if the calendar changed since. How many deadlines moved. The caller commits."""
+def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: datetime, digest: str = "") -> int:
+    """Apply the preview, or raise ``Stale`` if the calendar changed since. How many deadlines moved. The caller commits.
+
+    ``digest``: of the sheet, for the audit log.
+    """
     actor.demand(Role.ADMIN)
     session.execute(select(CalendarDay.day).where(_within(*seen.years)).with_for_update()).all()
     now = compare(session, seen.days)
@@ -358,5 +361,6 @@ def import_year(session: Session, seen: YearPreview, actor: Actor, *, at: dateti
         session.execute(delete(CalendarDay).where(_within(year)), execution_options={"synchronize_session": False})
     _write(session, now.days)
     change = {"years": now.years, "added": len(now.added), "changed": len(now.changed), "removed": len(now.removed)}
+    change |= {"sha256": digest} if digest else {}
     audit.log(session, actor.name, AuditAction.CHANGE, CalendarDay, "", {"import": change}, at=at)
     return recompute_deadlines(session)

@@ -220,6 +220,8 @@ def import_scores(
     lines = [(change.signup_id, {"score": [_plain(change.old), _plain(change.new)]}) for change in preview.changes]
     log_signups(session, lines, actor, at)
     notice.scores_imported_at = at
+    summary = {"rows": len(preview.rows), "scores": len(preview.changes), "sha256": preview.digest}
+    log(session, actor.name, AuditAction.CHANGE, notice, change={"import": summary}, at=at)
     session.flush()
     return preview
 

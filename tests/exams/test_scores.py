@@ -404,6 +404,9 @@ def test_each_score_is_audited_with_its_old_and_new_value(session, notice, sit):
         .order_by(AuditEntry.id)
     )
     assert list(changes) == [{"score": [None, "70.00"]}, {"score": ["70.00", "absent"]}]
+    imports = select(AuditEntry.change).where(AuditEntry.table == "exam_notice").order_by(AuditEntry.id.desc()).limit(1)
+    last = session.scalar(imports)["import"]
+    assert (last["rows"], last["scores"], len(last["sha256"])) == (1, 1, 64)
 
 
 def test_another_file_than_the_one_looked_at_is_not_imported(session, notice, sit):

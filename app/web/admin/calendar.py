@@ -132,7 +132,7 @@ class CalendarView(BaseView):
         try:
             file, session, actor = UPLOAD.staged(), db.session(), request_context.current_actor()
             seen, now = _preview(file.note), office_calendar.read_year(session, file.data, actor)
-            moved = office_calendar.import_year(session, seen, actor, at=request_context.office_now())
+            moved = office_calendar.import_year(session, seen, actor, at=request_context.office_now(), digest=file.digest)
             session.commit()
         except Stale as error:
             db.session.rollback()

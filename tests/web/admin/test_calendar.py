@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from app.applications.office_calendar import announced, seed_calendar
 from app.core.vocabulary import Role
-from app.models import CalendarDay
+from app.models import AuditEntry, CalendarDay
 from app.web.admin.calendar import months_of
 from tests import make
 from tests.applications.test_office_calendar import sheet
@@ -103,6 +103,9 @@ def test_a_sheet_is_previewed_and_then_imported_whole(admin, session):
     ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
     admin.post("/calendar/confirm", data={"ticket": ticket})
     assert read_scalar(session, select(func.count(CalendarDay.day))) == 2
+    [change] = session.scalars(select(AuditEntry.change).where(AuditEntry.table == "calendar_day"))
+    session.rollback()
+    assert (change["import"]["added"], len(change["import"]["sha256"])) == (2, 64)
     again = admin.post("/calendar/confirm", data={"ticket": ticket})
     assert again.status_code == 422  # the calendar has changed meanwhile
     assert admin.post("/calendar/confirm", data={"ticket": ticket[:-2]}).status_code == 422
