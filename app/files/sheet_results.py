@@ -53,6 +53,11 @@ def _joined(one: RowMark, other: RowMark) -> RowMark:
     return RowMark(one.number, is_doubtful, is_refused, text, faults, answers)
 
 
+def comes_back_whole(data: bytes, rows: int) -> bool:
+    """Whether a sheet with so many rows is given back as the uploader's own workbook, if that can be written."""
+    return data.startswith(b"PK") and rows <= MOST_ROWS
+
+
 @SHEETS.taken()
 def result_book(
     data: bytes, marks: SheetMarks, limits: SheetLimits | None = None, process: LimitedProcess = PROCESS
@@ -62,7 +67,7 @@ def result_book(
     The same workbook, or a copy of the table alone: of another kind of file, of one with more than ``MOST_ROWS`` rows, and
     of one that cannot be written back within the limits of the process.
     """
-    if data.startswith(b"PK") and len(marks.rows) <= MOST_ROWS:
+    if comes_back_whole(data, len(marks.rows)):
         try:
             if book := process.ask(marks.with_sheet(data)):
                 return book

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from app.core.errors import Unwritable
 from app.files.row_preview import PreviewRow
-from app.files.sheet_results import MOST_ROWS, marks_of, refused_rows, result_book
+from app.files.sheet_results import comes_back_whole, marks_of, refused_rows, result_book
 from app.files.spreadsheets import Answers, Column, Layout, SheetMarks
 from app.web import request_context
 from app.web.base.fab import BaseView, permission_name, route
@@ -32,7 +32,7 @@ class SheetResults(NamedTuple):
 
     ticket: str
     refused: int
-    is_copied: bool  # too large to be given back as it came
+    is_copied: bool  # no .xlsx, or too large to be given back as it came
 
 
 class ReadSheet(NamedTuple):
@@ -52,7 +52,7 @@ def offer(sheet: ReadSheet, *, done: bool = False) -> SheetResults | None:
         return None
     marks = marks_of(sheet.columns, sheet.layout, sheet.rows, answers=sheet.answers, done=done)
     ticket = RESULTS.stage(marks.with_sheet(sheet.data), note=sheet.records)
-    return SheetResults(ticket, len(marks.refused), len(marks.rows) > MOST_ROWS)
+    return SheetResults(ticket, len(marks.refused), not comes_back_whole(sheet.data, len(marks.rows)))
 
 
 def offer_next(sheet: ReadSheet) -> None:

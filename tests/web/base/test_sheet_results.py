@@ -212,6 +212,13 @@ def test_the_refused_rows_alone_go_in_again_and_each_download_is_logged(session,
         session.rollback()  # SQLite has one writer
 
 
+def test_the_page_says_what_will_come_back(targets):
+    target = targets[0]
+    text = "\n".join(",".join(row) for row in (target.titles, ["张三"] * len(target.titles)))
+    assert "普通 .xlsx" in uploaded(target, text.encode())
+    assert "您上传的原文件" in uploaded(target, sheet_of(target))
+
+
 def test_results_are_for_the_user_whose_sheet_it_was_and_for_as_long_as_it_lies_there(
     app, session, targets, holder, signed_in
 ):
