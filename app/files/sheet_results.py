@@ -3,7 +3,7 @@
 One way for every import: it makes ``SheetMarks`` of the rows that its preview shows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from flask_babel import lazy_gettext as _
 
@@ -60,12 +60,17 @@ def comes_back_whole(data: bytes, rows: int) -> bool:
 
 @SHEETS.taken()
 def result_book(
-    data: bytes, marks: SheetMarks, limits: SheetLimits | None = None, process: LimitedProcess = PROCESS
+    data: bytes,
+    marks: SheetMarks,
+    limits: SheetLimits | None = None,
+    *,
+    process: LimitedProcess = PROCESS,
+    alive: Callable[[], None] = lambda: None,
 ) -> bytes:
     """The upload with the result of each row, as .xlsx.
 
     The same workbook, or a copy of the table alone: of another kind of file, of one with more than ``MOST_ROWS`` rows, and
-    of one that cannot be written back within the limits of the process.
+    of one that cannot be written back within the limits of the process. ``alive`` is called now and then while it is written.
     """
     if comes_back_whole(data, len(marks.rows)):
         try:
@@ -73,7 +78,7 @@ def result_book(
                 return book
         except Overran:
             pass
-    return marked_copy(data, marks, limits or SheetLimits())
+    return marked_copy(data, marks, limits or SheetLimits(), alive=alive)
 
 
 def refused_rows(data: bytes, marks: SheetMarks, limits: SheetLimits | None = None) -> bytes:

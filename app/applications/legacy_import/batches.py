@@ -223,10 +223,12 @@ def _rows_of(line: SheetLine, shown: Mapping[tuple[int, str], str]) -> Iterator[
         yield replace(line, values={**line.values, "category": category})
 
 
-def report(store: Store, batch: LegacyImport, layout: Layout, rows: Iterable[PreviewRow], *, done: bool) -> bytes:
-    """The uploaded sheet with the result of each row; can be corrected and uploaded again."""
+def report(
+    store: Store, batch: LegacyImport, layout: Layout, rows: Iterable[PreviewRow], *, done: bool, alive: Callable[[], None]
+) -> bytes:
+    """The uploaded sheet with the result of each row; can be corrected and uploaded again. ``alive``: see ``result_book``."""
     marks = marks_of(COLUMNS[batch.kind], layout, rows, answers=SheetAnswers.of(batch).cells, done=done)
-    return result_book(store.read(batch.sheet_object or ""), marks, LIMITS)
+    return result_book(store.read(batch.sheet_object or ""), marks, LIMITS, alive=alive)
 
 
 def kept_mapping(session: Session, kind: LegacyKind) -> dict[str, Any]:

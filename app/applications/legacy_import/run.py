@@ -7,6 +7,7 @@ continues after the last committed chunk; concurrent imports are serialised.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select, update
@@ -149,7 +150,8 @@ def _reported(context: ImportContext, batch: LegacyImport, layout: Layout) -> di
         counts = rows.counts_of(session, batch.id)
     total = sum(counts.values())
     kept, done = _all_rows(context, batch.id, total), batch.phase is LegacyPhase.IMPORTING
-    digest = context.store.put(report(context.store, batch, layout, kept, done=done))
+    alive = partial(context.progress, total, total)
+    digest = context.store.put(report(context.store, batch, layout, kept, done=done, alive=alive))
     return {"counts": counts, "total": total, "report_object": digest}
 
 

@@ -4,7 +4,7 @@ What is read again is what was read before: number formats, days counted from 19
 that cannot be read is an error cell, never an empty one. Other sheets, colours and widths are not kept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from io import BytesIO
@@ -27,16 +27,25 @@ if TYPE_CHECKING:
     from app.files.spreadsheets.streamed_sheet import Cell as WrittenCell
     from app.files.spreadsheets.streamed_sheet import StreamedSheet
 
+AT_ONCE = 2_000  # rows
 _COLUMN_WIDTH = 18  # in characters
 _NO_CELL: "WrittenCell" = (0, None)
 
 
 @SHEETS.taken()
-def marked_copy(data: bytes, marks: SheetMarks, limits: SheetLimits, *, refused_only: bool = False) -> bytes:
+def marked_copy(
+    data: bytes,
+    marks: SheetMarks,
+    limits: SheetLimits,
+    *,
+    refused_only: bool = False,
+    alive: Callable[[], None] = lambda: None,
+) -> bytes:
     """An .xlsx workbook with the rows of the sheet, under their numbers, and a column for their results.
 
-    ``refused_only``: of the rows below the header only those that are not taken, one below the other. Memory does not grow
-    with the rows, only with the marks. Raises ``SheetRefused`` if the sheet cannot be read.
+    ``refused_only``: of the rows below the header only those that are not taken, one below the other. ``alive`` is called
+    every ``AT_ONCE`` rows. Memory does not grow with the rows, only with the marks. Raises ``SheetRefused`` if the sheet
+    cannot be read.
     """
     from xlsxwriter import Workbook  # noqa: PLC0415 - most processes write no sheet
 
@@ -50,13 +59,20 @@ def marked_copy(data: bytes, marks: SheetMarks, limits: SheetLimits, *, refused_
         copy = _Copy(book, sheet, marks, refused_only=refused_only)
         page.set_column(0, max(copy.result, marks.width) - 1, _COLUMN_WIDTH)
         page.set_column(copy.result - 1, copy.result - 1, WIDTH)
-        page.append(copy.rows(), columns=limits.columns + 1)
+        page.append(_telling(copy.rows(), alive), columns=limits.columns + 1)
         copy.add_comments(page)
         if not refused_only:
             for span in sheet.spans:
                 page.merge_empty(span.top - 1, span.left - 1, span.bottom - 1, span.right - 1)
         book.close()
     return out.getvalue()
+
+
+def _telling(rows: "Iterator[list[WrittenCell]]", alive: Callable[[], None]) -> "Iterator[list[WrittenCell]]":
+    for number, row in enumerate(rows, start=1):
+        if number % AT_ONCE == 0:
+            alive()
+        yield row
 
 
 class _Copy:

@@ -7,6 +7,7 @@ import xlwt
 from openpyxl import load_workbook
 
 from app.files.spreadsheets import SheetLimits, marked_copy, read
+from app.files.spreadsheets.marked_copy import AT_ONCE
 from app.files.spreadsheets.marks import REFUSED_COLOUR
 from tests.files.spreadsheets.marked import COLUMNS, mark, marks_for, office_workbook
 
@@ -56,6 +57,14 @@ def test_a_copy_shows_results_comments_and_colours_and_what_stood_beside_the_tab
     assert (sheet["E2"].value, sheet["A4"].value, sheet["D4"].data_type) == ("没有标题的一格", "李思", "s")
     assert (sheet["B4"].comment.text, sheet["C4"].comment.text) == ("⚑ 有公式", "⚑ 请填写")
     assert {sheet[place].fill.fgColor.rgb for place in ("B4", "C4", "D4")} == {f"FF{REFUSED_COLOUR}"}
+
+
+def test_whoever_waits_for_a_long_copy_is_told_that_it_goes_on():
+    lines = "".join(f"张三,{n % 100},\n" for n in range(AT_ONCE + 5))
+    told: list[int] = []
+    data = f"姓名,成绩,日期\n{lines}".encode()
+    marked_copy(data, marks_for(data), SheetLimits(), alive=lambda: told.append(1))
+    assert told == [1]
 
 
 def test_refused_rows_stand_alone_below_the_same_header():
