@@ -6,6 +6,7 @@ with. The bytes are in ``Store``. Papers of an application are handed in by its 
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, select, update
@@ -16,11 +17,23 @@ from app.accounts.access import Actor, must_reach, reaches
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Stale
 from app.core.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
-from app.files.inspect import InspectedFile
 from app.files.storage import Store
 from app.models import Application, Enterprise, Paper, Person, Qualification
 
 Owner = Person | Qualification | Enterprise | Application
+
+
+class KeptScan(Protocol):
+    """What is recorded of a scan that was inspected and stored."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def size(self) -> int: ...
 
 
 class PaperRemoved(AppError):
@@ -44,7 +57,7 @@ _OWNERS: Mapping[type[Owner], tuple[str, tuple[PaperKind, ...]]] = {
 }
 
 
-def attach(session: Session, owner: Owner, kind: PaperKind, scan: InspectedFile, actor: Actor, *, at: datetime) -> Paper:
+def attach(session: Session, owner: Owner, kind: PaperKind, scan: KeptScan, actor: Actor, *, at: datetime) -> Paper:
     """A kept scan for a person, qualification, enterprise or application of the actor's; it becomes the current one.
 
     Raises ``NotFound`` for what is not the actor's own.
@@ -58,7 +71,7 @@ def attach(session: Session, owner: Owner, kind: PaperKind, scan: InspectedFile,
         filename=scan.name,
         digest=scan.digest,
         mime=scan.mime,
-        size=len(scan.data),
+        size=scan.size,
         uploaded_at=at,
         uploaded_by=actor.name,
         **{_OWNERS[type(owner)][0]: owner.id},

@@ -32,6 +32,10 @@ class InspectedFile:
     digest: str
     name: str
 
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
 
 class FileRefused(AppError):
     """The file is not accepted. ``code`` says why, ``sentence`` names the file and says what to do."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flask import request
+from flask import g, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -399,9 +399,18 @@ class Uploaded:
     url: str = ""
     image: bool = False
     small: str = ""  # URL of a thumbnail; without one ``url`` is shown
+    ticket: str = ""  # of a file put aside: it is sent back with the form in the place of the file
 
 
 SHEETS = (".xlsx", ".xls", ".csv", ".tsv")  # as ``UploadField.accept``: what the reader of sheets takes
+KEPT = "-kept"  # ends the name of the hidden field with the ticket of a file put aside
+
+
+def removes(sent: Any, name: str) -> bool:
+    """Whether the stored file of this card is ticked for removal; beside a file put aside the tick is about that one."""
+    return bool(sent.get(f"{name}-remove")) and not sent.get(f"{name}{KEPT}")
+
+
 OTHER_NAMES = frozenset({".jpeg", ".jfif", ".heif", ".tif"})  # of kinds that are listed under their usual one
 
 
@@ -426,6 +435,7 @@ class UploadField(FileField):
         self.accept, self.removable, self.needed = tuple(accept), removable, needed
         self.limit_bytes = limit_bytes or int(limit_mb * MEGABYTE)
         self.current: Uploaded | None = None
+        self.received: Uploaded | None = None  # sent and accepted, but not attached yet
         self.removed = False
         super().__init__(label, validators, **kwargs)
 
@@ -440,14 +450,15 @@ class UploadField(FileField):
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:  # noqa: ARG002
         super().process(formdata, None, extra_filters)  # a column is no file; ``current`` shows what is stored
-        self.removed = bool(formdata and formdata.get(f"{self.name}-remove"))
+        self.received = g.get("received", {}).get(self.name) if formdata else None  # put there by ``scan_upload``
+        self.removed = bool(formdata) and removes(formdata, self.name)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         self.data = next((file for file in valuelist if getattr(file, "filename", "")), None)
 
     def pre_validate(self, form: Any) -> None:  # noqa: ARG002
         if self.data is None:
-            if self.needed and (self.current is None or self.removed):
+            if self.needed and self.received is None and (self.current is None or self.removed):
                 raise ValidationError(gettext("Please choose a file."))
             return
         if not set(self.accept) <= set(SCAN_NAMES) and not str(self.data.filename).lower().endswith(self.accept):

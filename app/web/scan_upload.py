@@ -1,7 +1,11 @@
-"""Scans on a form: upload cards, storing what was chosen, and what is still missing."""
+"""Scans on a form: upload cards, storing what was chosen, and what is still missing.
+
+A scan that was accepted is put aside when the form comes back for another fault: its bytes are in the store, the form
+carries a ticket in the place of the file. What is never attached is removed by the nightly sweep of the store.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import g, request, url_for
 from flask_babel import gettext
@@ -14,19 +18,24 @@ from app.accounts.access import reaches
 from app.applications.attachments import Owner, attach, current, discard
 from app.certificates.status_changes import MeasureDocument, keep_document
 from app.core import heavy_work
-from app.core.errors import Refusal, Unmet
+from app.core.errors import Refusal, Stale, Unmet
 from app.core.office import Office
 from app.core.vocabulary import CURRENT_CATEGORIES, PERSON_PAPERS, MatterKind, PaperKind, TechnicalTitle
 from app.db.session import db
 from app.exams import signup_papers
-from app.files.inspect import PICTURE_NAMES, SCAN_NAMES, FileRefused, InspectedFile
+from app.files.inspect import PICTURE_NAMES, SCAN_NAMES, FileRefused
 from app.files.storage import Store, keep_scan
 from app.matters import standard_papers
 from app.models import Paper
 from app.web import request_context
+from app.web.base.staged_upload import StagedUpload
 from app.web.fix_links import anchor_of
-from app.web.forms import Uploaded, UploadField
+from app.web.forms import KEPT, Uploaded, UploadField
 
+# Shorter than ``storage.MIN_ORPHAN_AGE``: the sweep leaves the bytes alone as long as a ticket counts.
+ASIDE = StagedUpload(
+    "scan", minutes=12 * 60, expired=_("It is too long ago that this file was received. Please choose it again.")
+)
 _BY_CATEGORY = {category: standard_papers(MatterKind.NEW, category) for category in CURRENT_CATEGORIES}
 
 
@@ -64,29 +73,87 @@ def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind,
         field.removable = field.current is not None and bool(field.current.url)
 
 
+class TakenScan(NamedTuple):
+    """A scan that was accepted and stored; see ``attachments.KeptScan``."""
+
+    name: str
+    digest: str
+    mime: str
+    size: int
+
+
 def take_scans() -> None:
-    """Check and store every scan sent with the form, then begin the transaction that writes; see ``taken``."""
+    """Check and store every scan sent with the form, take up those put aside, then begin the transaction that writes.
+
+    ``taken`` gives what was found. Each accepted one is shown as received if the form comes back.
+    """
     store, office = request_context.store(), request_context.current_office()
     sent = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
+    found = {name: _put_aside(name) for name in _tickets()}
     with heavy_work.PICTURES.taken():  # one place for the whole form
-        g.taken = {
-            name: _checked(store, name, file, office) for name, file in reversed(sent)
-        }  # of two, a form takes the first
+        found |= {name: _checked(store, name, file, office) for name, file in reversed(sent)}  # of two, the first is taken
+    g.taken = found
+    g.received = {name: _received(name, scan) for name, scan in found.items() if isinstance(scan, TakenScan)}
     request_context.begin_writing()
 
 
-def _checked(store: Store, name: str, file: FileStorage, office: Office) -> InspectedFile | FileRefused:
+def _tickets() -> Iterable[str]:
+    """The cards whose file was put aside and is not ticked for removal."""
+    names = (name.removesuffix(KEPT) for name, ticket in request.form.items() if name.endswith(KEPT) and ticket)
+    return [name for name in names if not request.form.get(f"{name}-remove")]
+
+
+def _put_aside(name: str) -> TakenScan | FileRefused:
+    try:
+        scan = TakenScan(*ASIDE.redeem(*_purpose(name), field=f"{name}{KEPT}"))
+    except Stale as error:
+        return FileRefused(error.sentence, code="scan-expired")
+    if not request_context.store().has(scan.digest):
+        return FileRefused(ASIDE.expired, code="scan-expired")
+    return scan
+
+
+def _checked(store: Store, name: str, file: FileStorage, office: Office) -> TakenScan | FileRefused:
     data = file.stream.read()
     file.stream.seek(0)
     try:
-        return keep_scan(store, data, str(file.filename), photo=PaperKind.PHOTO.value in name, office=office)
+        kept = keep_scan(store, data, str(file.filename), photo=_is_photo(name), office=office)
     except FileRefused as error:
         return error
+    return TakenScan(kept.name, kept.digest, kept.mime, kept.size)
 
 
-def taken(name: str) -> InspectedFile:
+def _received(name: str, scan: TakenScan) -> Uploaded:
+    """As its card shows it. The ticket of a scan that came by ticket is not renewed, lest it outlive the bytes."""
+    came = request.form.get(f"{name}{KEPT}", "") if not _was_sent(name) else ""
+    return Uploaded(scan.name, scan.size, ticket=came or ASIDE.issue(scan, *_purpose(name)))
+
+
+def _was_sent(name: str) -> bool:
+    return any(file.filename for file in request.files.getlist(name))
+
+
+def _purpose(name: str) -> tuple[object, ...]:
+    """The form, and as what the file was checked."""
+    return request.path, _is_photo(name)
+
+
+def _is_photo(name: str) -> bool:
+    return PaperKind.PHOTO.value in name
+
+
+def is_taken(name: str) -> bool:
+    """Whether a scan was sent in this field, or had been put aside for it."""
+    return name in g.taken
+
+
+def taken_names() -> list[str]:
+    return list(g.taken)
+
+
+def taken(name: str) -> TakenScan:
     """The scan that ``take_scans`` found in this field. Raises ``FileRefused``."""
-    found: InspectedFile | FileRefused = g.taken[name]
+    found: TakenScan | FileRefused = g.taken[name]
     if isinstance(found, FileRefused):
         raise found
     return found
@@ -99,7 +166,7 @@ def store_scans(session: Session, owner: Owner, form: Any, kinds: Iterable[Paper
     refusals: list[Refusal] = []
     for kind in kinds:
         field = form[field_name(kind)]
-        if field.data is None:
+        if not is_taken(field.name):
             if field.removed and kind in there:
                 discard(session, there[kind].id, actor, at=at)
             continue

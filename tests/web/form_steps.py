@@ -25,3 +25,8 @@ def seen(client: FlaskClient, url: str) -> dict[str, str]:
 def save(client: FlaskClient, url: str, data: dict[str, Any], **how: Any) -> Any:
     """Open the form and send it."""
     return client.post(url, data=data | seen(client, url), **how)
+
+
+def tickets(page: str) -> dict[str, str]:
+    """What a page that came back sends in the place of the files that were accepted."""
+    return dict(re.findall(r'name="([^"]+-kept)" value="([^"]+)"', page))

@@ -20,7 +20,7 @@ from tests import foreign_ofd, hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.database import others_can_write
 from tests.files.spreadsheets.conftest import TABLE
-from tests.web.form_steps import save
+from tests.web.form_steps import save, tickets
 
 CLERK, ADMIN, REVIEWER = Role.ENTERPRISE_CLERK, Role.ADMIN, Role.REVIEWER
 ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)  # no statement is what is tested
@@ -162,6 +162,47 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     assert all("keep_scan(" in (root / path).read_text() for path in below.values())
     assert "store.screen(" in (root / "app/files/storage.py").read_text()
     assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
+
+
+# --- what was accepted is not asked for twice ------------------------------------------------------------------------
+def kinds(session) -> list[str]:
+    session.rollback()
+    found = [kind.value for kind in session.scalars(select(Paper.kind).where(Paper.replaced_at.is_(None)).order_by(Paper.id))]
+    session.rollback()
+    return found
+
+
+def test_scans_that_were_accepted_stay_when_something_else_fails(session, browsers):
+    """A bad file, then a missing field, then all is well: each good file was sent once; a tick drops one again."""
+    clerk, good, bad = browsers[CLERK], hostile_files.jpeg(413, 579), b"MZ not a picture"
+    files = {f"paper_{kind}": (BytesIO(good), f"{kind}.jpg") for kind in ("photo", "id_card", "title")}
+    answer = clerk.post("/people/add", data=PERSON | files | {"paper_education": (BytesIO(bad), "毕业证.jpg")})
+    first = tickets(answer.text)
+    assert (answer.status_code, sorted(first)) == (422, ["paper_id_card-kept", "paper_photo-kept", "paper_title-kept"])
+    assert answer.text.count("received; it counts once you save") == 3
+    more = {"paper_education": (BytesIO(good), "毕业证.jpg"), "paper_title-remove": "1"}
+    answer = clerk.post("/people/add", data=PERSON | {"name": ""} | first | more)
+    second = tickets(answer.text)
+    assert (answer.status_code, sorted(second)) == (422, ["paper_education-kept", "paper_id_card-kept", "paper_photo-kept"])
+    assert second["paper_photo-kept"] == first["paper_photo-kept"]  # not renewed: it ends before the bytes are swept away
+    assert kinds(session) == []
+    assert clerk.post("/people/add", data=PERSON | second).status_code == 302
+    assert kinds(session) == ["photo", "id_card", "education"]
+
+
+def test_a_ticket_of_a_scan_counts_for_its_account_its_form_and_its_kind_only(session, browsers, signed_in, holder):
+    bad = {"paper_title": (BytesIO(b"MZ"), "职称.jpg")}
+    scan = {"paper_id_card": (BytesIO(hostile_files.pdf()), "身份证.pdf")}
+    answer = browsers[CLERK].post("/people/add", data=PERSON | scan | bad)
+    ticket = tickets(answer.text)["paper_id_card-kept"]
+    stranger = signed_in(holder(CLERK))
+    for client, path, typed, field in (
+        (stranger, "/people/add", PERSON, "paper_id_card"),
+        (browsers[CLERK], "/qualifications/add", GRADE, "paper_qualification"),
+        (browsers[CLERK], "/people/add", PERSON, "paper_photo"),  # checked as a scan, not as a portrait
+    ):
+        answer = client.post(path, data=typed | {f"{field}-kept": ticket})
+        assert (answer.status_code, tickets(answer.text), kinds(session)) == (422, {}, []), (path, field)
 
 
 # --- what counts is the content --------------------------------------------------------------------------------------

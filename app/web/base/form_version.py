@@ -30,7 +30,7 @@ class Difference:
     field: Any
     mine: str  # "" if the user had left it alone
     theirs: str
-    file: bool = False  # the user had chosen a file, which no page can keep
+    file: bool = False  # the user had chosen a file that was not put aside, which no page can keep
     gone: bool = False  # the user had taken the field off the form, by unticking what it belongs to
 
 
@@ -100,10 +100,7 @@ class FormVersion:
             if touched and not isinstance(field, UploadField) and _text(field) == _text(stored[name]):
                 continue
             yield Difference(
-                field,
-                _shown(field, typed=True) if touched else "",
-                _shown(stored[name]),
-                _has_file(field) if touched else False,
+                field, _shown(field, typed=True) if touched else "", _shown(stored[name]), touched and _is_lost(field)
             )
 
     def _is_touched(self, field: Any) -> bool:
@@ -164,22 +161,25 @@ def _shown(field: Any, *, typed: bool = False) -> str:
 
 def _shown_file(field: UploadField, *, typed: bool) -> str:
     if typed:
-        return str(field.data.filename) if field.data is not None else str(gettext("removed"))
+        if field.data is not None:
+            return str(field.data.filename)
+        return field.received.name if field.received else str(gettext("removed"))
     return field.current.name if field.current else "—"
 
 
 def _is_chosen(field: UploadField) -> bool:
-    return _has_file(field) or field.removed
+    return field.data is not None or field.received is not None or field.removed
 
 
-def _has_file(field: Any) -> bool:
-    return isinstance(field, UploadField) and field.data is not None
+def _is_lost(field: Any) -> bool:
+    return isinstance(field, UploadField) and field.data is not None and field.received is None
 
 
 def _take(field: Any, stored: Any) -> None:
     """Show the stored value instead of what was sent."""
     if isinstance(field, UploadField):
-        field.current, field.removable, field.removed, field.data = stored.current, stored.removable, False, None
+        field.current, field.removable, field.removed = stored.current, stored.removable, False
+        field.data = field.received = None
     else:
         field.raw_data, field.data = None, stored.data
     field.process_errors, field.errors = [], ()

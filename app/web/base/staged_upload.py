@@ -47,9 +47,9 @@ class StagedUpload:
     def issue(self, content: object, *purpose: object) -> str:
         return self.sign([content, *_holder(), *purpose])
 
-    def redeem(self, *purpose: object) -> Any:
-        """The content of the ticket that the current user sent in the form."""
-        content, *bound = self.open(request.form.get(self.field, ""))
+    def redeem(self, *purpose: object, field: str = "") -> Any:
+        """The content of the ticket that the current user sent in the form, in another ``field`` if one is named."""
+        content, *bound = self.open(request.form.get(field or self.field, ""))
         if bound != [*_holder(), *purpose]:
             raise Stale(self.expired)
         return content

@@ -57,7 +57,6 @@ class QualificationScreen(ModelScreen):
         (_("Particulars of the qualification certificate"), {"fields": list(TYPED)}),
         (PaperKind.QUALIFICATION.label, {"fields": [SCAN], "uploads": True}),
     ]
-    add_template = edit_template = "enterprise/scan_form.html"
 
     def render_template(self, template: str, **context: Any) -> str:
         """Loads the scans of the whole page in one query."""

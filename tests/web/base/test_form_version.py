@@ -228,7 +228,7 @@ def test_a_form_without_a_version_or_with_that_of_another_row_counts_as_not_seen
     assert person.major == ""
 
 
-def test_a_scan_replaced_by_somebody_else_is_shown_and_a_chosen_file_asked_for_again(session, firm, two):
+def test_a_scan_replaced_by_somebody_else_is_shown_and_the_chosen_file_kept(session, firm, two):
     person = make.person(firm)
     session.add(person)
     session.commit()
@@ -238,8 +238,9 @@ def test_a_scan_replaced_by_somebody_else_is_shown_and_a_chosen_file_asked_for_a
     assert save(one, path, PERSON | {"paper_photo": file(jpeg(413, 579), "他人.jpg")}).status_code == 302
     answer = other.post(path, data=PERSON | opened | {"paper_photo": file(jpeg(413, 579), "我的.jpg")})
     assert answer.status_code == 409
-    for word in ("他人.jpg", "我的.jpg", "请重新选择文件"):
+    for word in ("他人.jpg", "我的.jpg", 'name="paper_photo-kept"'):
         assert word in answer.text
+    assert "请重新选择文件" not in answer.text
 
 
 def test_the_version_on_the_page_says_nothing_of_the_stored_id_number(session, firm, two):

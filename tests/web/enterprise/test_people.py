@@ -191,7 +191,7 @@ def test_one_bad_file_stores_nothing_and_keeps_the_input(clerk, session, data, n
     assert answer.status_code == 422
     assert sentence in answer.text
     assert 'value="王小明"' in answer.text
-    assert "choose them again" in answer.text
+    assert "need not be chosen again" in answer.text
     assert (count(session, Person), count(session, Paper)) == (0, 0)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import abort, redirect, request, url_for
+from flask import abort, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from werkzeug.datastructures import CombinedMultiDict, FileStorage
+from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
 
 from app.accounts import rate_limit
@@ -67,8 +67,8 @@ from app.web.base.fab import BaseView, route
 from app.web.base.form_version import THEIRS, FormVersion
 from app.web.base.layout import safe_next, this_page
 from app.web.fix_links import anchor_of
-from app.web.forms import ChoiceField, Required, TextField, TicksField
-from app.web.scan_upload import card, scan_field, take_scans, taken
+from app.web.forms import ChoiceField, Required, TextField, TicksField, removes
+from app.web.scan_upload import card, is_taken, scan_field, take_scans, taken, taken_names
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
 SHARED = "all"  # the key of cards whose scan is for every certificate of the filing
@@ -166,13 +166,13 @@ class ClaimView(BaseView):
             return self._form(asked)
         if asked.matter is TRANSFER and asked.filing is None:
             _count_search(asked.searched)
+        take_scans()
         if request.form.get("then") in ("choose", "search") or THEIRS in request.form:
             return self._form(asked)
         return self._keep(asked)
 
     def _keep(self, asked: CertificateRequest) -> Response | str:
         filing_id = asked.filing.id if asked.filing else None
-        take_scans()
         try:
             if filing_id is not None and _is_stale(asked, filing_id):
                 db.session.rollback()
@@ -481,6 +481,8 @@ def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refu
         for kind, name in zip(part.kinds, part.card_names, strict=True):
             form[name].limit_bytes, form[name].needed = limit, True  # said on the card; the domain judges
             form[name].current = card(papers[kind]) if kind in papers else None
+            if sent is not None and (came := _sent_for(kind, part.key)):
+                form[name].received = g.received.get(came)
         for name in (*part.field_names, *part.card_names) if len(parts) > 1 else ():
             form[name].whose = part.title  # several fields have one label
     for refusal in refusals:
@@ -543,16 +545,14 @@ def _typed_details(key: str) -> dict[str, str]:
     return {name.removesuffix(end): text for name, text in request.form.items() if name.endswith(end)}
 
 
-def _chosen_file(kind: PaperKind, key: str) -> FileStorage | None:
-    """The file sent for a card. Ticking may have turned cards of one certificate into shared ones since, or the reverse."""
+def _sent_for(kind: PaperKind, key: str) -> str | None:
+    """The field in which a card's scan came. Ticking may have turned cards of one certificate into shared ones since, or
+    the reverse.
+    """
     same = [_card_name(kind, SHARED)]
     if key == SHARED:
-        same = [name for name in request.files if name.startswith(_card_name(kind, ""))]
-    sent = (request.files.get(name) for name in (_card_name(kind, key), *same))
-    chosen = next((file for file in sent if file is not None and file.filename), None)
-    if chosen is not None:
-        chosen.stream.seek(0)
-    return chosen
+        same = [name for name in taken_names() if name.startswith(_card_name(kind, ""))]
+    return next((name for name in (_card_name(kind, key), *same) if is_taken(name)), None)
 
 
 def _take_in(filing: Filing, parts: list[Part]) -> None:
@@ -563,7 +563,7 @@ def _take_in(filing: Filing, parts: list[Part]) -> None:
     for part in parts:
         owners = own if part.key == SHARED else [part.application] if part.application else []
         for kind, name in zip(part.kinds, part.card_names, strict=True):
-            chosen, removed = _chosen_file(kind, part.key), bool(request.form.get(f"{name}-remove"))
+            chosen, removed = _sent_for(kind, part.key), removes(request.form, name)
             for owner in owners:
                 if chosen is None:
                     there = current(db.session, owner) if removed else {}
@@ -571,7 +571,7 @@ def _take_in(filing: Filing, parts: list[Part]) -> None:
                         discard(db.session, there[kind].id, actor, at=at)
                     continue
                 try:
-                    attach(db.session, owner, kind, taken(str(chosen.name)), actor, at=at)
+                    attach(db.session, owner, kind, taken(chosen), actor, at=at)
                 except FileRefused as error:
                     wrong.append(Refusal(error.code, error.sentence, name))
                     break

@@ -50,7 +50,7 @@ from app.web.forms import (
     TextLength,
     WordField,
 )
-from app.web.scan_upload import card, scan_field, take_scans, taken
+from app.web.scan_upload import card, is_taken, scan_field, take_scans, taken
 from app.workflow import carry_out, must_all_pass
 
 SCANS = {f"papers.{kind.value}": kind for kind in PaperKind} | {"pledge": PaperKind.PLEDGE}
@@ -269,7 +269,7 @@ def _save_scans(application: Application, form: Any, items: set[str]) -> None:
     actor, at = request_context.current_actor(), request_context.office_now()
     wrong: list[Refusal] = []
     for item in corrections.ITEMS:
-        if item not in items or item not in SCANS or form[field_name(item)].data is None:
+        if item not in items or item not in SCANS or not is_taken(field_name(item)):
             continue
         field, kind = form[field_name(item)], SCANS[item]
         owner = _owner(application, kind)

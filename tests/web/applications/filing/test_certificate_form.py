@@ -25,7 +25,7 @@ from tests.web.applications.filing.conftest import (
     certificate_to_transfer,
     person_fields,
 )
-from tests.web.form_steps import save
+from tests.web.form_steps import save, tickets
 
 
 def test_a_renewal_is_filed_and_submitted_in_one_go(holder):
@@ -310,6 +310,24 @@ def test_scans_survive_a_tick_that_was_changed_after_the_cards_were_shown(holder
     answer = holder.file("transfer", *filed, papers=TRANSFER, keys=keys, **person_fields(certificate))
     assert answer.status_code == 302, answer.text
     assert holder.states() == [State.AWAITING_RELEASE] * len(filed), holder.clerk.get(answer.location).text
+
+
+def test_scans_stay_while_other_certificates_are_chosen(holder, other):
+    """Chosen for one certificate, they are those of all when a second one is ticked; one bad file costs no good one."""
+    certificate = other.held()
+    second = make.certificate(certificate.person, category=Category.C2, valid_to=TODAY + timedelta(days=900))
+    other.session.add(second)
+    other.session.commit()
+    who, key, both = person_fields(certificate), certificate.id, [certificate.id, second.id]
+    page = holder.file("transfer", certificate, papers=TRANSFER[:5], then="choose", keys=[key], **who, rowid=both).text
+    assert sorted(tickets(page)) == sorted(f"paper_{kind.value}-all-kept" for kind in TRANSFER[:5])
+    bad = {"paper_employment_contract-all": (io.BytesIO(b"MZ"), "合同.jpg")}
+    answer = holder.file("transfer", certificate, second, **who, **tickets(page), **bad)
+    assert (answer.status_code, tickets(answer.text)) == (422, tickets(page))
+    good = {"paper_employment_contract-all": (io.BytesIO(jpeg(600, 800)), "合同.jpg")}
+    answer = holder.file("transfer", certificate, second, **who, **tickets(answer.text), **good)
+    assert answer.status_code == 302, answer.text
+    assert holder.states() == [State.AWAITING_RELEASE] * 2
 
 
 def test_a_draft_may_change_its_reason_and_is_asked_for_other_papers(holder):
