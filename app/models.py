@@ -51,5 +51,6 @@ from app.db.tables.settings import PastParameter as PastParameter
 from app.db.tables.settings import RateLimitCounter as RateLimitCounter
 from app.db.tables.sign_in import Challenge as Challenge
 from app.db.tables.sign_in import ExternalIdentity as ExternalIdentity
+from app.db.tables.sign_in import InterruptedForm as InterruptedForm
 from app.db.tables.sign_in import PastPassword as PastPassword
 from app.db.tables.sign_in import UserSession as UserSession

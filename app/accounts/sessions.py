@@ -23,6 +23,7 @@ TOUCH_INTERVAL = timedelta(minutes=1)  # precision of ``seen_at``
 SECOND_FACTOR_VALID = timedelta(minutes=15)  # sensitive actions ask for the second factor again after this
 RETENTION = timedelta(days=180)  # after the end; at least as long as the audit log
 CLOCKS_DIFFER = timedelta(minutes=5)  # of two processes
+LAPSED = frozenset({SessionEndReason.IDLE, SessionEndReason.TOO_OLD})  # by time alone, and perhaps unnoticed
 ADDRESS, AGENT = 45, 200  # column widths
 
 
@@ -97,6 +98,11 @@ def idle_limit(account: Account, office: Office) -> timedelta:
     """Officers get the shorter limit, so that nobody else finds their page open."""
     shorter = min(office.idle_minutes, office.officer_idle_minutes)
     return timedelta(minutes=shorter if is_operating(account) else office.idle_minutes)
+
+
+def left(user_session: UserSession, office: Office, *, at: datetime) -> timedelta:
+    """How long this session lasts if it is not used."""
+    return min(user_session.seen_at + idle_limit(user_session.account, office), user_session.ends_at) - at
 
 
 def touch(engine: Engine, number: int, *, at: datetime) -> None:

@@ -6,6 +6,7 @@ from flask import current_app, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from app.web import request_context
+from app.web.auth.interrupted import lapsed_account
 
 KIB, MIB = 1024, 1024 * 1024
 FORM, TYPED = "application/x-www-form-urlencoded", frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -62,4 +63,5 @@ def _most() -> int:
     if request.mimetype not in TYPED:
         return SMALL
     larger = LONG_FORMS if request.mimetype == FORM else FILES
-    return larger.get(request.endpoint or "", SMALL if request_context.current_actor().id is None else SIGNED_IN_FORM)
+    nobody = request_context.current_actor().id is None and lapsed_account() is None
+    return larger.get(request.endpoint or "", SMALL if nobody else SIGNED_IN_FORM)

@@ -19,7 +19,7 @@ from flask_wtf import FlaskForm
 from flask_wtf.i18n import translations as stock
 from markupsafe import Markup
 from sqlalchemy import Boolean, Date, DateTime, Integer, String, Text
-from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+from werkzeug.datastructures import FileStorage, ImmutableMultiDict, MultiDict
 from wtforms import (
     BooleanField,
     DateField,
@@ -99,6 +99,14 @@ def place_refusals(form: FlaskForm, error: AppError | None) -> list[Refusal]:
         else:
             rest.append(refusal)
     return rest
+
+
+RESTORED = "restored"  # sent along with a form that is to be shown again as it was sent, see ``auth.interrupted``
+
+
+def is_restored() -> bool:
+    """Whether the posted form is only to be shown again, not saved."""
+    return request.method == "POST" and RESTORED in request.form
 
 
 # --- validators -----------------------------------------------------------------------------------------
@@ -457,14 +465,21 @@ class UploadField(FileField):
         self.data = next((file for file in valuelist if getattr(file, "filename", "")), None)
 
     def pre_validate(self, form: Any) -> None:  # noqa: ARG002
-        if self.data is None:
+        refused = g.get("refused", {}).get(self.name)  # as above
+        if self.data is None and refused is None:
             if self.needed and self.received is None and (self.current is None or self.removed):
                 raise ValidationError(gettext("Please choose a file."))
             return
-        if not set(self.accept) <= set(SCAN_NAMES) and not str(self.data.filename).lower().endswith(self.accept):
+        if self.data is not None:
+            self._check(self.data)
+        if refused is not None:
+            raise ValidationError(str(refused))
+
+    def _check(self, file: FileStorage) -> None:
+        if not set(self.accept) <= set(SCAN_NAMES) and not str(file.filename).lower().endswith(self.accept):
             raise ValidationError(gettext("Only these kinds of file fit here: %(kinds)s.", kinds=self.kinds))
-        size = self.data.stream.seek(0, 2)
-        self.data.stream.seek(0)
+        size = file.stream.seek(0, 2)
+        file.stream.seek(0)
         if not size:
             raise ValidationError(gettext("The file is empty. Please choose it again."))
         if size > self.limit_bytes:

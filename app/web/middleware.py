@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from flask import Flask, current_app, g, has_request_context, redirect, request, session, url_for
+from flask import Flask, current_app, g, has_request_context, redirect, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_appbuilder import AppBuilder as FabAppBuilder
 from flask_babel import get_babel
@@ -31,7 +31,7 @@ from app.core.office import Office
 from app.core.settings import BadSetting, Settings
 from app.db.session import db, reading
 from app.web import request_context
-from app.web.auth import known_browser
+from app.web.auth import interrupted, known_browser
 from app.web.auth.permissions import ANONYMOUS
 from app.web.base.error_pages import error_page, wants_json
 from app.web.body_limits import FILES, check_body_size, receive_body
@@ -171,7 +171,7 @@ def redirect_to_login() -> Response:
     """Sign in first, whether the endpoint exists or not; 401 for JSON."""
     if wants_json():
         return error_page(401, _("Please sign in"), [_("You are not signed in, or your session has ended.")], code="sign-in")
-    return redirect(url_for("SignInView.login", next=request.full_path.rstrip("?")))
+    return redirect(interrupted.login_url())
 
 
 def teardown(_error: BaseException | None) -> None:

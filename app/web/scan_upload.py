@@ -85,7 +85,7 @@ class TakenScan(NamedTuple):
 def take_scans() -> None:
     """Check and store every scan sent with the form, take up those put aside, then begin the transaction that writes.
 
-    ``taken`` gives what was found. Each accepted one is shown as received if the form comes back.
+    ``taken`` gives what was found. If the form comes back, cards show the accepted ones as received, and why others were not.
     """
     store, office = request_context.store(), request_context.current_office()
     sent = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
@@ -94,6 +94,7 @@ def take_scans() -> None:
         found |= {name: _checked(store, name, file, office) for name, file in reversed(sent)}  # of two, the first is taken
     g.taken = found
     g.received = {name: _received(name, scan) for name, scan in found.items() if isinstance(scan, TakenScan)}
+    g.refused = {name: error.sentence for name, error in found.items() if isinstance(error, FileRefused)}
     request_context.begin_writing()
 
 

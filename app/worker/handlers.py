@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.accounts import challenges, privileged_changes, rate_limit
+from app.accounts import challenges, interrupted_forms, privileged_changes, rate_limit
 from app.accounts import sessions as user_sessions
 from app.accounts.pki import bindings, trust
 from app.applications import checks, legacy_import, reconciliation, scan_retention
@@ -178,6 +178,7 @@ def clean_up(run: JobRun) -> None:
         bring_back(session, at=at)
         challenges.sweep(session, at=at)
         user_sessions.sweep(session, at=at)
+        interrupted_forms.sweep(session, at=at)
         legacy_import.expire(session, at=at)
         records.sweep(session, at=at)
         privileged_changes.lapse(session, at=at)

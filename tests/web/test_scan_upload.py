@@ -176,8 +176,9 @@ def test_scans_that_were_accepted_stay_when_something_else_fails(session, browse
     """A bad file, then a missing field, then all is well: each good file was sent once; a tick drops one again."""
     clerk, good, bad = browsers[CLERK], hostile_files.jpeg(413, 579), b"MZ not a picture"
     files = {f"paper_{kind}": (BytesIO(good), f"{kind}.jpg") for kind in ("photo", "id_card", "title")}
-    answer = clerk.post("/people/add", data=PERSON | files | {"paper_education": (BytesIO(bad), "毕业证.jpg")})
+    answer = clerk.post("/people/add", data=PERSON | {"name": ""} | files | {"paper_education": (BytesIO(bad), "毕业证.jpg")})
     first = tickets(answer.text)
+    assert answer.text.count("毕业证.jpg: this is a EXE file") == 2  # in the summary and at the card, beside the empty name
     assert (answer.status_code, sorted(first)) == (422, ["paper_id_card-kept", "paper_photo-kept", "paper_title-kept"])
     assert answer.text.count("received; it counts once you save") == 3
     more = {"paper_education": (BytesIO(good), "毕业证.jpg"), "paper_title-remove": "1"}

@@ -91,6 +91,18 @@ class UserSession(Model):
     account: Mapped[Account] = relationship()
 
 
+class InterruptedForm(Model):
+    """What an account sent after its session had lapsed; see ``accounts.interrupted_forms``."""
+
+    __tablename__ = "interrupted_form"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_interrupted_form_account"), index=True)
+    path: Mapped[str] = mapped_column(String(200), comment="of the page with the form")
+    sent: Mapped[dict[str, Any]] = mapped_column(EncryptedRecord("interrupted_form.sent"), comment="names and values")
+    kept_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
 class PastPassword(Model):
     """Hash of a former password of an account, so that it is not reused."""
 

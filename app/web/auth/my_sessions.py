@@ -1,11 +1,13 @@
-"""我的会话: users see and end the sessions of their own account."""
+"""我的会话: users see and end the sessions of their own account; what the end of one cut short."""
 
-from flask import flash, g, redirect, url_for
+from urllib.parse import urlsplit
+
+from flask import flash, g, jsonify, redirect, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.accounts import sessions
+from app.accounts import interrupted_forms, sessions
 from app.core.errors import NotFound
 from app.core.sign_in_vocabulary import SessionEndReason
 from app.core.vocabulary import AuditAction
@@ -14,6 +16,8 @@ from app.db.session import db
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, expose, no_cache
+from app.web.base.private_urls import safe_local_url
+from app.web.forms import RESTORED
 
 # Marks in user agents; the first that occurs counts, as later ones are imitated.
 BROWSERS = (
@@ -28,6 +32,11 @@ def in_words(agent: str) -> str:
     """``Chrome · Windows``; never the user agent itself."""
     known = [next((name for mark, name in marks if mark in agent), "") for marks in (BROWSERS, SYSTEMS)]
     return " · ".join(filter(None, known)) or gettext("unknown browser")
+
+
+def seconds_left() -> int:
+    """Until the present session ends if it is not used any more."""
+    return int(sessions.left(g.visit, request_context.current_office(), at=request_context.now()).total_seconds())
 
 
 class SessionsView(BaseView):
@@ -56,6 +65,23 @@ class SessionsView(BaseView):
     def end_others(self) -> Response:
         why, at = SessionEndReason.ENDED_BY_SELF, request_context.now()
         return self._ended(sessions.end_all(db.session(), current_user.id, why, at=at, but=[g.visit.id]))
+
+    @expose("/left")
+    @no_cache
+    def left(self) -> Response:
+        """How long this session lasts if it is not used any more; asking is a use."""
+        return jsonify(seconds=seconds_left())
+
+    @expose("/interrupted")
+    @no_cache
+    def interrupted(self) -> Response:
+        """After signing in again: what was not done, and what was typed."""
+        back, at = safe_local_url(request.args.get("back", "")) or "/", request_context.now()
+        kept = interrupted_forms.kept(db.session(), current_user.id, urlsplit(back).path, at=at)
+        title = gettext("Your session had ended: nothing was saved")
+        if kept and ("then", "submit") in kept.fields:
+            title = gettext("Your session had ended: nothing was submitted")
+        return self.rendered("auth/interrupted.html", title=title, kept=kept, back=back, restored=RESTORED)
 
     def _ended(self, number: int) -> Response:
         session, account = db.session(), current_user._get_current_object()

@@ -25,10 +25,10 @@ from app.db.session import db
 from app.models import Account
 from app.web import request_context
 from app.web.auth import captcha, known_browser, password_form, pre_login_cookie
-from app.web.auth.my_sessions import SessionsView
+from app.web.auth.my_sessions import SessionsView, seconds_left
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
-from app.web.auth.sign_in import KEY, NotAdmitted, admit, end_session, note_failure, open_session, recent_hashes
+from app.web.auth.sign_in import KEY, LAPSED_KEY, NotAdmitted, admit, end_session, note_failure, open_session, recent_hashes
 from app.web.base.error_pages import with_retry_after
 from app.web.base.fab import AuthDBView, BaseView, expose, no_cache
 from app.web.base.private_urls import safe_local_url
@@ -236,7 +236,9 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         current_app.after_request(pre_login_cookie.write)
         current_app.after_request(known_browser.write)
         current_app.jinja_env.globals.update(
-            logout_url=lambda: url_for("SignInView.logout"), password_url=lambda: url_for("OwnPasswordView.change")
+            logout_url=lambda: url_for("SignInView.logout"),
+            password_url=lambda: url_for("OwnPasswordView.change"),
+            session_left=seconds_left,
         )
 
     # --- authentication -----------------------------------------------------------------------------
@@ -387,5 +389,7 @@ def names_of(account: Account) -> tuple[str, ...]:
 def _end_reason_once() -> SessionEndReason | None:
     """Why the session of this cookie ended, unless by signing out; removes it from the cookie."""
     why: SessionEndReason | None = g.get("ended")
-    cookie.pop(KEY, None)
+    key = cookie.pop(KEY, None)
+    if why in sessions.LAPSED:
+        cookie[LAPSED_KEY] = key
     return why if why is not SessionEndReason.SIGNED_OUT else None

@@ -31,6 +31,7 @@ from app.web import request_context
 from app.web.auth import known_browser, pre_login_cookie
 
 KEPT = ("locale",)  # what survives a sign-in in the cookie; all else may have been planted
+LAPSED_KEY = "lapsed"  # in the cookie of a session that lapsed, until somebody signs in
 KEY = "_user_id"  # flask-login passes it to ``load_user``: the session key
 STRONG = (SignInMethod.CERTIFICATE, SignInMethod.LICENCE)  # two factors in one
 SECOND_WITHIN = timedelta(minutes=10)

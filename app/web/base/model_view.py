@@ -28,7 +28,7 @@ from app.web.base.layout import safe_next
 from app.web.base.links import Link, shown
 from app.web.base.private_urls import has_personal_data
 from app.web.base.query import Box, ListQuery, ask, boxes_for, has_empty_fields
-from app.web.forms import AppForm, fields_for, place_refusals
+from app.web.forms import AppForm, fields_for, is_restored, place_refusals
 
 log = logging.getLogger(__name__)
 
@@ -360,7 +360,7 @@ class ModelScreen(ModelView):
         loose: builtins.list[object] = []
         if version is not None and version.wants_theirs:
             version.take_theirs(self._filled_form(item, new=False, formdata=None))
-        elif request.method == "POST" and form.validate():
+        elif request.method == "POST" and not is_restored() and form.validate():
             loose = self._try(item, form, version)
             if not loose and not form.errors and not (version and version.differences):
                 flash(self.saved_message(item, new=new), "success")
@@ -424,7 +424,7 @@ class ModelScreen(ModelView):
 
 def _status(form: Any, version: FormVersion | None) -> int:
     """The HTTP status of a form's page."""
-    if not form.is_submitted() or (version and version.wants_theirs):
+    if not form.is_submitted() or is_restored() or (version and version.wants_theirs):
         return 200
     return Stale.status if version and version.differences else Unmet.status
 

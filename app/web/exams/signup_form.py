@@ -27,6 +27,7 @@ from app.web.base.error_pages import refusals_after
 from app.web.exams.access import notice_of
 from app.web.exams.labels import window_state
 from app.web.fix_links import url_of
+from app.web.forms import is_restored
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
 GROUPS = {
@@ -70,6 +71,8 @@ def page(notice_id: int) -> Response:
     if request.method == "GET":
         return _shown(notice)
     choice = _choice()
+    if is_restored():
+        return _shown(notice, choice)
     try:
         return _save_choice(notice_id, choice)
     except AppError as error:

@@ -67,7 +67,7 @@ from app.web.base.fab import BaseView, route
 from app.web.base.form_version import THEIRS, FormVersion
 from app.web.base.layout import safe_next, this_page
 from app.web.fix_links import anchor_of
-from app.web.forms import ChoiceField, Required, TextField, TicksField, removes
+from app.web.forms import ChoiceField, Required, TextField, TicksField, is_restored, removes
 from app.web.scan_upload import card, is_taken, scan_field, take_scans, taken, taken_names
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
@@ -167,7 +167,7 @@ class ClaimView(BaseView):
         if asked.matter is TRANSFER and asked.filing is None:
             _count_search(asked.searched)
         take_scans()
-        if request.form.get("then") in ("choose", "search") or THEIRS in request.form:
+        if request.form.get("then") in ("choose", "search") or THEIRS in request.form or is_restored():
             return self._form(asked)
         return self._keep(asked)
 
@@ -483,10 +483,12 @@ def _drawn(asked: CertificateRequest, parts: list[Part], refusals: Sequence[Refu
             form[name].current = card(papers[kind]) if kind in papers else None
             if sent is not None and (came := _sent_for(kind, part.key)):
                 form[name].received = g.received.get(came)
+                form[name].errors = [*form[name].errors, *filter(None, [g.refused.get(came)])]
         for name in (*part.field_names, *part.card_names) if len(parts) > 1 else ():
             form[name].whose = part.title  # several fields have one label
     for refusal in refusals:
-        if at := _field_of(refusal, form, parts):
+        at = _field_of(refusal, form, parts)
+        if at and str(refusal.sentence) not in map(str, form[at].errors):  # a scan was named above
             form[at].errors = [*form[at].errors, refusal.sentence]
     return form
 

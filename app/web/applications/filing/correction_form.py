@@ -49,6 +49,7 @@ from app.web.forms import (
     TextField,
     TextLength,
     WordField,
+    is_restored,
 )
 from app.web.scan_upload import card, is_taken, scan_field, take_scans, taken
 from app.workflow import carry_out, must_all_pass
@@ -83,7 +84,7 @@ class CorrectionView(BaseView):
         stored = _build_form(application, case, typed=False)
         if version.wants_theirs:
             version.take_theirs(stored)
-        if version.wants_theirs or version.differs(stored):
+        if version.wants_theirs or is_restored() or version.differs(stored):
             db.session.rollback()
             return self._form(application, case, version)
         return self._keep(application, case, version)

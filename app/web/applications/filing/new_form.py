@@ -29,7 +29,7 @@ from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
 from app.web.base.form_version import FormVersion
 from app.web.base.layout import safe_next, this_page
-from app.web.forms import AppForm, Required, TextField, TicksField
+from app.web.forms import AppForm, Required, TextField, TicksField, is_restored
 from app.workflow import carry_out, plan
 
 ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
@@ -81,7 +81,7 @@ class FilingView(BaseView):
 
     @route("/add", "GET", "POST")
     def add(self) -> Response | str:
-        if request.method == "GET" or request.form.get("then") == "tick":
+        if request.method == "GET" or request.form.get("then") == "tick" or is_restored():
             return self._form(None)
         return self._keep(None)
 
@@ -94,7 +94,7 @@ class FilingView(BaseView):
         version = FormVersion(form, filing_version(filing))
         if version.wants_theirs:
             version.take_theirs(_form_of(filing, typed=False))
-        elif request.method == "POST" and request.form.get("then") != "tick":
+        elif request.method == "POST" and request.form.get("then") != "tick" and not is_restored():
             return self._keep(filing, version)
         return self._form(filing, form=form, version=version)
 

@@ -2,7 +2,8 @@
 import { find, findAll, on } from './dom.js';
 
 const DOWNLOADED = 8000; // after this long the same may be sent again: a download leaves the page as it is
-let isDirty = false;
+// A form that came back with what was typed is not saved yet.
+let isDirty = !!find('[data-dirty] .err-sum, [data-restored]');
 
 const markDirty = () => {
   isDirty = true;

@@ -19,6 +19,7 @@ import './progress.js';
 import './query.js';
 import './scans.js';
 import './selection.js';
+import './session.js';
 import './suggestions.js';
 import './summary.js';
 import './tabs.js';

@@ -322,8 +322,10 @@ def test_scans_stay_while_other_certificates_are_chosen(holder, other):
     page = holder.file("transfer", certificate, papers=TRANSFER[:5], then="choose", keys=[key], **who, rowid=both).text
     assert sorted(tickets(page)) == sorted(f"paper_{kind.value}-all-kept" for kind in TRANSFER[:5])
     bad = {"paper_employment_contract-all": (io.BytesIO(b"MZ"), "合同.jpg")}
-    answer = holder.file("transfer", certificate, second, **who, **tickets(page), **bad)
+    answer = holder.file("transfer", certificate, second, handler_name="", **who, **tickets(page), **bad)
     assert (answer.status_code, tickets(answer.text)) == (422, tickets(page))
+    assert answer.text.count("合同.jpg: this is a EXE file") == 2  # in the summary and at the card
+    assert "handler&#39;s name" in answer.text
     good = {"paper_employment_contract-all": (io.BytesIO(jpeg(600, 800)), "合同.jpg")}
     answer = holder.file("transfer", certificate, second, **who, **tickets(answer.text), **good)
     assert answer.status_code == 302, answer.text

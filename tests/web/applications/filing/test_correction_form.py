@@ -13,7 +13,7 @@ from tests import make
 from tests.hostile_files import jpeg
 from tests.web.applications.case_fixture import decide, read_scalar
 from tests.web.applications.correction_steps import MAJOR, PHOTO, CorrectingFirm, returned
-from tests.web.form_steps import save
+from tests.web.form_steps import save, seen, tickets
 from tests.workflow_fixture import Firm as Matters
 
 FIRM = CorrectingFirm
@@ -64,6 +64,22 @@ def test_a_later_change_of_the_person_does_not_reach_the_application(firm):
     assert stored.person.technical_title is TechnicalTitle.SENIOR
     submitted = stored.snapshot["person"]
     assert (submitted["technical_title"], submitted["major"]) == ("intermediate", "土木工程")
+
+
+def test_a_correction_sent_too_late_is_shown_with_its_scan_and_saved_only_then(firm):
+    """As ``auth.interrupted`` sends it; then the scan that was received once is saved by its ticket."""
+    application = firm.submitted()
+    before = firm.again(application).snapshot
+    firm.return_marked(application)
+    path, typed = f"/corrections/{application.id}", {"person-major": "土木工程"}
+    sent = {**typed, "restored": "1", "papers-photo": (io.BytesIO(jpeg(500, 700)), "新照.jpg")}
+    page = firm.clerk.post(path, data=sent | seen(firm.clerk, path))
+    kept = tickets(page.text)
+    assert (page.status_code, 'value="土木工程"' in page.text, list(kept)) == (200, True, ["papers-photo-kept"])
+    assert firm.again(application).person.major != "土木工程"
+    assert save(firm.clerk, path, {**typed, **kept, "then": "submit"}).status_code == 302
+    found = [change.item for change in corrections.changes(before, firm.again(application).snapshot)]
+    assert found == [MAJOR, PHOTO]
 
 
 def test_progress_is_shown_item_by_item(firm):

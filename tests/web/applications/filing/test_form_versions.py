@@ -231,7 +231,7 @@ def test_a_scan_replaced_by_the_other_is_shown_and_not_replaced_unseen(holder, t
     assert save(one, path, {"papers-photo": photos[0]}).status_code == 302
     answer = other.post(path, data={"papers-photo": photos[1]} | opened)
     assert answer.status_code == 409
-    for word in ("他人.jpg", "我的.jpg", "请重新选择文件"):
+    for word in ("他人.jpg", "我的.jpg", 'name="papers-photo-kept"'):
         assert word in answer.text
     current = select(Paper.filename).where(Paper.kind == PaperKind.PHOTO, Paper.replaced_at.is_(None))
     assert "他人.jpg" in set(holder.session.scalars(current.where(Paper.person_id == application.person_id)))
