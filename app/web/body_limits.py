@@ -42,6 +42,11 @@ def check_body_size() -> None:
         _check_form_size(request.get_data(), announced, most)
 
 
+def most_at_once() -> int:
+    """How many bytes of files one form of this page may send; less than its body, which has names and texts besides."""
+    return FILES.get(request.endpoint or "", MIB) - MIB
+
+
 def receive_body() -> None:
     """Wait for the whole body; files go to temporary files."""
     if request.mimetype in TYPED:

@@ -34,7 +34,7 @@ from app.web import request_context
 from app.web.auth import interrupted, known_browser
 from app.web.auth.permissions import ANONYMOUS
 from app.web.base.error_pages import error_page, wants_json
-from app.web.body_limits import FILES, check_body_size, receive_body
+from app.web.body_limits import FILES, check_body_size, most_at_once, receive_body
 from app.web.compression import compress
 from app.web.security_headers import ALWAYS, PAGE_POLICY, STATIC, after_request
 
@@ -96,7 +96,7 @@ def guard(app: Flask, settings: Settings) -> None:
     app.after_request(compress)
     app.after_request(after_request)
     app.teardown_request(teardown)
-    app.jinja_env.globals.update(office=LocalProxy(_office), office_today=request_context.today)
+    app.jinja_env.globals.update(office=LocalProxy(_office), office_today=request_context.today, most_at_once=most_at_once)
     app.jinja_env.filters.update(moment=moment, day=day)
 
 

@@ -1,4 +1,6 @@
-"""The end of a session in a real browser: it is announced, can be put off, and what was sent too late comes back."""
+"""What is sent too late or is too much, in a real browser: the end of a session is announced and can be put off, a late form
+comes back filled, and files that are too many are named before they are sent.
+"""
 
 from datetime import timedelta
 
@@ -21,6 +23,11 @@ def test_the_end_is_announced_and_put_off_and_a_late_form_comes_back_filled(watc
         page.clock.install()
         page.goto("/people/add")
         page.get_by_label("姓名").fill("王小明")
+        page.evaluate("document.querySelector('[data-sum]').dataset.sum = 10")
+        page.locator("[name=paper_photo]").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"x" * 11})
+        page.get_by_role("button", name="保存", exact=True).click()
+        sees(page, "一次最多提交")
+        page.locator("[name=paper_photo]").set_input_files([])
         question = page.get_by_role("alertdialog", name="登录即将到期")
         expect(question).to_be_hidden()
         page.clock.fast_forward("28:30")

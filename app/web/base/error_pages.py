@@ -51,7 +51,10 @@ ERROR_TEXTS: dict[int, tuple[object, object]] = {
     405: (_("This cannot be done by opening an address"), _("Please go back and use the button on the page.")),
     413: (
         _("What you sent is too large"),
-        _("Go back, choose smaller files (scan at 200 dpi, or save the picture as JPG) or fewer rows, and send again."),
+        _(
+            "Go back: what you typed is still in the form. Send fewer files at once, choose smaller ones (scan at 200 dpi, or "
+            "save the picture as JPG), or fewer rows."
+        ),
     ),
     429: (_("Too many attempts"), _("Please wait a few minutes, then try again.")),
     500: (

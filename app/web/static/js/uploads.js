@@ -1,5 +1,5 @@
-/* A file that was chosen or dragged here is shown before it is sent. */
-import { create, find, on } from './dom.js';
+/* A file that was chosen or dragged here is shown before it is sent; more than can be sent at once is not sent at all. */
+import { create, find, findAll, on } from './dom.js';
 
 function showFile(card, file) {
   const kilobytes = Math.max(1, Math.round(file.size / 1024));
@@ -23,3 +23,22 @@ on('change', '[data-up] input[type=file]', (_e, input) => {
     input.dispatchEvent(new Event('change', { bubbles: true }));
   });
 });
+
+/* Before the others hear of it: a form that stays here was not sent. */
+document.addEventListener(
+  'submit',
+  (e) => {
+    const hint = find('[data-sum]', e.target);
+    if (!hint) return;
+    const chosen = findAll('input[type=file]', e.target).flatMap((input) => Array.from(input.files));
+    const sum = chosen.reduce((total, file) => total + file.size, 0);
+    if (sum <= Number(hint.dataset.sum)) return;
+    e.preventDefault();
+    e.stopPropagation();
+    hint.className = 'err';
+    hint.textContent = hint.dataset.over.replace('{n}', () => (sum / 1024 / 1024).toFixed(1));
+    hint.tabIndex = -1;
+    hint.focus();
+  },
+  true,
+);
