@@ -283,6 +283,8 @@ def _photo(image: Image.Image, limits: ImageLimits) -> tuple[bytes, int, int]:
     if width < limits.least_width or height < limits.least_height:
         least = {"least_width": limits.least_width, "least_height": limits.least_height}
         raise FileFault("photo-too-small", width=width, height=height, **least)
+    if width > height:
+        raise FileFault("photo-landscape", width=width, height=height)
     if max(width, height) > limits.longest * min(width, height):
         raise FileFault("photo-shape", width=width, height=height)
     least_scale = max(limits.least_width / width, limits.least_height / height)

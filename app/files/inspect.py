@@ -85,6 +85,9 @@ SENTENCES: dict[str, Callable[..., object]] = {
     "photo-too-small": lambda **f: _(
         "%(name)s: the photo has %(width)s × %(height)s points, at least %(least_width)s × %(least_height)s "
         "are needed.", **f),
+    "photo-landscape": lambda **f: _(
+        "%(name)s: the photo is wider than high (%(width)s × %(height)s points). Please turn it upright, or cut an upright "
+        "ID photo out of it.", **f),
     "photo-shape": lambda **f: _(
         "%(name)s: the photo is a strip of %(width)s × %(height)s points. Please cut it to the shape of an "
         "ID photo.", **f),

@@ -43,8 +43,8 @@ def check_body_size() -> None:
 
 
 def most_at_once() -> int:
-    """How many bytes of files one form of this page may send; less than its body, which has names and texts besides."""
-    return FILES.get(request.endpoint or "", MIB) - MIB
+    """How many bytes of files one form of this page may send; its body has names and texts besides."""
+    return max(FILES.get(request.endpoint or "", 0) - SIGNED_IN_FORM, 0)
 
 
 def receive_body() -> None:

@@ -438,9 +438,11 @@ class UploadField(FileField):
         limit_bytes: int = 0,
         removable: bool = False,
         needed: bool = False,
+        portrait: bool = False,
         **kwargs: Any,
     ) -> None:
         self.accept, self.removable, self.needed = tuple(accept), removable, needed
+        self.portrait = portrait  # script offers to cut an upright photo out of another picture
         self.limit_bytes = limit_bytes or int(limit_mb * MEGABYTE)
         self.current: Uploaded | None = None
         self.received: Uploaded | None = None  # sent and accepted, but not attached yet

@@ -41,8 +41,15 @@ _BY_CATEGORY = {category: standard_papers(MatterKind.NEW, category) for category
 
 def scan_field(kind: PaperKind, hint: object = "") -> Any:
     """The upload card of one scan; its id is the target of ``fix_links``."""
-    accept = PICTURE_NAMES if kind is PaperKind.PHOTO else SCAN_NAMES
-    return UploadField(kind.label, id=anchor_of(kind.value), accept=accept, description=hint, removable=True)
+    is_photo = kind is PaperKind.PHOTO
+    return UploadField(
+        kind.label,
+        id=anchor_of(kind.value),
+        accept=PICTURE_NAMES if is_photo else SCAN_NAMES,
+        description=hint,
+        removable=True,
+        portrait=is_photo,
+    )
 
 
 def field_name(kind: PaperKind) -> str:

@@ -28,7 +28,7 @@ def store(tmp_path):
     return Store(tmp_path / "blobs")
 
 
-def picture(shade="#336699", size=(800, 600)):
+def picture(shade="#336699", size=(600, 800)):
     out = BytesIO()
     Image.new("RGB", size, shade).save(out, "JPEG")
     return out.getvalue()

@@ -131,7 +131,7 @@ def test_a_large_picture_becomes_a_photo_within_the_national_size() -> None:
     assert picture_of(inspected).info["dpi"] == (300, 300)
 
 
-@pytest.mark.parametrize("size", [(197, 276), (400, 400), (800, 1100), (1200, 600), (1600, 1000)])
+@pytest.mark.parametrize("size", [(197, 276), (400, 400), (800, 1100), (600, 1200), (1000, 1600)])
 def test_even_noise_fits_the_size_limit(size: tuple[int, int]) -> None:
     inspected = accepted(make.saved(make.noise(*size), "JPEG", quality=95), photo=True)
     assert len(inspected.data) <= 50_000
@@ -151,6 +151,14 @@ def test_a_photo_must_have_enough_pixels(size: tuple[int, int]) -> None:
 
 def test_a_scan_may_be_smaller_than_a_photo() -> None:
     assert accepted(make.jpeg(100, 100)).width == 100
+
+
+def test_a_photo_is_upright_or_square() -> None:
+    """As it is seen: what a camera has marked as turned counts turned."""
+    assert refusal(make.jpeg(601, 600), photo=True) == "photo-landscape"
+    assert refusal(make.jpeg(600, 800, exif=make.exif(orientation=6)), photo=True) == "photo-landscape"
+    assert accepted(make.jpeg(600, 600), photo=True).width == 590
+    assert accepted(make.jpeg(601, 600)).width == 601
 
 
 def test_a_strip_is_refused_as_a_photo() -> None:

@@ -52,8 +52,8 @@ ERROR_TEXTS: dict[int, tuple[object, object]] = {
     413: (
         _("What you sent is too large"),
         _(
-            "Go back: what you typed is still in the form. Send fewer files at once, choose smaller ones (scan at 200 dpi, or "
-            "save the picture as JPG), or fewer rows."
+            "Go back: what you typed is still in the form. Send fewer files at once, choose smaller ones (scan at 200 dpi, "
+            "or save the picture as JPG), or fewer rows."
         ),
     ),
     429: (_("Too many attempts"), _("Please wait a few minutes, then try again.")),

@@ -9,6 +9,7 @@
 import './back_and_print.js';
 import './confirm.js';
 import './countdown.js';
+import './crop.js';
 import './decision.js';
 import './forms.js';
 import './keys.js';
