@@ -37,7 +37,17 @@ FEW = {  # a condition on one of these leaves few rows, which may be sorted
         "application_id",
         "account_id",
     ),
-    *("key", "token", "number", "username", "entry_id", "subject", "qualification_id", "pledging_enterprise_id"),
+    *(
+        "key",
+        "id_number_key",
+        "token",
+        "number",
+        "username",
+        "entry_id",
+        "subject",
+        "qualification_id",
+        "pledging_enterprise_id",
+    ),
 }
 MOST_COST = 4_000  # in PostgreSQL's units: to read a million rows costs 12,000, to sort the 70,000 of a prefecture 7,000
 

@@ -148,6 +148,15 @@ def of_list(screen: ModelScreen) -> list[str]:
     return [*tabs, *orders, *filters, *follow, *(f"{tab}&{order}" for tab in tabs for order in orders)]
 
 
+# The pickers of filing forms, which search by POST: everything, a name, an ID number, all that match.
+PICKERS = [
+    (address, {"then": then, "find": text, "kind": kind, "order": order})
+    for address in ("/filings/add", "/claims/renewal/add")
+    for then, text, kind, order in (
+        *(("find", "", "", ""), ("find", "", "C1", "name"), ("find", "李", "", "name"), ("find", make.id_number(), "", "")),
+        ("tick", "", "", ""),
+    )
+]
 FILTERS = ("status", "check_result", "urgency", "correction", "by")  # those of tiles, and those that have an index
 
 
@@ -172,6 +181,11 @@ def test_no_page_of_any_user_reads_counts_or_sorts_a_large_table(app, session, s
                     seen.setdefault(shape, (f"{who} {address}?{query}", *statement))
                 if status != 200:
                     break  # not this user's page
+        for address, sent_form in PICKERS if who == "clerk" else ():
+            with recorded(engine) as sent:
+                assert client.post(address, data=sent_form).status_code == 200, (address, sent_form)
+            for shape, statement in sent.items():
+                seen.setdefault(shape, (f"{who} {address} {sent_form}", *statement))
     session.rollback()
     with millions(engine) as slow:
         for first, statement, parameters in seen.values():

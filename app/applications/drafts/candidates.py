@@ -68,8 +68,3 @@ _FIXABLE = frozenset({"enterprise-not-registered", "not-own-person", "certified-
 
 def _can_be_fixed(refusal: Refusal) -> bool:
     return refusal.code.startswith("missing-") or refusal.code in _FIXABLE
-
-
-def order(candidate: FilingCandidate) -> tuple[bool, bool, str, str]:
-    """Sort key: ready ones first, then those with gaps, then those with bars."""
-    return bool(candidate.bars), bool(candidate.gaps), candidate.facts.name, candidate.category.value

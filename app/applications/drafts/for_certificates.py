@@ -3,7 +3,8 @@
 Certificates of other enterprises are ``NotFound``.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _
@@ -11,7 +12,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import FilingCandidate, checked, order
+from app.applications.drafts.candidates import checked
 from app.applications.drafts.common import (
     Details,
     add_applications,
@@ -24,6 +25,7 @@ from app.applications.drafts.common import (
     read_details,
 )
 from app.applications.drafts.for_people import INCOMING
+from app.applications.drafts.picking import EVERYTHING, PickerPage, PickerQuery, certificates_of, count, of_page, pages_of
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.office import Office
@@ -35,15 +37,48 @@ OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
 
 
 def holdings(
-    session: Session, matter: MatterKind, actor: Actor, *, reason_code: str = "", at: datetime, office: Office
-) -> list[FilingCandidate]:
-    """选择安管人员证书 (R97): the enterprise's own certificates that have not ended, with gaps and bars."""
+    session: Session,
+    matter: MatterKind,
+    actor: Actor,
+    asked: PickerQuery = EVERYTHING,
+    *,
+    ticked: Collection[int] = (),
+    reason_code: str = "",
+    at: datetime,
+    office: Office,
+) -> PickerPage:
+    """选择安管人员证书 (R97): the enterprise's own certificates that have not ended, with gaps and bars; see ``picking``."""
     enterprise_id = filer(actor)
-    mine = session.scalars(
-        select(Certificate.id).where(Certificate.enterprise_id == enterprise_id, Certificate.status.not_in(ENDED))
-    ).all()
-    found = of_certificates(session, enterprise_id, matter, mine, reason_code=reason_code)
-    return sorted((checked(case, office_day(at), office) for case in found.values()), key=order)
+    query = certificates_of(session, enterprise_id, asked)
+    total = count(session, query)
+    page = min(asked.page, pages_of(total))
+    first = _own(session, enterprise_id, list(ticked)[: office.largest_batch])
+    ids = list(dict.fromkeys([*first, *session.scalars(of_page(query, page))]))
+    found = of_certificates(session, enterprise_id, matter, ids, reason_code=reason_code)
+    return PickerPage([checked(found[key], office_day(at), office) for key in ids], total, page)
+
+
+def all_open(
+    session: Session,
+    matter: MatterKind,
+    actor: Actor,
+    asked: PickerQuery,
+    *,
+    reason_code: str = "",
+    at: datetime,
+    office: Office,
+) -> list[int]:
+    """Of the certificates that match those without bars, among the first ``largest_batch`` by expiry."""
+    enterprise_id = filer(actor)
+    query = certificates_of(session, enterprise_id, replace(asked, by_name=False)).limit(office.largest_batch)
+    ids = list(session.scalars(query))
+    found = of_certificates(session, enterprise_id, matter, ids, reason_code=reason_code)
+    return [key for key in ids if not checked(found[key], office_day(at), office).bars]
+
+
+def _own(session: Session, enterprise_id: int, ids: Collection[int]) -> Sequence[int]:
+    mine = select(Certificate.id).where(Certificate.id.in_(ids), Certificate.enterprise_id == enterprise_id)
+    return session.scalars(mine.where(Certificate.status.not_in(ENDED)).order_by(Certificate.valid_to, Certificate.id)).all()
 
 
 def open_on(session: Session, certificate_ids: Collection[int], actor: Actor) -> dict[int, Application]:

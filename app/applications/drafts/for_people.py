@@ -6,11 +6,10 @@ An enterprise files for its own people; anybody else is ``NotFound``.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import FilingCandidate, checked, order
+from app.applications.drafts.candidates import checked
 from app.applications.drafts.common import (
     add_applications,
     already_open,
@@ -20,6 +19,7 @@ from app.applications.drafts.common import (
     open_filing,
     own_filing,
 )
+from app.applications.drafts.picking import EVERYTHING, PickerPage, PickerQuery, count, of_page, pages_of, passes_of
 from app.core.clock import office_day
 from app.core.errors import NotFound, Unmet
 from app.core.office import Office
@@ -27,26 +27,47 @@ from app.core.vocabulary import CHANGEABLE, CURRENT_CATEGORIES, Category, Matter
 from app.eligibility.facts import Facts, of_candidates
 from app.eligibility.matter_fields import parse_matter_fields
 from app.matters import MATTERS
-from app.models import ExamPass, Filing, Person
+from app.models import Filing
 
 Pick = tuple[int, Category]  # person id, category
 INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value
 
 
-def candidates(session: Session, matter: MatterKind, actor: Actor, *, at: datetime, office: Office) -> list[FilingCandidate]:
-    """All people of the enterprise who passed an exam, per category, with gaps and bars; ready ones first.
+def candidates(
+    session: Session,
+    matter: MatterKind,
+    actor: Actor,
+    asked: PickerQuery = EVERYTHING,
+    *,
+    ticked: Sequence[Pick] = (),
+    at: datetime,
+    office: Office,
+) -> PickerPage:
+    """People of the enterprise who passed an exam, per category, with gaps and bars; see ``picking``.
 
     People without any passed exam are left out: the enterprise cannot fix that on this page.
     """
     enterprise_id = filer(actor)
-    pairs = session.execute(
-        select(ExamPass.person_id, ExamPass.category)
-        .join(Person, Person.id == ExamPass.person_id)
-        .where(Person.enterprise_id == enterprise_id)
-        .distinct()
-    )
-    found = of_candidates(session, enterprise_id, matter, [(row.person_id, row.category) for row in pairs])
-    return sorted((checked(case, office_day(at), office) for case in found.values()), key=order)
+    query = passes_of(session, enterprise_id, asked)
+    total = count(session, query)
+    page = min(asked.page, pages_of(total))
+    picks = [
+        *ticked[: office.largest_batch],
+        *((row.person_id, row.category) for row in session.execute(of_page(query, page))),
+    ]
+    found = of_candidates(session, enterprise_id, matter, dict.fromkeys(picks))
+    own = (case for case in found.values() if case.employer_id == enterprise_id)
+    return PickerPage([checked(case, office_day(at), office) for case in own], total, page)
+
+
+def all_ready(
+    session: Session, matter: MatterKind, actor: Actor, asked: PickerQuery, *, at: datetime, office: Office
+) -> list[Pick]:
+    """Of the people who match those that lack nothing, among the first ``largest_batch``."""
+    enterprise_id = filer(actor)
+    rows = session.execute(passes_of(session, enterprise_id, asked).limit(office.largest_batch))
+    found = of_candidates(session, enterprise_id, matter, [(row.person_id, row.category) for row in rows])
+    return [pick for pick, case in found.items() if checked(case, office_day(at), office).ready]
 
 
 def draft(

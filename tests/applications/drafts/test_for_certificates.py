@@ -50,7 +50,7 @@ def test_own_certificates_are_listed_with_what_stands_in_the_way(firm, session, 
     firm.certificate(firm.person(name="已注销的"), status=CertificateStatus.CANCELLED)
     firm.old.certificate()
     session.commit()
-    listed = drafts.holdings(session, RENEWAL, clerk, **GIVEN)
+    listed = drafts.holdings(session, RENEWAL, clerk, **GIVEN).candidates
     assert [(c.facts.name, c.ready) for c in listed] == [("可以延期", True), ("缺照片的", False), ("太早的人", False)]
     assert [refusal.code for refusal in listed[1].gaps] == ["missing-photo"]
     assert [refusal.code for refusal in listed[2].bars] == ["renewal-too-early"]
@@ -60,7 +60,7 @@ def test_what_a_reason_asks_is_judged_before_the_form(firm, session, clerk):
     firm.certificate(is_electronic=False)
     firm.certificate()
     session.commit()
-    listed = drafts.holdings(session, REPLACEMENT, clerk, reason_code="paper_to_electronic", **GIVEN)
+    listed = drafts.holdings(session, REPLACEMENT, clerk, reason_code="paper_to_electronic", **GIVEN).candidates
     assert [[refusal.code for refusal in c.bars] for c in listed] == [[], ["already-electronic"]]
 
 
@@ -73,7 +73,7 @@ def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(firm, session, c
         firm.certificate()
     session.commit()
     with queries(system.engine) as many:
-        assert len(drafts.holdings(session, RENEWAL, clerk, **GIVEN)) == 50
+        assert len(drafts.holdings(session, RENEWAL, clerk, **GIVEN).candidates) == 50
     assert len(many) == len(few)
 
 

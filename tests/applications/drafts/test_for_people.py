@@ -67,7 +67,7 @@ def test_the_list_shows_who_is_ready_who_lacks_what_and_who_cannot(session, mine
     certified = passer(session, mine, name="已持证")
     session.add_all([make.certificate(certified), make.person(mine, name="没考过")])
     session.commit()
-    listed = candidates(session, MatterKind.NEW, clerk, at=make.NOON, office=office)
+    listed = candidates(session, MatterKind.NEW, clerk, at=make.NOON, office=office).candidates
     assert [(c.facts.name, c.ready) for c in listed] == [("可以", True), ("缺照片", False), ("已持证", False)]
     assert [r.code for r in listed[1].gaps] == ["missing-photo"]
     assert [r.code for r in listed[2].bars] == ["already-certified"]
@@ -80,7 +80,7 @@ def test_the_list_of_fifty_takes_as_many_queries_as_that_of_one(session, mine, c
     for _ in range(49):
         passer(session, mine)
     with queries(system.engine) as many:
-        assert len(candidates(session, MatterKind.NEW, clerk, at=make.NOON, office=office)) == 50
+        assert len(candidates(session, MatterKind.NEW, clerk, at=make.NOON, office=office).candidates) == 50
     assert len(many) == len(few)
 
 

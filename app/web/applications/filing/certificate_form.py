@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from app.accounts import rate_limit
 from app.applications import drafts
 from app.applications.attachments import attach, current, discard
-from app.applications.drafts import FilingCandidate
+from app.applications.drafts import FilingCandidate, PickerPage
 from app.applications.drafts.for_people import INCOMING
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
@@ -59,6 +59,7 @@ from app.web.applications.filing.new_form import (
     status_of,
     submit,
 )
+from app.web.applications.filing.picker import is_look, picker_query, ticks_all
 from app.web.applications.review.matter_details import readable
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import gaps_of
@@ -67,7 +68,7 @@ from app.web.base.fab import BaseView, route
 from app.web.base.form_version import THEIRS, FormVersion
 from app.web.base.layout import safe_next, this_page
 from app.web.fix_links import anchor_of
-from app.web.forms import ChoiceField, Required, TextField, TicksField, is_restored, removes
+from app.web.forms import ChoiceField, Required, TextField, TicksField, removes
 from app.web.scan_upload import card, is_taken, scan_field, take_scans, taken, taken_names
 
 SEARCHES_PER_HOUR = 30  # for transfers, by one account
@@ -167,7 +168,7 @@ class ClaimView(BaseView):
         if asked.matter is TRANSFER and asked.filing is None:
             _count_search(asked.searched)
         take_scans()
-        if request.form.get("then") in ("choose", "search") or THEIRS in request.form or is_restored():
+        if is_look() or THEIRS in request.form:
             return self._form(asked)
         return self._keep(asked)
 
@@ -191,7 +192,8 @@ class ClaimView(BaseView):
 
     def _form(self, asked: CertificateRequest, refusals: Sequence[Refusal] = ()) -> Response | str:
         screen, taken_over = LISTS[asked.matter], _taken_over(asked)
-        candidates, refused = _candidates(asked)
+        found, refused = _candidates(asked)
+        candidates = found.candidates
         refusals = [*refusals, *(refusal for refusal in refused if refusal.code not in {one.code for one in refusals})]
         barred = _without_barred(asked, candidates)
         parts = _parts(asked)
@@ -209,7 +211,10 @@ class ClaimView(BaseView):
             version=asked.version,
             asked=asked,
             is_transfer=asked.matter is TRANSFER,
+            at_once=asked.matter is MatterKind.REPLACEMENT,
             lines=sorted(lines, key=lambda line: (not line.ticked, not line.open)),
+            picker=picker_query(),
+            found=found,
             parts=parts,
             returned=[a for a in asked.filing.applications if a.marks] if asked.filing else [],
             items=ITEMS,
@@ -314,26 +319,30 @@ def _people() -> list[Person]:
     return list(db.session.scalars(mine.order_by(Person.id)))
 
 
-def _candidates(asked: CertificateRequest) -> tuple[list[FilingCandidate], Sequence[Refusal]]:
-    """The certificates to choose from, and what the search for a transfer was answered with."""
+def _candidates(asked: CertificateRequest) -> tuple[PickerPage, Sequence[Refusal]]:
+    """The certificates to choose from, and what the search for a transfer was answered with. May tick all that match."""
+    nothing = PickerPage([], 0, 1)
     if asked.is_incoming:
-        return [], ()
+        return nothing, ()
     acting = request_context.acting()
     if asked.matter is not TRANSFER:
-        return drafts.holdings(db.session, asked.matter, reason_code=asked.reason, **acting), ()
+        about: Any = {"asked": picker_query(), "reason_code": asked.reason, **acting}
+        if ticks_all():
+            asked.ticked = list(dict.fromkeys([*asked.ticked, *drafts.all_open(db.session, asked.matter, **about)]))
+        return drafts.holdings(db.session, asked.matter, ticked=asked.ticked, **about), ()
     if asked.filing is not None or request.method == "GET":
-        return [], ()
+        return nothing, ()
     try:
         person = drafts.find_for_transfer(db.session, *asked.searched, **acting)
     except AppError as error:
         asked.ticked = []
-        return [], error.refusals
+        return nothing, error.refusals
     bars = {one.certificate_id: one.bars for one in person.certificates}
     if request.form.get("then") == "search":
         asked.ticked = [key for key, against in bars.items() if not against]
     asked.ticked = [key for key in asked.ticked if key in bars]
     facts = of_certificates(db.session, acting["actor"].enterprise_id or 0, TRANSFER, list(bars))
-    return [FilingCandidate(facts[key], (), against) for key, against in bars.items()], ()
+    return PickerPage([FilingCandidate(facts[key], (), against) for key, against in bars.items()], len(bars), 1), ()
 
 
 def _without_barred(asked: CertificateRequest, candidates: Sequence[FilingCandidate]) -> list[Refusal]:

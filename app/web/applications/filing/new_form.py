@@ -15,11 +15,12 @@ from app.applications import drafts
 from app.applications.drafts import FilingCandidate, Pick
 from app.core.errors import AppError, Refusal, Stale, Unmet
 from app.core.identifiers import mask_id
-from app.core.vocabulary import CHANGEABLE, Action, Category, MatterKind, State
+from app.core.vocabulary import CHANGEABLE, CURRENT_CATEGORIES, Action, Category, MatterKind, State
 from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.models import Application, Enterprise, Filing, Person
 from app.web import request_context
+from app.web.applications.filing.picker import is_look, picker_query, ticks_all
 from app.web.applications.review.presentation import exam_label
 from app.web.applications.review.queues import skipped_cases
 from app.web.base.access_filter import ROW
@@ -29,7 +30,7 @@ from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
 from app.web.base.form_version import FormVersion
 from app.web.base.layout import safe_next, this_page
-from app.web.forms import AppForm, Required, TextField, TicksField, is_restored
+from app.web.forms import AppForm, Required, TextField, TicksField
 from app.workflow import carry_out, plan
 
 ENTERPRISE_WIDE = frozenset({"missing-qualification", "missing-pledge", "enterprise-not-registered"})
@@ -81,7 +82,7 @@ class FilingView(BaseView):
 
     @route("/add", "GET", "POST")
     def add(self) -> Response | str:
-        if request.method == "GET" or request.form.get("then") == "tick" or is_restored():
+        if request.method == "GET" or is_look():
             return self._form(None)
         return self._keep(None)
 
@@ -94,7 +95,7 @@ class FilingView(BaseView):
         version = FormVersion(form, filing_version(filing))
         if version.wants_theirs:
             version.take_theirs(_form_of(filing, typed=False))
-        elif request.method == "POST" and request.form.get("then") != "tick" and not is_restored():
+        elif request.method == "POST" and not is_look():
             return self._keep(filing, version)
         return self._form(filing, form=form, version=version)
 
@@ -124,8 +125,12 @@ class FilingView(BaseView):
         for refusal in refusals:
             if refusal.field in form:
                 form[refusal.field].errors = [*form[refusal.field].errors, refusal.sentence]
-        candidates = drafts.candidates(db.session, MatterKind.NEW, **request_context.acting())
-        lines = sorted((_line(one, filing, form.rowid.data) for one in candidates), key=lambda line: not line.ticked)
+        asked, acting = picker_query(), request_context.acting()
+        ready = drafts.all_ready(db.session, MatterKind.NEW, asked=asked, **acting) if ticks_all() else []
+        chosen = list(dict.fromkeys([*_readable(form.rowid.data), *ready]))
+        found = drafts.candidates(db.session, MatterKind.NEW, asked=asked, ticked=chosen, **acting)
+        ticks = {_value(*pick) for pick in chosen}
+        lines = sorted((_line(one, filing, ticks) for one in found.candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
         page = self.render_template(
             "applications/new_form.html",
@@ -135,11 +140,14 @@ class FilingView(BaseView):
             version=version,
             filing=filing,
             lines=lines,
+            asked=asked,
+            found=found,
+            categories=CURRENT_CATEGORIES,
             returned=[a for a in filing.applications if a.marks] if filing else [],
             items=ITEMS,
             settled=[a for a in filing.applications if a.state is not State.DRAFT] if filing else [],
             changeable=CHANGEABLE,
-            common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
+            common=gaps_of([g for c in found.candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             loose=[refusal.sentence for refusal in refusals if refusal.field not in form],
             left=skipped_in(filing) if tried and filing else [],
             back=safe_next(url_for("NewApplicationScreen.list")),
@@ -238,8 +246,9 @@ def candidate_line(
 
 def _line(candidate: FilingCandidate, filing: Filing | None, chosen: Collection[str]) -> CandidateLine:
     filed, value = is_filed(candidate, _drafted(filing)), _value(candidate.person_id, candidate.category)
-    ticked = value in chosen or (candidate.ready and request.form.get("then") == "tick")
-    return candidate_line(candidate, value, filed=filed, ticked=ticked, exam=exam_label(candidate.facts.record()["exam"]))
+    return candidate_line(
+        candidate, value, filed=filed, ticked=value in chosen, exam=exam_label(candidate.facts.record()["exam"])
+    )
 
 
 def _readable(values: Iterable[str]) -> list[Pick]:

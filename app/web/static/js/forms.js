@@ -29,16 +29,16 @@ on('submit', 'form', (e, form) => {
   setTimeout(() => findAll('[data-once]', form).forEach((button) => button.setAttribute('aria-disabled', 'true')), 0);
 });
 
-/* A choice that decides which fields follow shows them at once, unless chosen files would be lost. */
+const revealing = (choices) => find(`[data-reveal="${choices.dataset.reveals}"]`, choices.closest('form'));
+
+/* A choice that decides which fields follow shows them at once; files that were chosen are sent along and put aside. */
 on('change', '[data-reveals]', (_e, choices) => {
-  const form = choices.closest('form');
-  const button = find(`[data-reveal="${choices.dataset.reveals}"]`, form);
-  if (!button) return;
-  if (findAll('input[type=file]', form).some((file) => file.files.length)) button.hidden = false;
-  else form.requestSubmit(button);
+  const button = revealing(choices);
+  if (button) choices.closest('form').requestSubmit(button);
 });
-findAll('[data-reveal]').forEach((button) => {
-  button.hidden = true;
+findAll('[data-reveals]').forEach((choices) => {
+  const button = revealing(choices);
+  if (button) button.hidden = true;
 });
 
 window.addEventListener('pageshow', () => {

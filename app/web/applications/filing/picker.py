@@ -1,0 +1,34 @@
+"""The picker of a filing form, as the form sends it: what is searched for and which page. What is ticked comes along."""
+
+from flask import request
+
+from app.applications.drafts import PickerQuery
+from app.core.vocabulary import CURRENT_CATEGORIES
+from app.web.base.datamodel import as_id
+from app.web.forms import is_restored
+
+FIND, CHOOSE, SEARCH, TICK, PAGE = "find", "choose", "search", "tick", "page:"  # values of the button ``then``
+LONGEST = 100  # characters of what is searched for
+MOST_PAGES = 100_000
+
+
+def is_look() -> bool:
+    """Whether the posted form is only shown again: by a button of the picker, or restored."""
+    then = request.form.get("then", "")
+    return then in (FIND, CHOOSE, SEARCH, TICK) or then.startswith(PAGE) or is_restored()
+
+
+def ticks_all() -> bool:
+    return request.form.get("then") == TICK
+
+
+def picker_query() -> PickerQuery:
+    """What the form searches for; everything on a GET."""
+    sent, then = request.form, request.form.get("then", "")
+    page = then.removeprefix(PAGE) if then.startswith(PAGE) else "1" if then == FIND else sent.get("page", "1")
+    return PickerQuery(
+        sent.get("find", "").strip()[:LONGEST],
+        next((one for one in CURRENT_CATEGORIES if one.value == sent.get("kind")), None),
+        sent.get("order") == "name",
+        min(as_id(page) or 1, MOST_PAGES),
+    )
