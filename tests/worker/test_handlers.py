@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import models
 from app.accounts import rate_limit, sessions
+from app.accounts.interrupted_forms import SentForm, keep
 from app.accounts.pki import bindings, trust, verify
 from app.applications import legacy_import
 from app.backup.last_backup import last_backup
@@ -716,7 +717,7 @@ def test_run_twice_bundle__renders_what_is_missing_once(session, context):
 
 @pytest.fixture
 def left_over(session, context, system):
-    """An old stored file without a row, one with a row, a new one without; and old rate-limit counters."""
+    """An old stored file without a row, one with a row, a new one without; old rate-limit counters and an old form."""
     known, orphan, fresh = (context.store.put(what) for what in (b"known", b"orphan", b"fresh"))
     for digest in (known, orphan):
         os.utime(context.store.path(digest), (0, 0))
@@ -726,6 +727,9 @@ def left_over(session, context, system):
     paper = make.paper(person_id=owner.id)
     paper.digest = known
     session.add(paper)
+    account = make.plain_account(session)
+    session.flush()
+    keep(session, account.id, "/people/add", SentForm([("name", "李雷")], 0), at=make.NOON - DAY)
     session.commit()
     rate_limit.hit(system.engine, "x:1", limit=9, seconds=60, at=make.NOON - 2 * DAY)
     return known, orphan, fresh
@@ -737,6 +741,7 @@ def test_run_twice_sweep__removes_only_what_is_unused(session, context, left_ove
     for _time in twice(session, context, "sweep"):
         assert [context.store.has(digest) for digest in (known, orphan, fresh)] == [True, False, True]
         assert session.scalar(select(func.count(models.RateLimitCounter.key))) == 0
+        assert session.scalar(select(func.count(models.InterruptedForm.id))) == 0
         session.rollback()
 
 

@@ -1,8 +1,13 @@
 """The page on which users see and end their own sessions."""
 
-import pytest
-from sqlalchemy import select
+import re
+from datetime import timedelta
 
+import pytest
+from sqlalchemy import select, update
+
+from app.core.clock import now
+from app.core.sign_in_vocabulary import SessionEndReason
 from app.core.vocabulary import AuditAction, Role
 from app.models import AuditEntry, UserSession
 from app.web.auth import my_sessions
@@ -35,7 +40,25 @@ def test_ending_all_other_sessions_is_logged(session, signed_in, holder):
 
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
+def test_a_page_knows_how_long_its_session_lasts_and_asking_prolongs_it(session, signed_in, holder, office):
+    """The shorter limit for whom it holds, and never beyond the end of the session itself."""
+    for role, minutes in ((Role.ENTERPRISE_CLERK, office.idle_minutes), (Role.REVIEWER, office.officer_idle_minutes)):
+        browser = signed_in(holder(role))
+        assert 60 * minutes - 60 <= browser.get("/sessions/left").json["seconds"] <= 60 * minutes
+        session.execute(update(UserSession).values(seen_at=now() - timedelta(minutes=minutes - 1)))
+        session.commit()
+        assert browser.get("/sessions/left").json["seconds"] > 60 * minutes - 60
+        session.execute(update(UserSession).values(ends_at=now() + timedelta(seconds=90)))
+        session.commit()
+        assert 80 <= int(re.search(r'data-left="(\d+)"', browser.get("/sessions/").text)[1]) <= 90
+        assert browser.get("/sessions/left").json["seconds"] <= 90
+        session.execute(update(UserSession).values(ended_at=now(), ended_why=SessionEndReason.TOO_OLD))
+        session.commit()
+
+
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_anonymous_visitor_has_no_sessions(client):
+    assert client.get("/sessions/left").location.startswith("/login/")
     assert client.get("/sessions/").location.startswith("/login/")
     assert client.post("/sessions/end-others").location.startswith("/login/")
 
