@@ -95,7 +95,7 @@ def take_scans() -> None:
     ``taken`` gives what was found. If the form comes back, cards show the accepted ones as received, and why others were not.
     """
     store, office = request_context.store(), request_context.current_office()
-    sent = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
+    sent = [(name, file) for name, file in request.files.items(multi=True) if name and file.filename]
     found = {name: _put_aside(name) for name in _tickets()}
     with heavy_work.PICTURES.taken():  # one place for the whole form
         found |= {name: _checked(store, name, file, office) for name, file in reversed(sent)}  # of two, the first is taken
@@ -107,7 +107,7 @@ def take_scans() -> None:
 
 def _tickets() -> Iterable[str]:
     """The cards whose file was put aside and is not ticked for removal."""
-    names = (name.removesuffix(KEPT) for name, ticket in request.form.items() if name.endswith(KEPT) and ticket)
+    names = (name.removesuffix(KEPT) for name, ticket in request.form.items() if ticket and (name or "").endswith(KEPT))
     return [name for name in names if not request.form.get(f"{name}-remove")]
 
 

@@ -78,7 +78,7 @@ def _has_token() -> bool:
 
 
 def _keep(account_id: int) -> None:
-    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in NOT_KEPT]
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name and name not in NOT_KEPT]
     files = sum(bool(file.filename) for _name, file in request.files.items(multi=True))
     db.session().rollback()  # SQLite has one writer
     try:

@@ -94,6 +94,16 @@ def test_nothing_is_kept_without_a_session_that_lapsed_of_itself(session, signed
 
 
 @ON_SQLITE
+def test_a_malformed_form_is_kept_as_far_as_it_has_names(session, signed_in, holder):
+    client = signed_in(holder(Role.ENTERPRISE_CLERK))
+    lapse(session)
+    part = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n1\r\n'
+    nameless = part + b"--x\r\nContent-Disposition: form-data\r\n\r\n2\r\n--x--\r\n"
+    assert after(client.post(PATH, data=nameless, content_type="multipart/form-data; boundary=x")) == BACK
+    assert session.scalars(select(InterruptedForm.sent)).one() == {"fields": [["name", "1"]], "files": 0}
+
+
+@ON_SQLITE
 @pytest.mark.usefixtures("strict")
 def test_another_site_puts_no_words_into_a_form(session, signed_in, holder):
     client = signed_in(holder(Role.ENTERPRISE_CLERK))
