@@ -28,6 +28,7 @@ from app.core.settings import Keys
 from app.core.vocabulary import Action, PaperKind, Role
 from app.db.session import keyring
 from app.files import spreadsheets
+from app.files.folder_store import FolderStore
 from app.files.storage import Store
 from app.models import Account, Certificate, CertificateMeasure, CertificateVersion, Model, Paper, Person
 from app.web.demo.specimens import portrait
@@ -47,7 +48,7 @@ def main(rows: int = 1000, url: str = "") -> None:
         establish(Path(folder) / "seal", address="https://example.org", at=AT)
         engine = create_engine(url)
         Model.metadata.create_all(engine)
-        store = Store(Path(folder) / "blobs")
+        store = FolderStore(Path(folder) / "blobs")
         with Session(engine, expire_on_commit=False) as session:
             fill(session, rows)
             photograph(session, store, rows)
@@ -102,7 +103,7 @@ def work(url: str, folder: str, keys: Keys, most: int) -> None:
     unlock(keys, folder)
     start = time.process_time()
     seal = EmbeddedSeal(Path(folder) / "seal")
-    tools = JobContext(create_engine(url), None, Store(Path(folder) / "blobs"), lambda: AT, seal=seal)  # type: ignore[arg-type]
+    tools = JobContext(create_engine(url), None, FolderStore(Path(folder) / "blobs"), lambda: AT, seal=seal)  # type: ignore[arg-type]
     run_due(tools, {render_jobs.KIND: render_certificates}, most=most)  # and no letters
     print(f"    one process worked {time.process_time() - start:.1f} s of CPU on {most} portions of 100")
 

@@ -17,6 +17,7 @@ from app.core.crypto.signing_keys import ring
 from app.core.settings import Settings
 from app.core.vocabulary import AuditAction, PaperKind, Role
 from app.db.audit import hash_chain
+from app.files.folder_store import FolderStore
 from app.files.storage import Store
 from app.models import Account, AuditEntry, AuditLink, Person
 from app.web.demo.specimens import portrait, scan
@@ -49,7 +50,7 @@ def fill(settings: Settings, size: Size, day: date) -> dict[str, int]:
         chain = hash_chain.head(session)
         last = session.scalar(select(func.max(AuditEntry.id))) or 0
         clerk_role = session.scalar(select(RoleRow.id).where(RoleRow.name == Role.ENTERPRISE_CLERK.value))
-    frame = Frame(day, office, officers, _scans(Store(settings.blobs)), ring.newest.kid)
+    frame = Frame(day, office, officers, _scans(FolderStore(settings.blobs)), ring.newest.kid)
     bulk = Bulk(engine)
     gc.disable()  # millions of rows, none of which refers to itself
     region = Province(size.people, size.seed, frame)

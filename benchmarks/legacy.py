@@ -28,8 +28,8 @@ from app.core.settings import Keys
 from app.core.vocabulary import LegacyKind, Role
 from app.db import migrate
 from app.db.session import keyring
+from app.files.folder_store import FolderStore
 from app.files.spreadsheets import write
-from app.files.storage import Store
 from app.models import LegacyImport, Region
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -46,7 +46,7 @@ def main(rows: int = 5000, url: str = "") -> None:
         with Session(engine) as session:
             session.add(Region(code="430000", name="湖南省"))
             session.commit()
-        store = Store(Path(folder) / "blobs")
+        store = FolderStore(Path(folder) / "blobs")
         means = legacy_import.ImportContext(sessionmaker(engine, expire_on_commit=False), store, lambda _done, _all: None)
         many, few = sheet(0, rows), sheet(rows, rows + rows // 10)
         first = hand_in(means, many)

@@ -44,12 +44,14 @@ from app.core.vocabulary import Role
 from app.db import migrate
 from app.db.session import db
 from app.eligibility.reasons import seed_reasons
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.matters import seed_papers
 from app.models import Account
 from app.web.auth.permissions import sync_roles
 from tests import make
 from tests.database import System, others_can_write
+from tests.object_store import ObjectStore
+from tests.object_store import running as object_store_running
 
 _accounts = count(1)
 # A slow machine is no fault of an example.
@@ -272,10 +274,17 @@ def engine(system: System, session: Session) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """A real object store, started here."""
+    with tempfile.TemporaryDirectory(prefix="anguan-s3-") as folder, object_store_running(Path(folder)) as server:
+        yield server
+
+
 @pytest.fixture
-def store(system: System) -> Store:
+def store(system: System) -> FolderStore:
     """The store of the system's files."""
-    return Store(system.settings.blobs)
+    return FolderStore(system.settings.blobs)
 
 
 @pytest.fixture

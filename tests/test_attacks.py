@@ -37,6 +37,7 @@ from app.core.vocabulary import (
     State,
 )
 from app.db.session import db
+from app.files.folder_store import FolderStore
 from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.models import (
@@ -237,12 +238,12 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
 
 @pytest.fixture
 def changsha(session, system) -> Town:
-    return town(session, Store(system.settings.blobs), "430100")
+    return town(session, FolderStore(system.settings.blobs), "430100")
 
 
 @pytest.fixture
 def zhuzhou(session, system) -> Town:
-    return town(session, Store(system.settings.blobs), "430200")
+    return town(session, FolderStore(system.settings.blobs), "430200")
 
 
 @pytest.fixture
@@ -683,7 +684,7 @@ MARKUP = "<xss>\"'onxss=</script>{{7*7}}"
 @pytest.fixture
 def poisoned(session, system) -> Town:
     """Changsha, with markup in every free text."""
-    return town(session, Store(system.settings.blobs), "430100", MARKUP)
+    return town(session, FolderStore(system.settings.blobs), "430100", MARKUP)
 
 
 def pages(app, session, signed_in, place: Town):
@@ -833,7 +834,7 @@ def test_the_ticket_of_a_checked_people_sheet_is_valid_there_only_and_once(app, 
     ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
     assert everybody[EXAM].post(SHEET.format(changsha.notice) + "/import", data={"ticket": ticket}).status_code == 409
     assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 302
-    assert not Store(system.settings.blobs).has(sha256(data).hexdigest())
+    assert not FolderStore(system.settings.blobs).has(sha256(data).hexdigest())
     assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 422
 
 

@@ -21,6 +21,7 @@ from app.core.clock import now
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, Role
 from app.db.session import db
+from app.files.folder_store import FolderStore
 from app.files.spreadsheets import RowMark, SheetMarks
 from app.files.storage import Store
 from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport, Person
@@ -360,7 +361,7 @@ class World:
 
 @pytest.fixture
 def world(app, session, system, everybody) -> World:  # noqa: F811
-    return World(session, system.settings, Store(system.settings.blobs), everybody)
+    return World(session, system.settings, FolderStore(system.settings.blobs), everybody)
 
 
 def lines(session, after: int) -> list[AuditEntry]:

@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from app.core.errors import Obstacle, Unwritable, obstacle_of
 from app.core.office import Office
 from app.core.sign_in_vocabulary import SignInMethod
 from app.core.vocabulary import PaperKind, Role
-from app.db.session import read_only
-from app.files.storage import Store
+from app.db.session import db, read_only
+from app.files import bucket_store
+from app.files.folder_store import FolderStore
+from app.files.stores import store_of
 from app.models import Account, AuditEntry, Paper, Parameter, Person
 from tests import make
 from tests.hostile_files import jpeg, pdf
@@ -93,13 +96,69 @@ def test_a_file_that_is_gone_from_the_store_is_named_as_such(session, system, si
     session.add(person)
     session.flush()
     paper = make.paper(PaperKind.ID_CARD, person_id=person.id, enterprise_id=account.enterprise.id)
-    paper.digest = Store(system.settings.blobs).put(b"soon gone")
+    paper.digest = FolderStore(system.settings.blobs).put(b"soon gone")
     session.add(paper)
     session.commit()
     shutil.rmtree(system.settings.blobs / paper.digest[:2])
     answer = signed_in(account).get(f"/papers/{paper.id}")
     assert_error_page(answer, caplog, 404)
     assert paper.digest not in answer.text
+
+
+# --- files in an object store ---------------------------------------------------------------------------------------
+@pytest.fixture
+def bucket_app(app, system, object_store, monkeypatch):
+    """Another application on the same database, with its files in a bucket and little patience."""
+    monkeypatch.setattr(bucket_store, "SILENCE", timedelta(milliseconds=300))
+    monkeypatch.setattr(bucket_store, "NOT_AFTER", timedelta(milliseconds=300))
+    bucket_store.client.cache_clear()
+    other = create_app(replace(system.settings, bucket=object_store.bucket()))
+    other.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    yield other
+    bucket_store.client.cache_clear()
+    with other.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_while_the_object_store_is_away_pages_go_on_and_files_say_why(bucket_app, session, holder, object_store, caplog):
+    browser = entered(bucket_app, session, holder(Role.ENTERPRISE_CLERK))
+
+    def added():
+        typed = {**TYPED, "id_number": make.id_number(), "paper_id_card": (BytesIO(pdf()), "x.pdf")}
+        return browser.post("/people/add", data=typed)
+
+    assert added().status_code == 302
+    (paper,) = session.scalars(select(Paper))
+    session.rollback()
+    scan = f"/papers/{paper.id}"
+    assert browser.get(scan).data.startswith(b"%PDF")
+    with object_store.silent():
+        refused = {"文件暂时无法读取": browser.get(scan), "存放文件的对象存储不能使用": added()}
+        for sentence, answer in refused.items():
+            assert_error_page(answer, caplog, 503)
+            assert sentence in answer.text
+            assert answer.headers["Retry-After"] == "60"
+            assert paper.digest not in answer.text
+        assert browser.get("/people/list/").status_code == 200
+        assert browser.get("/readyz").json["missing"] == ["files_away"]
+    bucket_app.extensions.pop("anguan.obstacles")  # asked once in ten seconds
+    assert browser.get("/readyz").status_code == 200
+    assert browser.get(scan).status_code == 200
+    assert session.scalar(select(func.count(Person.id))) == 1
+
+
+def test_an_empty_bucket_that_the_database_names_files_in_is_noticed(bucket_app, session, store):
+    firm = make.enterprise()
+    session.add(firm)
+    session.flush()
+    scan = make.paper(PaperKind.PLEDGE, pledging_enterprise_id=firm.id, enterprise_id=firm.id)
+    scan.digest = store.put(b"in the folder of this machine")
+    session.add(scan)
+    session.commit()
+    assert bucket_app.test_client().get("/readyz").json["warnings"] == ["files"]
+    store_of(bucket_app.extensions["anguan"]).put(b"in the folder of this machine")
+    assert bucket_app.test_client().get("/readyz").json == {"status": "ok", "missing": []}
 
 
 # --- nothing can be written -----------------------------------------------------------------------------------------
@@ -111,18 +170,18 @@ MINE = {"sqlite": "192.0.2.7", "postgresql": "192.0.2.8"}  # counts in memory ou
 
 @pytest.fixture
 def enter(read_only_app, session):
+    return partial(entered, read_only_app, session)
+
+
+def entered(app, session, account):
     """A browser with a session that was seen two minutes ago, so that each request would note it."""
-
-    def browser(account):
-        began = {"at": now() - timedelta(minutes=2), "office": Office(), "address": "127.0.0.1", "agent": "tests"}
-        key, _replaced = sessions.begin(session, account, SignInMethod.PASSWORD, **began)
-        session.commit()
-        client = read_only_app.test_client()
-        with client.session_transaction() as cookie:
-            cookie["_user_id"], cookie["_fresh"], cookie["locale"] = key, True, "zh"
-        return client
-
-    return browser
+    began = {"at": now() - timedelta(minutes=2), "office": Office(), "address": "127.0.0.1", "agent": "tests"}
+    key, _replaced = sessions.begin(session, account, SignInMethod.PASSWORD, **began)
+    session.commit()
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"], cookie["_fresh"], cookie["locale"] = key, True, "zh"
+    return client
 
 
 def test_while_nothing_can_be_written_lookups_and_pages_go_on_and_writing_says_why(
@@ -134,7 +193,7 @@ def test_while_nothing_can_be_written_lookups_and_pages_go_on_and_writing_says_w
     session.flush()
     certificate = make.certificate(person, holder=person.name)
     paper = make.paper(PaperKind.ID_CARD, person_id=person.id, enterprise_id=clerk.enterprise_id)
-    paper.digest = Store(system.settings.blobs).put(jpeg(300, 200))
+    paper.digest = FolderStore(system.settings.blobs).put(jpeg(300, 200))
     session.add_all([certificate, paper, Parameter(name="lookups_per_minute", value="1", changed_at=now(), changed_by="x")])
     session.commit()
     sought, scan = {"name": person.name, "number": certificate.number}, f"/papers/{paper.id}"

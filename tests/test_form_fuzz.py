@@ -13,7 +13,7 @@ import pytest
 
 from app.core.vocabulary import Role
 from app.db.session import db
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Account, ExamSignup
 from app.web.auth.permissions import ANONYMOUS
 from tests import make
@@ -31,7 +31,7 @@ class Crowd:
 
     def __init__(self, app: Any, session: Any, system: Any, signed_in: Any) -> None:
         self.app, self.session, self.system, self.signed_in = app, session, system, signed_in
-        self.store = Store(system.settings.blobs)
+        self.store = FolderStore(system.settings.blobs)
 
     def begin(self) -> None:
         self.session.rollback()

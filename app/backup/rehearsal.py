@@ -18,6 +18,7 @@ from app.core.vocabulary import PaperKind
 from app.db import key_rotation
 from app.db.audit import checkpoints
 from app.db.session import read_only
+from app.files.folder_store import FolderStore
 from app.files.inspect import FileRefused, inspect
 from app.files.storage import FileMissing, Store
 from app.models import CertificateVersion, Letter, Paper
@@ -62,7 +63,7 @@ def examine(
     restored: Restored, home: Path, database_url: str, outside: Iterable[checkpoints.Statement], *, at: datetime
 ) -> Iterator[RehearsedCheck]:
     """What was restored, one check after the other."""
-    store, engine = Store(home / "blobs"), create_engine(database_url, hide_parameters=True)
+    store, engine = FolderStore(home / "blobs"), create_engine(database_url, hide_parameters=True)
     backup, expected, found = restored.backup, restored.expected, restored.found
     yield RehearsedCheck("archive as its statement says (bytes)", backup.bytes)
     rows = {name: (count, found.counts[name]) for name, count in expected.counts.items()}

@@ -28,12 +28,12 @@ from app.core.crypto.backup_cipher import BackupDamaged
 from app.core.crypto.encryption import keyring
 from app.core.crypto.signing_keys import ring
 from app.core.errors import AppError
-from app.core.settings import RESTORING, Keys, Settings, write_keys
+from app.core.settings import RESTORING, Bucket, Keys, Settings, write_keys
 from app.db import migrate
 from app.db.audit import checkpoints
 from app.db.audit.hash_chain import ChainHead
 from app.db.session import read_only
-from app.files.storage import Store
+from app.files.stores import store_at
 from app.models import NumberSequence
 
 
@@ -63,10 +63,11 @@ class RestorePlace:
     database_url: str
     heads: Path
     tools: Path | None
+    bucket: Bucket | None = None  # of the files; none: a folder under home
 
     @classmethod
     def of(cls, settings: Settings) -> "RestorePlace":
-        return cls(settings.home, settings.database_url, settings.diary_heads, settings.pg_bin)
+        return cls(settings.home, settings.database_url, settings.diary_heads, settings.pg_bin, settings.bucket)
 
     @property
     def staging(self) -> Path:
@@ -182,7 +183,7 @@ def _fetch_files(
     progress: Callable[[int], None],
 ) -> tuple[str, ...]:
     """Put every file of the list into the store, each compared with its digest."""
-    store = Store(place.home / "blobs")
+    store = store_at(place.bucket or place.home / "blobs")
     digests = tuple(digest for _name, part in archive.parts("files") for digest in part.read().decode().split())
     for number, digest in enumerate(digests, start=1):
         if not store.verify(digest):

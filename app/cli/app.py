@@ -13,6 +13,7 @@ from app.cli.backup import backup
 from app.cli.certificates import codes, seal, verify
 from app.cli.clock import clock
 from app.cli.doctor import doctor
+from app.cli.files import files
 from app.cli.keys import rekey
 from app.cli.legacy import import_legacy
 from app.cli.move import move
@@ -44,7 +45,7 @@ def anguan() -> None:
 
 for command in (
     *(init, demo, serve, worker, deliver, doctor, account, create_admin, reset_password, roles, import_legacy),
-    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore, move, upgrade),
+    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore, move, files, upgrade),
 ):
     anguan.add_command(command)
 

@@ -14,7 +14,7 @@ from app.core import clock
 from app.core.crypto import backup_cipher
 from app.core.settings import BadSetting, Settings
 from app.db.session import unlock
-from app.files.storage import Store
+from app.files.stores import store_of
 
 SHOWN = 20  # missing files
 MIB = 1 << 20
@@ -49,7 +49,7 @@ def make() -> int:
     target = place_of(settings)
     with database(settings) as engine:
         try:
-            made, missing = making.make(settings, engine, Store(settings.blobs), target, now=clock.now)
+            made, missing = making.make(settings, engine, store_of(settings), target, now=clock.now)
         except OSError as fault:
             raise BadSetting(f"The backup was broken off, and nothing of it counts: {fault.strerror}.") from fault
         with Session(engine) as session:

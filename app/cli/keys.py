@@ -18,6 +18,7 @@ from app.core.vocabulary import AuditAction
 from app.db import audit, key_rotation
 from app.db.session import unlock
 from app.files.storage import Store
+from app.files.stores import store_of
 
 LARGEST = 255  # a key id is one byte
 SETTLED = timedelta(hours=1)  # no request and no job keeps encrypted data for so long without storing it
@@ -41,7 +42,7 @@ def rekey(action: str | None) -> int:
     with alone(home_of()):
         settings = settings_in_use(mid_rotation=action == "index")
         unlock(settings)
-        store = Store(settings.blobs)
+        store = store_of(settings)
         with database(settings) as engine:
             if action == "check":
                 return _check(engine)

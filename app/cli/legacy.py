@@ -16,7 +16,7 @@ from app.core.settings import BadSetting
 from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role, RowOutcome
 from app.db import audit
 from app.db.session import db, read_only
-from app.files.storage import Store
+from app.files.stores import store_of
 from app.models import LegacyImport
 from app.worker.providers import scanner_of
 
@@ -36,7 +36,7 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
     """
     settings = settings_in_use()
     with language(settings)("zh"):
-        office, store = office_of(db.session(), settings.office), Store(settings.blobs, scanner_of(settings))
+        office, store = office_of(db.session(), settings.office), store_of(settings, scanner_of(settings))
         db.session.remove()  # SQLite has one writer
         clock.set_days_ahead(office.days_ahead)
         data, at, which = bytes_of(file), clock.office_moment(clock.now()), LegacyKind(kind)  # type: ignore[call-arg]

@@ -87,7 +87,7 @@ def _rehearse(
         home = Path(places.enter_context(tempfile.TemporaryDirectory(prefix="anguan-rehearsal-", dir=scratch)))
         given = rehearsal.scratch_database(backup.kind, home, settings.database_url)
         url = scratch_url or places.enter_context(given)
-        place = replace(RestorePlace.of(settings), home=home, database_url=url, heads=home / "diary-heads.jsonl")
+        place = replace(RestorePlace.of(settings), home=home, database_url=url, heads=home / "diary-heads.jsonl", bucket=None)
         done = restoring.restore(target, backup, identities, place, known=outside, by=BY, at=at, progress=_progress)
         checks = []
         known = [*restoring.verifiable(outside), *checkpoints.read_published(place.heads)]

@@ -11,7 +11,8 @@ from app.cli.clock import demand_sound_clock
 from app.cli.common import database, settings_in_use
 from app.core import clock
 from app.db.session import read_only, unlock
-from app.files.storage import MIN_ORPHAN_AGE, Store
+from app.files.storage import MIN_ORPHAN_AGE
+from app.files.stores import store_of
 from app.worker import handlers
 
 CAUSES = {"replaced": "replaced, and part of no application", "closed": "of applications refused or given up"}
@@ -34,5 +35,5 @@ def retention(dry_run: bool) -> None:
                 return
         demand_sound_clock(settings, engine)
         sessions = sessionmaker(engine, info={"actor": f"anguan retention ({getpass.getuser()})"})
-        count = handlers.remove_due_scans(sessions, Store(settings.blobs), office, at=at, before=clock.now() - MIN_ORPHAN_AGE)
+        count = handlers.remove_due_scans(sessions, store_of(settings), office, at=at, before=clock.now() - MIN_ORPHAN_AGE)
         print(f"{count} scans were removed.")

@@ -38,7 +38,8 @@ def init() -> None:
         fresh = make_keys(home_of())
         settings = read_settings()
         _demand_own_keys(settings, fresh)
-        settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if settings.bucket is None:
+            settings.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
         i18n.compile_all()
         app = create_app(settings)
         with app.app_context(), _alone_on_the_database(db.engine):

@@ -138,6 +138,7 @@ class Obstacle(Enum):
 
     DATABASE_READ_ONLY = "database_read_only"
     FILES_READ_ONLY = "files_read_only"
+    FILES_AWAY = "files_away"
     DISK_FULL = "disk_full"
     DISK_FAULT = "disk_fault"
 
@@ -145,6 +146,7 @@ class Obstacle(Enum):
 OBSTACLES = {
     Obstacle.DATABASE_READ_ONLY: _("the database can only be read"),
     Obstacle.FILES_READ_ONLY: _("no files can be stored"),
+    Obstacle.FILES_AWAY: _("the object store of the files cannot be used"),
     Obstacle.DISK_FULL: _("the disk is full"),
     Obstacle.DISK_FAULT: _("the disk refuses what is written to it"),
 }
@@ -181,6 +183,26 @@ class Unlogged(Unwritable):
             "tell the administrator, and try again later.",
             why=why,
         )
+
+
+class FilesAway(AppError):
+    """The object store of the files does not answer, or refuses. ``why``: for the operator."""
+
+    status = 503
+    code = "files-away"
+    title = _("The files cannot be reached at the moment")
+    sentence = _(
+        "The object store of the files cannot be used at present. Nothing is lost. Please tell the administrator, and try "
+        "again later."
+    )
+    retry_after = 60
+
+    def __init__(self, why: object) -> None:
+        super().__init__()
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.sentence} ({self.why})"
 
 
 def obstacle_of(error: OSError) -> Obstacle | None:

@@ -10,7 +10,7 @@ import re
 import secrets
 import socket
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from difflib import get_close_matches
@@ -28,6 +28,7 @@ from app.core.office import BY_NAME, CERTIFICATE_HEADER, DEFAULT_OFFICE, EXPECTE
 AGENT = "http://127.0.0.1:18765"  # where our UKey agent listens
 PRODUCTION, DEMONSTRATION = "production", "demo"  # what ``ANGUAN_ENV`` may be
 PREFIX = "ANGUAN_"  # of the names of settings
+S3 = "s3://"  # how the address of a bucket begins
 OF_THE_TESTS = frozenset({"ANGUAN_BROWSER"})
 KEY_BYTES = 32
 RESTORING = ".restoring"  # folder under home of a restore that is not finished
@@ -94,6 +95,24 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class Bucket:
+    """A place in an object store that speaks S3: where its names begin, and how to get at it."""
+
+    name: str
+    prefix: str  # what every name begins with, without a slash at its end; may be empty
+    url: str  # of the service; empty: Amazon's
+    region: str
+    key: str
+    secret: str = field(repr=False)
+    authority: Path | None = None  # PEM of the authority of its TLS certificate, beside those of the system
+
+    @property
+    def address(self) -> str:
+        """For people and logs: no key in it."""
+        return f"{S3}{self.name}/{self.prefix}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that a process needs to start."""
 
@@ -107,6 +126,7 @@ class Settings:
     hosts: tuple[str, ...] = ()  # host names answered to; empty: any
     demo_password: str = DEMO_PASSWORD
     heads_file: Path | None = None  # copy of the audit checkpoints; none: a file under home
+    bucket: Bucket | None = None  # of the files; none: a folder under home
     backup_folder: Path | None = None  # where backups are kept; none: none are made
     backup_keys: tuple[str, ...] = ()  # public keys of those who may open a backup
     backup_hours: int = 24  # between two backups made by the worker
@@ -174,7 +194,13 @@ class Settings:
 
     @property
     def blobs(self) -> Path:
+        """The folder of the files, unless they lie in a ``bucket``."""
         return self.home / "blobs"
+
+    @property
+    def files_address(self) -> str:
+        """Where the files lie, for people and logs."""
+        return self.bucket.address if self.bucket else str(self.blobs)
 
     @property
     def code_keys(self) -> Path:
@@ -347,8 +373,36 @@ def _read_settings(environment: Mapping[str, str], keys: Keys) -> Settings:
         licence_client=environment.get("ANGUAN_LICENCE_CLIENT", ""),
         licence_issuer=environment.get("ANGUAN_LICENCE_ISSUER", ""),
         licence_key=home / key if (key := environment.get("ANGUAN_LICENCE_KEY")) else None,
+        bucket=_bucket_set(environment),
         **_of_operators(environment),
     )
+
+
+def _bucket_set(environment: Mapping[str, str]) -> Bucket | None:
+    access = bucket_access(environment)
+    address = environment.get("ANGUAN_BLOBS", "").strip()
+    return access(address) if address else None
+
+
+def bucket_access(environment: Mapping[str, str] = os.environ) -> Callable[[str], Bucket]:
+    """What makes a bucket of an address ``s3://bucket/prefix``, with the service and the key that are set.
+
+    It raises ``BadSetting`` for another address, and where the key is not set.
+    """
+    url = _of_scheme("ANGUAN_S3_URL", environment, "https", "http").rstrip("/")
+    region = environment.get("ANGUAN_S3_REGION") or "us-east-1"  # what services of others call their only one
+    key, secret = environment.get("ANGUAN_S3_KEY", ""), environment.get("ANGUAN_S3_SECRET", "")
+    authority = Path(file).resolve() if (file := environment.get("ANGUAN_S3_CA")) else None
+
+    def bucket(address: str) -> Bucket:
+        found = re.fullmatch(S3 + r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[\w.-]+)*)/?", address, re.ASCII)
+        if not found or {".", ".."} & set(found[2].split("/")):
+            raise BadSetting(_("The place of the files must be s3://bucket or s3://bucket/prefix, without key or service."))
+        if not (key and secret):
+            raise BadSetting(_("Files in an object store also need ANGUAN_S3_KEY and ANGUAN_S3_SECRET."))
+        return Bucket(found[1], found[2].strip("/"), url, region, key, secret, authority)
+
+    return bucket
 
 
 def _of_operators(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -1,23 +1,18 @@
-"""Content-addressed, encrypted store of files (docs/decisions/0021)."""
+"""Content-addressed, encrypted store of files (docs/decisions/0021), kept by ``folder_store`` or ``bucket_store``."""
 
-import fcntl
 import hashlib
 import io
-import os
 import re
-import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import BinaryIO
 
 from flask_babel import lazy_gettext as _
 
-from app.core.atomic_file import flush_folder
 from app.core.crypto.encryption import DECRYPTION_ERRORS, keyring
-from app.core.errors import AppError, Unwritable, obstacle_of
+from app.core.errors import AppError, FilesAway, Obstacle, Unwritable, obstacle_of
 from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.files.inspect import LIMITS, InspectedFile, inspect, refusal
@@ -45,30 +40,27 @@ class FileDamaged(FileMissing):
 # --- the store ---------------------------------------------------------------------------------------------
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
-INCOMING = "incoming"
 # A younger object is not removed: it may belong to a transaction that is not committed yet, and a backup that has seen no row
 # of it relies on finding it (``backup.making``).
 MIN_ORPHAN_AGE = timedelta(hours=24)
 ENCRYPTED_PREFIX = b"AGS1"  # prefix of an encrypted object; older objects are plain
-INCOMING_NAME = re.compile(INCOMING + r"/([a-z0-9_]+)")  # names that ``tempfile`` makes
 
 
-class Store:
-    """A folder of objects named by their SHA-256, as ``ab/cd/abcd…``. May be used by any number of processes.
+class Store(ABC):
+    """Objects named by their SHA-256. May be used by any number of processes.
 
     Two papers may share one object, so objects are removed only when no row names them. Put the object first and commit
     the row afterwards: ``put`` renews the time of an existing object, and ``remove`` spares recent ones, so that no row
     ever points to nothing. Its name is authenticated: an object in the place of another cannot be decrypted.
 
     ``scan`` returns the name of a virus or "", or raises ``ScannerUnavailable``; without it files are not scanned.
+    Every method may raise ``FilesAway`` where the objects lie on another machine. ``address``: for people and logs.
     """
 
-    def __init__(self, folder: Path, scan: Callable[[bytes], str] | None = None) -> None:
-        self.folder = folder
+    address: str
+
+    def __init__(self, scan: Callable[[bytes], str] | None = None) -> None:
         self.scan, self.scanner_failed = scan, False
-        self.incoming = folder / INCOMING
-        self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
 
     def screen(self, data: bytes, filename: str) -> None:
         """Raise ``FileRefused`` if the scanner finds a virus, or does not answer."""
@@ -89,71 +81,34 @@ class Store:
 
         ``Unwritable`` where no file can be written at present, else ``OSError``.
         """
+        digest = hashlib.sha256(data).hexdigest()
         try:
-            return self._put(data)
+            if not (self._renew(digest) and self.verify(digest)):
+                self._write(digest, _encrypted(data, digest))
+        except FilesAway as away:
+            raise Unwritable(Obstacle.FILES_AWAY) from away
         except OSError as error:
             if (obstacle := obstacle_of(error)) is not None:
                 raise Unwritable(obstacle) from error
             raise
-
-    def _put(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        place = self.path(digest)
-        with self._locked(fcntl.LOCK_SH):
-            if self.verify(digest):
-                os.utime(place)
-                return digest
-        pending = self._written(_encrypted(data, digest))
-        try:
-            with self._locked(fcntl.LOCK_SH):
-                for folder in (place.parent.parent, place.parent):
-                    folder.mkdir(mode=0o700, exist_ok=True)
-                pending.replace(place)
-                for folder in (place.parent, place.parent.parent, self.folder):
-                    flush_folder(folder)
-        except BaseException:
-            pending.unlink(missing_ok=True)
-            raise
         return digest
-
-    def _written(self, data: bytes) -> Path:
-        """A new file (0600) on the same file system, to be renamed into place."""
-        handle, name = tempfile.mkstemp(dir=self.incoming)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return Path(name)
-
-    def path(self, digest: str) -> Path:
-        """The path of an object; ``ValueError`` unless the digest is 64 lower-case hex digits."""
-        if not DIGEST.fullmatch(digest):
-            raise ValueError("not a SHA-256 digest")
-        return self.folder / digest[:2] / digest[2:4] / digest
-
-    def has(self, digest: str) -> bool:
-        return self.path(digest).is_file()
 
     def open(self, digest: str) -> BinaryIO:
         """As ``read``, as a file object."""
         return io.BytesIO(self.read(digest))
 
     def read(self, digest: str) -> bytes:
-        """The bytes of an object. Raises ``FileMissing``, or ``FileDamaged`` if it was changed on the disk."""
-        try:
-            data = self.path(digest).read_bytes()
-        except FileNotFoundError:
-            raise FileMissing from None
+        """The bytes of an object. Raises ``FileMissing``, or ``FileDamaged`` if it was changed where it lies."""
+        data = self._read(_checked(digest))
         if not data.startswith(ENCRYPTED_PREFIX):
             return data
         try:
             return keyring.decrypt_bytes(data[len(ENCRYPTED_PREFIX) :], _purpose(digest))
         except (*DECRYPTION_ERRORS, ValueError):
             raise FileDamaged from None
+
+    def has(self, digest: str) -> bool:
+        return self._has(_checked(digest))
 
     def verify(self, digest: str) -> bool:
         """Whether the object exists and its bytes match its digest."""
@@ -162,65 +117,61 @@ class Store:
         except FileMissing:
             return False
 
-    def digests(self) -> Iterator[str]:
-        """The digests of all objects."""
-        for place in self.folder.glob("??/??/*"):
-            if DIGEST.fullmatch(place.name):
-                yield place.name
-
     def key_of(self, digest: str) -> int | None:
         """The id of the key of an object; None if it is not encrypted. Raises ``FileMissing``."""
-        try:
-            with self.path(digest).open("rb") as file:
-                head = file.read(len(ENCRYPTED_PREFIX) + 1)
-        except FileNotFoundError:
-            raise FileMissing from None
+        head = self._read(_checked(digest), len(ENCRYPTED_PREFIX) + 1)
         return head[-1] if head.startswith(ENCRYPTED_PREFIX) and len(head) > len(ENCRYPTED_PREFIX) else None
 
     def reencrypt(self, digest: str) -> bool:
-        """Encrypt an object under the newest key, keeping its time. False if nothing was to be done."""
+        """Encrypt an object under the newest key. False if nothing was to be done."""
         if self.key_of(digest) == keyring.newest:
             return False
-        place, data = self.path(digest), self.read(digest)
+        data = self.read(digest)
         if hashlib.sha256(data).hexdigest() != digest:
             raise FileDamaged
-        pending = self._written(_encrypted(data, digest))
-        with self._locked(fcntl.LOCK_SH):
-            try:
-                times = place.stat()
-                os.utime(pending, ns=(times.st_atime_ns, times.st_mtime_ns))
-                pending.replace(place)
-            except FileNotFoundError:  # removed meanwhile
-                pending.unlink(missing_ok=True)
-                return False
-        flush_folder(place.parent)
-        return True
+        return self._replace(digest, _encrypted(data, digest))
 
     def orphans(self, known: set[str], older_than: datetime) -> Iterator[str]:
-        """Digests not in ``known``, and ``incoming/…`` of interrupted uploads, that are older than this."""
-        before = older_than.timestamp()
-        for place in sorted(self.folder.glob("??/??/*")) + sorted(self.incoming.iterdir()):
-            name = f"{INCOMING}/{place.name}" if place.parent == self.incoming else place.name
-            if name not in known and _touched_before(place, before):
+        """What is older than this and belongs to no digest in ``known``: digests, and names of what was left behind."""
+        for name in self._older(older_than):
+            if name.rpartition("/")[2] not in known:
                 yield name
 
-    def remove(self, orphan: str, older_than: datetime) -> bool:
-        """Remove one of ``orphans``, unless it was put again meanwhile. Whether it was removed."""
-        interrupted = INCOMING_NAME.fullmatch(orphan)
-        place = self.incoming / interrupted[1] if interrupted else self.path(orphan)
-        with self._locked(fcntl.LOCK_EX):
-            if not _touched_before(place, older_than.timestamp()):
-                return False
-            place.unlink()
-        return True
+    @abstractmethod
+    def digests(self) -> Iterator[str]:
+        """The digests of all objects."""
 
-    @contextmanager
-    def _locked(self, operation: int) -> Iterator[None]:
-        """Shared while putting, exclusive while removing."""
-        with (self.folder / "lock").open("ab") as file:
-            os.fchmod(file.fileno(), 0o600)
-            fcntl.flock(file, operation)
-            yield
+    @abstractmethod
+    def remove(self, orphan: str, older_than: datetime) -> bool:
+        """Remove one of ``orphans``, unless it was put again meanwhile. Whether it was removed.
+
+        ``ValueError`` for a name that ``orphans`` never gives.
+        """
+
+    # --- bytes as they lie there; the digest is one ----------------------------------------------------------
+
+    @abstractmethod
+    def _read(self, digest: str, first: int | None = None) -> bytes:
+        """All bytes, or the first ones. Raises ``FileMissing``."""
+
+    @abstractmethod
+    def _has(self, digest: str) -> bool: ...
+
+    @abstractmethod
+    def _write(self, digest: str, data: bytes) -> None:
+        """Store durably, in place of what is there."""
+
+    @abstractmethod
+    def _renew(self, digest: str) -> bool:
+        """Give an object the present time without writing it again; False if that is impossible."""
+
+    @abstractmethod
+    def _replace(self, digest: str, data: bytes) -> bool:
+        """As ``_write``, if the object still exists; keeps its time where that is possible."""
+
+    @abstractmethod
+    def _older(self, than: datetime) -> Iterator[str]:
+        """The digests of older objects, and the names of older remains; the last part of these may be a digest."""
 
 
 def keep_scan(store: Store, data: bytes, filename: str, *, photo: bool = False, office: Office) -> InspectedFile:
@@ -238,16 +189,21 @@ def keep_scan(store: Store, data: bytes, filename: str, *, photo: bool = False, 
     return scan
 
 
+def _checked(digest: str) -> str:
+    """``ValueError`` unless the digest is 64 lower-case hex digits."""
+    if not DIGEST.fullmatch(digest):
+        raise ValueError("not a SHA-256 digest")
+    return digest
+
+
+def object_name(digest: str) -> str:
+    """Where an object lies within a store; ``ValueError`` for what is no digest."""
+    return f"{_checked(digest)[:2]}/{digest[2:4]}/{digest}"
+
+
 def _purpose(digest: str) -> str:
     return f"object/{digest}"
 
 
 def _encrypted(data: bytes, digest: str) -> bytes:
     return ENCRYPTED_PREFIX + keyring.encrypt_bytes(data, _purpose(digest))
-
-
-def _touched_before(place: Path, moment: float) -> bool:
-    try:
-        return place.stat().st_mtime < moment
-    except FileNotFoundError:
-        return False

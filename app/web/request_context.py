@@ -24,6 +24,7 @@ from app.core.vocabulary import AuditAction
 from app.db import audit
 from app.db.session import db, read_only, reading
 from app.files.storage import Store
+from app.files.stores import store_of
 from app.worker import providers
 from app.worker.findings import Installation
 
@@ -66,7 +67,7 @@ def begin_writing() -> None:
 
 
 def store() -> Store:
-    return Store(settings().blobs, providers.scanner_of(settings()))
+    return store_of(settings(), providers.scanner_of(settings()))
 
 
 def uploaded_bytes(file: FileStorage) -> bytes:

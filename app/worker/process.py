@@ -35,7 +35,7 @@ from app.core.crypto.signing_keys import ring
 from app.core.errors import Unwritable
 from app.core.settings import BadSetting, Settings
 from app.db.session import read_only, unlock
-from app.files.storage import Store
+from app.files.stores import store_of
 from app.outbox import jobs
 from app.outbox.sms import Gateway, codes_due, deliver
 from app.worker import handlers, runner, schedule
@@ -67,7 +67,7 @@ def run_worker(settings: Settings, gateway: Gateway, *, locale_context: LocaleCo
     context = runner.JobContext(
         engine,
         gateway,
-        Store(settings.blobs),
+        store_of(settings),
         clock.now,
         office=settings.office,
         seal=seal,
@@ -94,8 +94,9 @@ def backup_maker(settings: Settings, engine: Engine) -> Callable[[Callable[[int]
         return None
 
     def back_up(progress: Callable[[int], None]) -> Backup:
-        store = Store(settings.blobs)
-        made, _missing = making.make(settings, engine, store, target, now=clock.now, progress=sparingly(progress))
+        made, _missing = making.make(
+            settings, engine, store_of(settings), target, now=clock.now, progress=sparingly(progress)
+        )
         with Session(engine) as session:
             last_backup.record(session, made, by="worker", at=clock.now())
             session.commit()

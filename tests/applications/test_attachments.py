@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from app.applications.attachments import attach, current, discard, may_open
 from app.core.errors import AppError, NotFound, Stale
 from app.core.vocabulary import PaperKind, Role
+from app.files.folder_store import FolderStore
 from app.files.inspect import FileRefused
-from app.files.storage import Store, keep_scan
+from app.files.storage import keep_scan
 from app.models import Paper, Person
 from tests import make
 from tests.at_once import at_once
@@ -25,7 +26,7 @@ def person(session):
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "blobs")
+    return FolderStore(tmp_path / "blobs")
 
 
 def picture(shade="#336699", size=(600, 800)):

@@ -16,7 +16,7 @@ from app.core.office import Office
 from app.core.sign_in_vocabulary import ChallengeKind, SessionEndReason, SignInMethod
 from app.core.vocabulary import Action, AuditAction, CertificateEventKind, JobState, MeasureState, Role, State
 from app.db import audit
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import (
     Application,
     AuditEntry,
@@ -56,7 +56,7 @@ class Machine:
 
     def boot(self) -> None:
         believed = {"office": Office(), "clock_confirmed": lambda _at: self.kept}
-        self.context = JobContext(self.engine, None, Store(self.home), lambda: self.shows, **believed)
+        self.context = JobContext(self.engine, None, FolderStore(self.home), lambda: self.shows, **believed)
         self.consumer = JobConsumer(queue(replace(self.system.settings, home=self.home)), self.context)
 
     def look(self, shows) -> None:

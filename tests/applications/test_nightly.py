@@ -11,7 +11,7 @@ from app.applications.nightly import NIGHTLY, note_expired, remind_of_deadlines,
 from app.core.clock import Calendar, office_time
 from app.core.office import Office
 from app.core.vocabulary import CertificateEventKind, CertificateStatus, JobState, Level, MatterKind, NightlyTask, Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import CertificateEvent, Job, Message, NightlyDone
 from app.outbox.jobs import enqueue
 from app.outbox.sms import ConsoleGateway
@@ -247,7 +247,11 @@ def test_no_officer_is_told_on_a_day_off_or_where_it_is_switched_off(session, du
 @pytest.fixture
 def tools(system, session, tmp_path) -> JobContext:
     return JobContext(
-        system.engine, ConsoleGateway(), Store(tmp_path / "blobs"), lambda: NIGHT + timedelta(minutes=1), chance=lambda: 0.0
+        system.engine,
+        ConsoleGateway(),
+        FolderStore(tmp_path / "blobs"),
+        lambda: NIGHT + timedelta(minutes=1),
+        chance=lambda: 0.0,
     )
 
 

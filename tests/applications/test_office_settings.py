@@ -21,7 +21,7 @@ from app.applications.office_settings import (
 from app.core.errors import AppError, NotAllowed, NotFound, Stale, Unmet
 from app.core.office import ADJUSTABLE, Office
 from app.core.vocabulary import Level, Role, Term
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import AuditEntry, CalendarDay, Parameter
 from app.outbox.jobs import JobLease
 from app.web import request_context
@@ -94,7 +94,7 @@ def test_every_process_sees_a_change_with_its_next_request(app, client, stored):
 
 
 def test_a_job_sees_a_change_without_a_restart_of_its_worker(system, tmp_path, session, stored):
-    tools = JobContext(system.engine, None, Store(tmp_path), lambda: make.NOON, office=Office(accept_days=6))
+    tools = JobContext(system.engine, None, FolderStore(tmp_path), lambda: make.NOON, office=Office(accept_days=6))
     run = JobRun(JobLease(1, "test", {}, "t", 1), tools)
     assert run.office().decide_days == 20
     stored(decide_days="15")

@@ -14,7 +14,7 @@ from app.applications import attachments, scan_retention
 from app.applications.attachments import PaperRemoved, bytes_of
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, CertificateStatus, PaperKind, Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Application, AuditEntry, Paper, Qualification
 from app.outbox import jobs
 from app.worker import handlers, runner
@@ -176,7 +176,7 @@ def test_twice_is_harmless_and_a_night_broken_off_goes_on(system, session, scan,
 
 
 def test_what_a_crash_leaves_behind_the_commit_the_sweeper_takes(system, session, scan, person, tmp_path):
-    gone, store = scan(person_id=person.id, replaced_at=make.NOON), Store(tmp_path / "blobs")
+    gone, store = scan(person_id=person.id, replaced_at=make.NOON), FolderStore(tmp_path / "blobs")
     os.utime(store.path(store.put(b"scan")), (0, 0))
     with sessionmaker(system.engine).begin() as own:
         assert scan_retention.remove_some(own, DUE.date(), OFFICE, at=DUE).digests == (gone.digest,)

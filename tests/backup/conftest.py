@@ -16,6 +16,7 @@ from app.backup.restoring import RestorePlace
 from app.backup.targets import UNFINISHED, FolderTarget
 from app.core.crypto import backup_cipher
 from app.core.settings import Settings
+from app.files.folder_store import FolderStore
 from app.files.storage import Store
 from tests import make
 from tests.conftest import KEYS
@@ -83,7 +84,7 @@ class Installation:
 
     def back_up(self, at=make.NOON, *, store: Store | None = None) -> Backup:
         backup, _missing = making.make(
-            self.settings, self.engine, store or Store(self.settings.blobs), self.target, now=lambda: at
+            self.settings, self.engine, store or FolderStore(self.settings.blobs), self.target, now=lambda: at
         )
         return backup
 

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from app.applications.scan_retention import referenced_digests
 from app.db.session import read_only
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import AuditLink, Certificate, Paper, Person
 
 
 def contents(url: str, home: Path) -> dict[str, object]:
     """People with their ID numbers, certificates, papers, the audit log, and the digest of each file that a row names."""
-    engine, store = create_engine(url), Store(home / "blobs")
+    engine, store = create_engine(url), FolderStore(home / "blobs")
     with read_only(), Session(engine) as session:
         held = {
             "people": session.execute(select(Person.id, Person.name, Person.id_number).order_by(Person.id)).all(),

@@ -13,6 +13,7 @@ from app.backup.targets import TargetFault
 from app.core.crypto.backup_cipher import BadBackupKey
 from app.core.crypto.encryption import keyring
 from app.core.settings import write_keys
+from app.files.folder_store import FolderStore
 from app.files.storage import MIN_ORPHAN_AGE, Store
 from app.models import Paper
 from tests import make
@@ -116,7 +117,7 @@ def test_files_stored_before_a_rotation_of_keys_are_opened_with_the_keys_after_i
         keyring.unlock(*later.ring)
         place, backup = empty_place(), installation.back_up(make.NOON + DAY)
         restoring.restore(installation.target, backup, identities, place, by="tests", at=make.NOON + DAY)
-        restored_store = Store(place.home / "blobs")
+        restored_store = FolderStore(place.home / "blobs")
         assert {restored_store.read(digest) for digest in restored_store.digests()} == {b"under the old key"}
     finally:
         keyring.unlock(*KEYS.ring)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.backup import restoring
 from app.db.audit import checkpoints
+from app.files.folder_store import FolderStore
 from app.files.storage import MIN_ORPHAN_AGE, Store
 from app.models import Paper
 from tests import make
@@ -29,7 +30,7 @@ class Office:
         self.threads = [Thread(target=self.run, args=(work,)) for work in works]
 
     def run(self, work) -> None:
-        engine, store = create_engine(self.installation.engine.url), Store(self.installation.settings.blobs)
+        engine, store = create_engine(self.installation.engine.url), FolderStore(self.installation.settings.blobs)
         try:
             while not self.over.wait(PAUSE):
                 with Session(engine) as session:

@@ -20,7 +20,7 @@ from app.cli import app
 from app.core.clock import now
 from app.core.settings import Keys, read_settings
 from app.core.vocabulary import ChainFault, JobState, MessageState, PaperKind, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import AuditInspection, Certificate, CertificateVersion, Job, Message, Parameter, Worker
 from tests import make
 from tests.backup.test_repository import ONE
@@ -83,7 +83,7 @@ class Planting:
 
 
 def planting(home: Path, monkeypatch: pytest.MonkeyPatch) -> Planting:
-    engine, store = create_engine(os.environ["DATABASE_URL"]), Store(read_settings().blobs)
+    engine, store = create_engine(os.environ["DATABASE_URL"]), FolderStore(read_settings().blobs)
     scans = tuple(store.put(data) for data in (b"first scan", b"second scan"))
     with Session(engine) as session:
         firm = make.enterprise()
@@ -167,6 +167,11 @@ def readable_home(of: Planting) -> Iterator[None]:
     of.home.chmod(0o700)
 
 
+def no_bucket(of: Planting) -> AbstractContextManager[None]:
+    access = {"ANGUAN_S3_URL": f"http://{NOWHERE}", "ANGUAN_S3_KEY": "key", "ANGUAN_S3_SECRET": "secret"}
+    return of.settings(ANGUAN_BLOBS="s3://anguan/files", **access)
+
+
 @contextmanager
 def others_folder(of: Planting) -> Iterator[None]:
     """A second machine, whose folder of files is its own."""
@@ -245,10 +250,11 @@ FAULTS: Mapping[str, Plant] = {
     "seal-lost": lambda of: of.without(of.home / "seal"),
     "seal-away": lambda of: of.settings(ANGUAN_SEAL_URL=f"http://{NOWHERE}"),
     "scanner-away": lambda of: of.settings(ANGUAN_CLAMD=f"tcp://{NOWHERE}"),
+    "files-away": no_bucket,
     "missing-papers": undrawn,
     "no-files": others_folder,
-    "missing-file": lambda of: of.without(Store(of.home / "blobs").path(of.scans[1])),
-    "damaged-file": lambda of: of.holding(Store(of.home / "blobs").path(of.scans[1]), b"AGS1" + b"x" * 60),
+    "missing-file": lambda of: of.without(FolderStore(of.home / "blobs").path(of.scans[1])),
+    "damaged-file": lambda of: of.holding(FolderStore(of.home / "blobs").path(of.scans[1]), b"AGS1" + b"x" * 60),
     "doubted-clock": lambda of: of.rows(beating(-240 * HOUR)),
     "clock-behind": lambda of: of.rows(beating(-HOUR)),
     "broken-log": lambda of: of.rows(AuditInspection(at=now(), lines=3, fault=ChainFault.CHANGED, seq=2)),

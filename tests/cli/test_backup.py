@@ -17,7 +17,7 @@ from app.backup.targets import FolderTarget
 from app.cli import app
 from app.core.settings import read_settings
 from app.db.session import unlock
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from tests import make
 from tests.backup.conftest import PG_BIN
 from tests.backup.test_making import with_files
@@ -46,7 +46,7 @@ def fill(*texts: str) -> None:
     engine = create_engine(settings.database_url)
     with Session(engine) as session:
         session.merge(make.regions()[1])
-        with_files(session, Store(settings.blobs), *texts)
+        with_files(session, FolderStore(settings.blobs), *texts)
     engine.dispose()
 
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 from app.cli import app
 from app.core.settings import read_settings, write_keys
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from tests.cli.conftest import rows
 
 
 def test_keys_turn_and_the_old_one_goes_only_when_nothing_lies_under_it(home, capsys):
     assert app.main(["account", "liu", "--role", "viewer", "--region", "430000"]) == 0
-    digest = Store(home / "blobs").put(b"a scan")
+    digest = FolderStore(home / "blobs").put(b"a scan")
     assert app.main(["rekey", "--new-key"]) == 0
     keys = read_settings().keys
     assert sorted(keys.data) == [1, 2]
     assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
-    assert Store(home / "blobs").key_of(digest) == 2
+    assert FolderStore(home / "blobs").key_of(digest) == 2
     (line,) = rows('SELECT actor, "table", "row" FROM entry WHERE "table" = \'keys\'')
     assert line[0].startswith("anguan rekey")
     assert app.main(["rekey", "--retire"]) == 1
@@ -29,7 +29,7 @@ def test_keys_turn_and_the_old_one_goes_only_when_nothing_lies_under_it(home, ca
 
 
 def test_an_old_key_with_something_under_it_stays(home, capsys):
-    Store(home / "blobs").put(b"a scan")
+    FolderStore(home / "blobs").put(b"a scan")
     keys = read_settings().keys
     write_keys(home / "keys.json", replace(keys, data={**keys.data, 2: b"k" * 32}))
     os.utime(home / "keys.json", (1, 1))

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from app.core.identifiers import ID_CHECKS, ID_WEIGHTS
 from app.core.redaction import MaskingFormatter, disclosure_refusals, find_numbers, mask_numbers, may_hold_number
 from app.core.vocabulary import Role
+from app.files.folder_store import FolderStore
 from app.files.spreadsheets.hidden_content import texts_in
-from app.files.storage import Store
 from app.models import CertificateVersion, ExamNotice
 from app.web.auth.permissions import ANONYMOUS
 from tests.core.redaction_steps import ID, MOBILE, OLD, workbook
@@ -129,7 +129,7 @@ def test_a_notice_with_a_number_in_it_is_not_published(session, signed_in, holde
 
 @pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 def test_no_public_page_shows_a_personal_number(app, client, session, system):
-    here = town(session, Store(system.settings.blobs), "430100")
+    here = town(session, FolderStore(system.settings.blobs), "430100")
     pages = [
         rule.rule.replace("<int:notice_id>", str(here.notice))
         for rule in app.url_map.iter_rules()

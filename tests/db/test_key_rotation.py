@@ -16,7 +16,8 @@ from app.core.settings import Keys, write_keys
 from app.core.vocabulary import LegacyKind, LegacyPhase
 from app.db import key_rotation
 from app.db.session import Encrypted, EncryptedRecord
-from app.files.storage import FileDamaged, Store
+from app.files.folder_store import FolderStore
+from app.files.storage import FileDamaged
 from app.models import Enterprise, LegacyImport, LegacyRecord, Model, Person
 from tests import make
 from tests.conftest import KEYS
@@ -36,8 +37,8 @@ def keys_file(tmp_path) -> Iterator:
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "blobs")
+def store(tmp_path) -> FolderStore:
+    return FolderStore(tmp_path / "blobs")
 
 
 def add_people(session, count: int) -> list[Person]:

@@ -8,8 +8,8 @@ from app.applications.scan_retention import referenced_digests
 from app.core.errors import AppError, NotAllowed, NotFound, Unmet
 from app.core.vocabulary import NoticeState, Role
 from app.exams.notice_files import MOST_FILES
+from app.files.folder_store import FolderStore
 from app.files.inspect import FileRefused
-from app.files.storage import Store
 from app.models import ExamNoticeFile
 from tests import make
 from tests.exams.conftest import ACTING, CLERK, ZHUZHOU
@@ -18,7 +18,7 @@ from tests.hostile_files import pdf
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path)
+    return FolderStore(tmp_path)
 
 
 def add(session, store, notice, actor=CLERK, data=None, name="考场安排.pdf"):

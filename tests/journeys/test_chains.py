@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import now, office_day, office_time
 from app.core.vocabulary import Action, PaperKind, Position, Role, SignupState, Stage, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Application, ExamNotice, ExamPass, ExamSignup, Message, Person, PublicNotice, Step
 from tests import make
 from tests.hostile_files import jpeg
@@ -38,7 +38,7 @@ class Town:
 
     def __init__(self, app, session, system) -> None:
         self.session, self.engine = session, system.engine
-        self.photo = Store(system.settings.blobs).put(jpeg(413, 579))
+        self.photo = FolderStore(system.settings.blobs).put(jpeg(413, 579))
         self.firm = make.enterprise()
         scan = make.qualification(self.firm)
         session.add(scan)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.certificates.lifecycle import extended
 from app.core.clock import now, office_day
 from app.core.vocabulary import PERSON_PAPERS, MatterKind, PaperKind, Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Application, Certificate, Paper
 from tests import make
 from tests.hostile_files import jpeg
@@ -36,7 +36,7 @@ class Journey:
         begun = office_day(now()) - timedelta(days=1000)
         dates = {"first_issued_on": begun, "issued_on": begun, "valid_from": begun}
         self.certificate = firm.old.certificate(**dates, valid_to=office_day(now()) + timedelta(days=60))
-        photo = Store(system.settings.blobs).put(jpeg(413, 579))
+        photo = FolderStore(system.settings.blobs).put(jpeg(413, 579))
         for paper in session.scalars(select(Paper)):
             paper.digest = photo
         self.holder, self.names = self.certificate.person, {key: firm.name for key, firm in firms.items()}

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app.accounts.passwords import one_time_password
 from app.core.clock import now, office_day
 from app.core.vocabulary import Education, JobState, PaperKind, Position, Role, State
+from app.files.folder_store import FolderStore
 from app.files.spreadsheets import Column, read, write
-from app.files.storage import Store
 from app.models import Application, Certificate, Enterprise, ExamPass, Person
 from app.worker import runner
 from app.worker.handlers import HANDLERS
@@ -35,7 +35,7 @@ class Archive:
     """An administrator with three sheets of the old system, and a worker."""
 
     def __init__(self, app, session, system) -> None:
-        self.app, self.engine, self.store = app, system.engine, Store(system.settings.blobs)
+        self.app, self.engine, self.store = app, system.engine, FolderStore(system.settings.blobs)
         for name, role in (("admin", Role.ADMIN), ("acceptance", Role.ACCEPTANCE_OFFICER)):
             make.account(session, name, role).password = quickly_hashed(PASSWORD)
         session.commit()

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.core import clock
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import CertificateEventKind, JobState, SignupState, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import (
     Application,
     Certificate,
@@ -138,7 +138,7 @@ def test_from_a_notice_to_a_certificate_in_one_sitting(sitting):
 def worker(sitting, system) -> JobContext:
     seal = EmbeddedSeal(system.settings.seals)
     office = system.settings.office
-    return JobContext(sitting.engine, None, Store(system.settings.blobs), clock.now, office=office, seal=seal)
+    return JobContext(sitting.engine, None, FolderStore(system.settings.blobs), clock.now, office=office, seal=seal)
 
 
 def test_nightly_work_follows_the_clock_and_the_worker_draws_what_is_issued(sitting, system):

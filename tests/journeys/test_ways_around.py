@@ -14,7 +14,7 @@ from app.certificates import lifecycle, status_changes
 from app.core.errors import Unmet
 from app.core.office import Office
 from app.core.vocabulary import Action, Category, CertificateStatus, MatterKind, MeasureGround, Position, Role, SignupState
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Certificate, ExamPass
 from tests import make, measures
 from tests.applications.legacy_import.conftest import means, take  # noqa: F401
@@ -40,7 +40,7 @@ def correct(session, firm, system):
         given = {"name": person.name, "id_number": "", "reason": "录入时写错", "scan": jpeg(900, 600), "filename": "a.jpg"}
         request = CorrectionRequest(**{**given, **typed})
         clerk = make.clerk(firm.enterprise)
-        made = ask(session, Store(system.settings.blobs), person.id, request, clerk, at=NOON, office=OFFICE)
+        made = ask(session, FolderStore(system.settings.blobs), person.id, request, clerk, at=NOON, office=OFFICE)
         session.commit()
         approve(session, made.id, ACCEPTANCE, at=NOON, office=OFFICE)
         session.commit()

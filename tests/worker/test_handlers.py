@@ -36,8 +36,8 @@ from app.core.vocabulary import (
     State,
 )
 from app.db.audit import checkpoints
+from app.files.folder_store import FolderStore
 from app.files.spreadsheets import write
-from app.files.storage import Store
 from app.outbox import jobs
 from app.outbox.jobs import LEASE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, LeaseLost, claim, due_jobs, enqueue, release_lost
 from app.outbox.sms import queue_messages
@@ -102,7 +102,12 @@ def gateway() -> FakeGateway:
 @pytest.fixture
 def context(system, session, clock, gateway, tmp_path) -> JobContext:
     return JobContext(
-        system.engine, gateway, Store(tmp_path / "blobs"), clock, chance=lambda: 1.0, seal=EmbeddedSeal(system.settings.seals)
+        system.engine,
+        gateway,
+        FolderStore(tmp_path / "blobs"),
+        clock,
+        chance=lambda: 1.0,
+        seal=EmbeddedSeal(system.settings.seals),
     )
 
 
@@ -581,7 +586,7 @@ def test_run_twice_revocations__sessions_of_newly_revoked_certificates_end_once(
 def test_run_twice_backup__each_run_stores_only_what_is_new(session, context, system, tmp_path):
     place = tmp_path / "backups"
     settings = replace(system.settings, backup_folder=place, backup_keys=(PUBLIC,), pg_bin=PG_BIN)
-    with_files(session, Store(settings.blobs), "one")
+    with_files(session, FolderStore(settings.blobs), "one")
     maker = process.backup_maker(settings, system.engine)
     busy, made = replace(context, back_up=maker), list[str]()
     for _time in twice(session, busy, "backup"):

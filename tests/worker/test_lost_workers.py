@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.certificates.pdf.render_jobs import enqueue_versions, failed_papers, try_again
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import JobState, Role
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import CertificateVersion, Job
 from app.outbox.jobs import LEASE, MAX_ATTEMPTS, MAX_RETRY_SECONDS, WORKER_LOST, due_jobs
 from app.worker.handlers import HANDLERS
@@ -28,7 +28,7 @@ class Killed(BaseException):
     """Stands for a killed worker: nothing after it runs."""
 
 
-class KillingStore(Store):
+class KillingStore(FolderStore):
     """Kills the worker that reads one of these files, and at chance the one that writes."""
 
     poison: frozenset[str] = frozenset()

@@ -26,7 +26,7 @@ from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.settings import BadSetting
 from app.core.vocabulary import JobState, MessageState
 from app.db import migrate
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import CertificateVersion, Job, Message, Paper, Worker
 from app.outbox.jobs import enqueue
 from app.outbox.sms import ConsoleGateway, queue_messages
@@ -110,7 +110,7 @@ def context(system, home) -> JobContext:
     """A job context of this process, one hour later."""
     later = timedelta(hours=1)
     seal = EmbeddedSeal(home / "seal")
-    return JobContext(system.engine, HttpGateway(""), Store(home / "blobs"), lambda: clock.now() + later, seal=seal)
+    return JobContext(system.engine, HttpGateway(""), FolderStore(home / "blobs"), lambda: clock.now() + later, seal=seal)
 
 
 def workers(session: Session) -> set[int]:
@@ -192,7 +192,7 @@ def rendered_count(session: Session) -> int:
 
 
 def enqueue_rendering(session, home, many: int) -> None:
-    render_jobs.enqueue_versions(session, stored_versions(session, Store(home / "blobs"), many), at=clock.now())
+    render_jobs.enqueue_versions(session, stored_versions(session, FolderStore(home / "blobs"), many), at=clock.now())
     session.commit()
     session.rollback()
 

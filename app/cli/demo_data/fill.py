@@ -58,7 +58,8 @@ from app.core.vocabulary import (
     TechnicalTitle,
 )
 from app.files.spreadsheets import read, write
-from app.files.storage import Store, keep_scan
+from app.files.storage import keep_scan
+from app.files.stores import store_of
 from app.matters import standard_papers
 from app.models import Account, Application, Certificate, Enterprise, ExamNotice, ExamPass, Person, Qualification
 from app.web.auth.password_form import hashed
@@ -85,7 +86,7 @@ class DemoBuilder:
     def __init__(self, session: Session, settings: Settings, at: datetime) -> None:
         self.session, self.at = session, at
         self.office: Office = office_of(session, settings.office)
-        self.store = Store(settings.blobs)
+        self.store = store_of(settings)
         self.password = hashed(settings.demo_password)
         self.actors: dict[str, Actor] = {}
 

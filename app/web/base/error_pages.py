@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from app.core.errors import AppError, Refusal, TooMany, Unwritable, obstacle_of
+from app.core.errors import AppError, FilesAway, Refusal, TooMany, Unwritable, obstacle_of
 from app.db.session import db
 from app.web.base import denied_log, private_urls
 from app.web.base.layout import reader
@@ -133,7 +133,7 @@ def _here() -> str:
 
 
 def with_retry_after(answer: Response, error: AppError | None) -> Response:
-    if isinstance(error, TooMany | Unwritable):
+    if isinstance(error, TooMany | Unwritable | FilesAway):
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 

@@ -20,6 +20,7 @@ from app.core.crypto.signing_keys import BadKeys, ring
 from app.core.errors import Obstacle, Unwritable, obstacle_of
 from app.core.settings import Settings
 from app.files.fonts import FONTS, RARE
+from app.files.stores import why_away
 from app.files.truetype import Font
 from app.worker.findings.finding import SystemFinding
 from app.worker.findings.installation import Installation
@@ -61,13 +62,26 @@ def private_files(of: Installation) -> Iterator[SystemFinding]:
 def writing(of: Installation) -> Iterator[SystemFinding]:
     """Database and folders can be written to, found out by writing."""
     places = {"home": of.home, "blobs": of.settings.blobs}
-    for name in unwritable(of.settings, of.engine, at=of.at):
+    for name in _unwritable_here(of.settings, of.engine, at=of.at):
         yield SystemFinding(UNWRITABLE[name], str(places.get(name, "")))
+
+
+def object_store(of: Installation) -> Iterator[SystemFinding]:
+    """The bucket of the files takes what is written, where one is set."""
+    if why := why_away(of.settings):
+        yield SystemFinding("files-away", of.settings.files_address, {"why": why})
 
 
 def unwritable(settings: Settings, engine: Engine, *, at: datetime) -> list[str]:
     """What cannot be written: ``database``, ``home``, ``blobs``, or why (``Obstacle``). No transaction may be open."""
-    found = [_in_database(engine, at), in_folder("home", settings.home), in_folder("blobs", settings.blobs)]
+    found = _unwritable_here(settings, engine, at=at)
+    return [*found, Obstacle.FILES_AWAY.value] if why_away(settings) else found
+
+
+def _unwritable_here(settings: Settings, engine: Engine, *, at: datetime) -> list[str]:
+    found = [_in_database(engine, at), in_folder("home", settings.home)]
+    if settings.bucket is None:
+        found.append(in_folder("blobs", settings.blobs))
     return list(dict.fromkeys(name for name in found if name))
 
 

@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     Check(environment.production, Depth.LIVE),
     Check(environment.free_space, Depth.LIVE),
     Check(environment.writing, Depth.WATCH),
+    Check(environment.object_store, Depth.WATCH),
     Check(environment.fonts, Depth.FULL),
     Check(services.scanner, Depth.WATCH),
     Check(services.messages, Depth.WATCH),

@@ -16,6 +16,7 @@ from app.core.crypto.seal_provider import SealProvider
 from app.core.settings import Settings
 from app.db.session import read_only
 from app.files.storage import Store
+from app.files.stores import store_of
 from app.worker.providers import seal_of
 
 
@@ -39,7 +40,7 @@ class Installation:
         return self.seal or seal_of(self.settings)
 
     def store(self) -> Store:
-        return Store(self.settings.blobs)
+        return store_of(self.settings)
 
     @property
     def home(self) -> Path:

@@ -11,6 +11,7 @@ from app.applications.decision_batches.records import KIND as BATCH
 from app.applications.scan_retention import referenced_digests
 from app.backup import last_backup as backups
 from app.certificates.pdf import letter_jobs, render_jobs
+from app.core.errors import FilesAway
 from app.core.vocabulary import JobState, MessageState
 from app.db.audit import checkpoints
 from app.db.counting import MOST_ON_TILE, counts, shown_count
@@ -125,9 +126,10 @@ def papers_lead_here(of: Installation) -> Iterator[SystemFinding]:
 
 
 def stored_files(of: Installation) -> Iterator[SystemFinding]:
-    """The newest scans can be opened. A folder without any of them is that of another machine."""
+    """The newest scans can be opened. A folder or bucket without any of them is that of another system."""
     with of.reading() as session:
-        yield from _opened(of, newest_digests(session))
+        digests = newest_digests(session)
+    yield from _opened(of, digests)
 
 
 def every_file(of: Installation) -> Iterator[SystemFinding]:
@@ -150,20 +152,23 @@ def has_files(session: Session, store: Store) -> bool:
 
 
 def _opened(of: Installation, digests: Sequence[str]) -> Iterator[SystemFinding]:
-    folder, counted = of.settings.blobs, {"missing-file": 0, "damaged-file": 0}
-    for digest in digests if folder.exists() else ():
+    settings, counted = of.settings, {"missing-file": 0, "damaged-file": 0}
+    no_place = settings.bucket is None and not settings.blobs.exists()  # before a store makes the folder
+    for digest in () if no_place else digests:
         try:
             of.store().read(digest)
+        except FilesAway:  # ``environment.object_store`` says so
+            return
         except FileDamaged:
             counted["damaged-file"] += 1
         except FileMissing:
             counted["missing-file"] += 1
-    if digests and (not folder.exists() or counted["missing-file"] == len(digests)):
-        yield SystemFinding("no-files", str(folder))
+    if digests and (no_place or counted["missing-file"] == len(digests)):
+        yield SystemFinding("no-files", settings.files_address)
         return
     for code, n in counted.items():
         if n:
-            yield SystemFinding(code, str(folder), {"n": str(n)})
+            yield SystemFinding(code, settings.files_address, {"n": str(n)})
 
 
 def audit_log(of: Installation) -> Iterator[SystemFinding]:

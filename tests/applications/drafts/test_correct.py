@@ -7,7 +7,8 @@ from app.applications.attachments import attach, discard
 from app.applications.drafts.correct import correct_details, to_correct
 from app.core.errors import AppError, NotAllowed, NotFound, Unmet
 from app.core.vocabulary import MatterKind, PaperKind, Role
-from app.files.storage import Store, keep_scan
+from app.files.folder_store import FolderStore
+from app.files.storage import keep_scan
 from app.models import Paper
 from tests import make
 from tests.hostile_files import jpeg
@@ -19,7 +20,7 @@ def test_a_paper_of_the_application_that_is_not_marked_is_locked_in_the_domain(s
     firm = Matters(session)
     application = returned(firm, MatterKind.RENEWAL, ["papers.old_certificate"])
     clerk = make.clerk(firm.enterprise)
-    scan = keep_scan(Store(system.settings.blobs), jpeg(), "新.jpg", office=office)
+    scan = keep_scan(FolderStore(system.settings.blobs), jpeg(), "新.jpg", office=office)
     attach(session, application, PaperKind.OLD_CERTIFICATE, scan, clerk, at=make.NOON)
     with pytest.raises(AppError) as refused:
         attach(session, application, PaperKind.CONTINUING_EDUCATION, scan, clerk, at=make.NOON)

@@ -20,7 +20,8 @@ from app.core.vocabulary import (
     ReplacementReason,
     State,
 )
-from app.files.storage import Store, keep_scan
+from app.files.folder_store import FolderStore
+from app.files.storage import keep_scan
 from app.models import Application, Filing, Paper
 from tests import make
 from tests.applications.drafts.conftest import GIVEN, HANDLER
@@ -233,7 +234,7 @@ def scan():
 
 
 def hand_in(session, tmp_path, owner, kind, scan, clerk):
-    kept = keep_scan(Store(tmp_path), scan, "扫描.jpg", office=GIVEN["office"])
+    kept = keep_scan(FolderStore(tmp_path), scan, "扫描.jpg", office=GIVEN["office"])
     return attach(session, owner, kind, kept, clerk, at=GIVEN["at"])
 
 

@@ -8,7 +8,7 @@ from app.applications import legacy_import
 from app.applications.legacy_import import rows
 from app.core.office import Office
 from app.core.vocabulary import Role
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import LegacyImport
 from tests import make
 from tests.applications.legacy_import.sheets import sheet
@@ -25,7 +25,7 @@ def let_go() -> None:
 @pytest.fixture
 def means(system, session, tmp_path) -> legacy_import.ImportContext:
     OPEN.append(session)
-    store = Store(tmp_path / "blobs")
+    store = FolderStore(tmp_path / "blobs")
     sessions = sessionmaker(system.engine, expire_on_commit=False)
     return legacy_import.ImportContext(sessions, store, lambda _done, _all: None, Office())
 

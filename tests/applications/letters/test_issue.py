@@ -24,7 +24,7 @@ from app.core.office import Office, numbers_letters
 from app.core.settings import BadSetting, read_office
 from app.core.vocabulary import LETTER_OF, Action, CertificateEventKind, JobState, LetterKind, Role, State
 from app.db import sequences
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Application, Job, Letter, Step
 from app.outbox.jobs import JobLease
 from app.worker.handlers import HANDLERS, render_unsealed
@@ -41,7 +41,7 @@ ACCEPTANCE = make.officer(Role.ACCEPTANCE_OFFICER)
 @pytest.fixture
 def tools(system, session, tmp_path) -> JobContext:
     return JobContext(
-        system.engine, None, Store(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(system.settings.seals)
+        system.engine, None, FolderStore(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(system.settings.seals)
     )
 
 

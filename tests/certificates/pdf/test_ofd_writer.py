@@ -22,7 +22,7 @@ from app.core.crypto.seal_provider import NoSeal, NoSuchSeal, Suite
 from app.core.crypto.verify_signature import Finding, trusted_roots, verify
 from app.core.office import Office
 from app.core.vocabulary import Role
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import AuditEntry, CertificateVersion
 from tests import make
 from tests.certificates.pdf.conftest import FACE
@@ -156,7 +156,7 @@ def test_a_changed_name_breaks_the_seal(folder):
 
 
 def test_an_ofd_is_made_once_and_stored(session, system, folder):
-    store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
+    store, version = FolderStore(system.settings.blobs), issued(session, FolderStore(system.settings.blobs))
     provider = EmbeddedSeal(folder)
     first = ofd_of(session, store, version, Office(), provider, at=make.NOON)
     assert ofd_of(session, store, version, Office(), provider, at=make.NOON) == first  # ``version`` knows of none yet
@@ -167,14 +167,14 @@ def test_an_ofd_is_made_once_and_stored(session, system, folder):
 
 
 def test_without_an_sm2_seal_there_is_no_ofd_and_nothing_is_stored(session, system):
-    store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
+    store, version = FolderStore(system.settings.blobs), issued(session, FolderStore(system.settings.blobs))
     with pytest.raises(NoSuchSeal):
         ofd_of(session, store, version, Office(), NoSeal(), at=make.NOON)
     assert session.scalar(select(CertificateVersion.ofd)) is None
 
 
 def test_a_download_of_the_ofd_needs_the_permission_and_is_audited(app, session, system, holder, signed_in):
-    version = issued(session, Store(system.settings.blobs))
+    version = issued(session, FolderStore(system.settings.blobs))
     officer = holder(Role.VIEWER)
     answer = signed_in(officer).get(f"/certificates/{version.id}.ofd")
     assert answer.status_code == 200

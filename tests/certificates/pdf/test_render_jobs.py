@@ -12,7 +12,7 @@ from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.errors import NotAllowed, NotFound
 from app.core.office import Office
 from app.core.vocabulary import Action, JobState, MatterKind, PaperKind, Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import CertificateVersion, Job, Paper
 from app.worker.handlers import HANDLERS
 from app.worker.runner import JobContext, run_due
@@ -31,7 +31,7 @@ QUEUED = select(func.count(Job.id)).where(Job.kind == render_jobs.KIND)
 @pytest.fixture
 def tools(system, session, tmp_path) -> JobContext:
     return JobContext(
-        system.engine, None, Store(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(system.settings.seals)
+        system.engine, None, FolderStore(tmp_path / "blobs"), lambda: make.NOON, seal=EmbeddedSeal(system.settings.seals)
     )
 
 
@@ -174,7 +174,7 @@ def test_a_corrected_one_is_drawn_at_the_next_try(session, asked, tools):
     assert try_again(session, APPROVER, at=make.NOON) == 0
 
 
-class Full(Store):
+class Full(FolderStore):
     """A full disk."""
 
     def put(self, _data: bytes) -> str:

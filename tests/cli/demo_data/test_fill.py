@@ -10,7 +10,7 @@ from app.cli.setup import fill_regions
 from app.core.errors import AppError
 from app.core.vocabulary import SignupState, State
 from app.db.session import db
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Account, Application, Certificate, ExamSignup, Paper, Person
 from tests import make
 
@@ -39,7 +39,7 @@ def test_every_state_and_every_account_is_there_to_work_with(demo, system):
     )
     assert set(demo.scalars(select(Account.username))) == {username for username, _name, _role in ACCOUNTS}
     assert demo.scalar(select(func.count(Certificate.id)).where(Certificate.is_electronic)) == 4
-    assert all(Store(system.settings.blobs).verify(paper) for paper in _digests(demo))
+    assert all(FolderStore(system.settings.blobs).verify(paper) for paper in _digests(demo))
 
 
 def test_playing_it_again_changes_nothing(demo, system):

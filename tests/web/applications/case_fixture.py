@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import now, office_day
 from app.core.vocabulary import Action, Category, PaperKind, Role, Stage, State
 from app.db.session import db
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Application, Certificate, CertificateVersion, Message, Person, PublicNotice, Step
 from app.workflow import MOVES
 from tests import make
@@ -49,7 +49,7 @@ class Firm:
         person = make.person(self.enterprise, **{"position": make.position_for(category), **facts})
         self.session.add(person)
         self.session.flush()
-        digest = Store(self.system.settings.blobs).put(jpeg(413, 579))
+        digest = FolderStore(self.system.settings.blobs).put(jpeg(413, 579))
         papers = make.complete_papers(person, without=without)
         for paper in papers:
             paper.digest = digest

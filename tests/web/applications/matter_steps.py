@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from app.core.clock import now, office_day
 from app.core.vocabulary import Action, MatterKind, ReplacementReason, Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Certificate, CertificateVersion, Paper
 from tests import make
 from tests.hostile_files import jpeg
@@ -41,7 +41,7 @@ class MatterFirm(Firm):
         facts = {"first_issued_on": today() - timedelta(days=1000), "valid_to": today() + timedelta(days=60), **facts}
         begun = {"issued_on": facts["first_issued_on"], "valid_from": facts["first_issued_on"]}
         certificate = (firm or self).certificate(**{**begun, **facts})
-        digest = Store(self.system.settings.blobs).put(jpeg(413, 579))
+        digest = FolderStore(self.system.settings.blobs).put(jpeg(413, 579))
         for paper in self.session.scalars(select(Paper).where(Paper.person_id == certificate.person_id)):
             paper.digest = digest
         return certificate

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from app.core.vocabulary import Action, AuditAction, Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import AuditEntry, CertificateVersion, Paper
 from tests.web.applications.case_fixture import approved, decide, in_batch, read_scalar
 
@@ -12,7 +12,7 @@ def test_an_approval_draws_the_certificate_at_once(firm, system, session):
     application = firm.case(State.AWAITING_APPROVAL, name="李雷")
     decide(firm.browser(Role.APPROVER), application, Action.APPROVE)
     version = read_scalar(session, select(CertificateVersion))
-    assert Store(system.settings.blobs).read(version.digest).startswith(b"%PDF")
+    assert FolderStore(system.settings.blobs).read(version.digest).startswith(b"%PDF")
 
 
 def test_a_batch_that_is_approved_in_part_draws_what_was_issued(firm, session):

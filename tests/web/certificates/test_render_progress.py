@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from app.core.clock import now
 from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.vocabulary import Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Account, CertificateVersion, Job, Paper
 from app.web.certificates.render_progress import AT_ONCE, FAULTS
 from app.worker.handlers import HANDLERS
@@ -28,7 +28,9 @@ def later():
 
 @pytest.fixture
 def tools(system, session) -> JobContext:
-    return JobContext(system.engine, None, Store(system.settings.blobs), later, seal=EmbeddedSeal(system.settings.seals))
+    return JobContext(
+        system.engine, None, FolderStore(system.settings.blobs), later, seal=EmbeddedSeal(system.settings.seals)
+    )
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def cases(session, system):
 
     def fill(many: int) -> list[int]:
         ids = [firm.application(State.AWAITING_APPROVAL).id for _ in range(many)]
-        session.execute(update(Paper).values(digest=Store(system.settings.blobs).put(jpeg(413, 579))))
+        session.execute(update(Paper).values(digest=FolderStore(system.settings.blobs).put(jpeg(413, 579))))
         session.commit()
         return ids
 
@@ -105,7 +107,7 @@ def test_a_failed_one_is_named_with_its_reason_and_tried_again(session, browsers
     approver, ids = browsers(Role.APPROVER), cases(AT_ONCE + 1)
     session.rollback()
     place = approve(approver, ids).headers["Location"]
-    elsewhere = replace(tools, store=Store(system.settings.home / "elsewhere"))
+    elsewhere = replace(tools, store=FolderStore(system.settings.home / "elsewhere"))
     run_due(elsewhere, HANDLERS, most=9)
     page = approver.get(place).text
     assert "Could not be drawn: 6" in page

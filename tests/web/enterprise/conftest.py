@@ -13,7 +13,8 @@ from app.applications import attachments
 from app.core.clock import now, office_day
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, PaperKind, Role
-from app.files.storage import Store, keep_scan
+from app.files.folder_store import FolderStore
+from app.files.storage import keep_scan
 from app.models import AuditEntry, Enterprise, Qualification
 from tests import make
 from tests.hostile_files import jpeg
@@ -81,7 +82,7 @@ def handed_in(
     """A scan uploaded by the enterprise of its owner, with its bytes."""
     enterprise_id = owner.id if isinstance(owner, Enterprise) else owner.enterprise_id
     actor = make.clerk(session.get_one(Enterprise, enterprise_id))
-    store, photo = Store(system.settings.blobs), kind is PaperKind.PHOTO
+    store, photo = FolderStore(system.settings.blobs), kind is PaperKind.PHOTO
     scan = keep_scan(store, data or jpeg(), name, photo=photo, office=Office())
     paper = attachments.attach(session, owner, kind, scan, actor, at=make.NOON)
     session.commit()

@@ -14,7 +14,7 @@ from app.core.crypto.demo_ca import EmbeddedSeal
 from app.core.crypto.seal_provider import Suite
 from app.core.office import Office
 from app.core.vocabulary import CertificateStatus
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import AuditEntry, CertificateVersion
 from app.web import request_context
 from app.web.public.signature_check import LARGEST_PAPER
@@ -81,7 +81,7 @@ def test_no_file_at_all_is_refused_too(client):
 
 
 def test_a_file_on_record_shows_the_present_status_of_its_certificate(client, session, system):
-    store, version = Store(system.settings.blobs), issued(session, Store(system.settings.blobs))
+    store, version = FolderStore(system.settings.blobs), issued(session, FolderStore(system.settings.blobs))
     pdf = paper_of(session, store, version, Office(), EmbeddedSeal(system.settings.seals), at=AT)
     session.commit()
     assert version.face["number"] in hand_in(client, pdf).text

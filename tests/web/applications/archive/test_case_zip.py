@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 
 from app.core.vocabulary import AuditAction, PaperKind, Role
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import AuditEntry, Paper
 from tests.web.applications.case_fixture import approved, read_scalar
 
@@ -39,7 +39,7 @@ def test_the_archive_zip_lists_each_file_with_its_digest(firm, clerk, session):
 
 def test_a_file_missing_from_the_store_is_named_in_the_list_and_the_rest_is_packed(firm, clerk, system):
     application, _version = approved(firm)
-    store = Store(system.settings.blobs)
+    store = FolderStore(system.settings.blobs)
     lost = read_scalar(firm.session, select(Paper.digest).where(Paper.kind == PaperKind.ID_CARD))
     kept = store.read(lost)
     store.path(lost).unlink()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.core.clock import now, office_day
 from app.core.vocabulary import PaperKind, Role, State
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Application, Certificate
 from tests import make
 from tests.hostile_files import jpeg
@@ -27,7 +27,7 @@ class Holder(Firm):
         self.session.add(person)
         self.session.flush()
         papers = make.complete_papers(person)
-        digest = Store(self.system.settings.blobs).put(jpeg(413, 579))
+        digest = FolderStore(self.system.settings.blobs).put(jpeg(413, 579))
         for paper in papers:
             paper.digest = digest
         certificate = make.certificate(person, **{"valid_to": TODAY + timedelta(days=60), **facts})

@@ -1,0 +1,133 @@
+"""Files in a bucket of a real object store: what goes there, and what happens while it cannot be used."""
+
+import hashlib
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from socket import socket
+from threading import Thread
+
+import pytest
+from werkzeug.serving import make_server
+
+from app.core.crypto.encryption import keyring
+from app.core.errors import FilesAway, Obstacle, Unwritable
+from app.files import bucket_store
+from app.files.bucket_store import BucketStore, client
+from app.files.storage import FileMissing, object_name
+from tests.conftest import KEYS
+from tests.object_store import SECRET
+
+NOW = datetime.now(UTC)
+TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
+PAPER = b"a scan of 430102199001011234"
+DIGEST = hashlib.sha256(PAPER).hexdigest()
+
+
+@pytest.fixture
+def store(object_store) -> BucketStore:
+    return BucketStore(object_store.bucket())
+
+
+@pytest.fixture
+def hurried(monkeypatch) -> None:
+    """Time limits of a fraction, and clients that know of them."""
+    monkeypatch.setattr(bucket_store, "SILENCE", timedelta(milliseconds=200))
+    monkeypatch.setattr(bucket_store, "NOT_AFTER", timedelta(milliseconds=300))
+    client.cache_clear()
+    yield
+    client.cache_clear()
+
+
+def raw(store: BucketStore, place: str = "objects") -> bytes:
+    """What lies in the object store, under its full name there."""
+    return bytes(client(replace(store.bucket, prefix="")).get(f"anguan/files/{place}/{object_name(DIGEST)}").bytes())
+
+
+def test_nothing_leaves_unencrypted(store):
+    store.put(PAPER)
+    assert raw(store).startswith(b"AGS1")
+    assert PAPER not in raw(store)
+
+
+def test_what_was_changed_in_the_bucket_is_found_and_repaired_by_the_next_put(store):
+    store.put(PAPER)
+    client(store.bucket).put(f"objects/{object_name(DIGEST)}", raw(store)[:-1] + b"x")
+    assert not store.verify(DIGEST)
+    store.put(PAPER)
+    assert store.read(DIGEST) == PAPER
+
+
+def test_a_rotation_encrypts_again_what_lies_in_the_bucket(store):
+    store.put(PAPER)
+    try:
+        keyring.unlock(KEYS.index, {**KEYS.data, 2: b"e" * 32})
+        assert store.reencrypt(DIGEST)
+        assert (store.key_of(DIGEST), store.read(DIGEST)) == (2, PAPER)
+        assert not store.reencrypt(DIGEST)
+    finally:
+        keyring.unlock(*KEYS.ring)
+
+
+def test_a_removed_object_is_found_for_another_day(store):
+    """Somebody may have stored it again between the look at its age and the removal, which S3 cannot refuse then."""
+    store.put(PAPER)
+    assert store.remove(DIGEST, older_than=TOMORROW)
+    assert store.read(DIGEST) == PAPER
+    assert list(store.digests()) == [DIGEST]
+    assert list(store.orphans({DIGEST}, TOMORROW)) == []  # a row names it after all: it stays where it is
+    assert list(store.orphans(set(), TOMORROW)) == [f"removed/{DIGEST}"]
+    assert not store.remove(f"removed/{DIGEST}", older_than=YESTERDAY)
+    assert store.remove(f"removed/{DIGEST}", older_than=TOMORROW)
+    assert not store.has(DIGEST)
+    with pytest.raises(FileMissing):
+        store.read(DIGEST)
+
+
+def test_a_silent_store_is_given_up_after_a_few_tries(hurried, store, object_store):
+    store.put(PAPER)
+    with object_store.silent():
+        with pytest.raises(FilesAway):
+            store.read(DIGEST)
+        with pytest.raises(Unwritable) as caught:
+            store.put(PAPER)
+    assert caught.value.obstacle is Obstacle.FILES_AWAY
+
+
+def test_a_store_that_always_fails_is_asked_three_times(hurried, store):
+    asked = []
+
+    def busy(environ, start_response):
+        asked.append(environ["REQUEST_METHOD"])
+        start_response("503 Slow Down", [("Content-Length", "0")])
+        return []
+
+    server = make_server("127.0.0.1", 0, busy)
+    Thread(target=server.serve_forever).start()
+    try:
+        with pytest.raises(FilesAway):
+            BucketStore(replace(store.bucket, url=f"http://127.0.0.1:{server.port}")).has(DIGEST)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert asked == ["HEAD"] * (1 + bucket_store.TRIES_AGAIN)
+
+
+def test_no_answer_tells_the_secret(store, caplog):
+    """A closed port, a wrong key, a bucket that does not exist: the log says which, and no key."""
+    with socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    faulty = {
+        "it does not answer": replace(store.bucket, url=closed),
+        "it refuses the key": replace(store.bucket, secret=f"{SECRET} or not"),
+        "it has no such bucket": replace(store.bucket, name="nobodys-bucket"),
+    }
+    caplog.set_level(logging.WARNING)
+    for why, bucket in faulty.items():
+        caplog.clear()
+        with pytest.raises(FilesAway) as caught:
+            BucketStore(bucket).read(DIGEST)
+        assert str(caught.value.why) == why
+        assert bucket.address in caplog.text
+        assert SECRET not in f"{caught.value} {bucket!r} {caplog.text}"
