@@ -50,6 +50,7 @@ from app.models import Account
 from app.web.auth.permissions import sync_roles
 from tests import make
 from tests.database import System, others_can_write
+from tests.lock_watch import watching
 from tests.object_store import ObjectStore
 from tests.object_store import running as object_store_running
 
@@ -272,6 +273,20 @@ def engine(system: System, session: Session) -> Iterator[Engine]:
     engine = create_engine(system.engine.url, pool_size=20, max_overflow=40)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _lock_watch() -> Iterator[list[str]]:
+    with watching() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def no_lock_while_files_are_waited_for(_lock_watch: list[str]) -> Iterator[None]:
+    """Fails a test in which a request or a job used the store of files with a lock of the database held."""
+    _lock_watch.clear()
+    yield
+    assert not _lock_watch, "\n".join(_lock_watch)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """Certificate versions as an approval stores them, not yet rendered."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.certificates.pdf.seal_and_store import MadeFile, keep
 from app.files.storage import Store
 from app.models import CertificateVersion, Enterprise
 from tests import make
@@ -38,3 +41,10 @@ def stored_versions(
     session.add_all(versions)
     session.commit()
     return sorted(version.id for version in versions)
+
+
+def requested(make: Callable[..., MadeFile], session: Session, store: Store, *given: Any, **named: Any) -> bytes:
+    """What ``paper_of`` or ``ofd_of`` makes, recorded as a view does; the caller commits."""
+    made = make(session, store, *given, **named)
+    others = keep(session, made)
+    return store.read(others) if others else made.data

@@ -16,7 +16,6 @@ from app.core.clock import OFFICE_ZONE, add_months
 from app.core.office import Office
 from app.core.vocabulary import CLOSED, Action, AuditAction, CertificateStatus, State
 from app.db import audit
-from app.files.storage import Store
 from app.models import (
     Application,
     Certificate,
@@ -71,7 +70,7 @@ def count_removable(session: Session, on: date, office: Office) -> dict[str, tup
 
 
 def remove_some(session: Session, on: date, office: Office, *, at: datetime, after: int = 0) -> RemovedSlice:
-    """Mark the next slice of rows after id ``after`` as removed. Their bytes stay until ``delete_objects``."""
+    """Mark the next slice of rows after id ``after`` as removed. Their bytes stay: see ``unnamed``."""
     due = or_(*causes(on, office).values())
     query = select(Paper.id, Paper.application_id).where(Paper.id > after, due).order_by(Paper.id).limit(SLICE)
     rows = session.execute(query).all()
@@ -92,10 +91,9 @@ def remove_some(session: Session, on: date, office: Office, *, at: datetime, aft
     return RemovedSlice(rows[-1].id, tuple(paper.digest for paper in papers))
 
 
-def delete_objects(session: Session, store: Store, digests: Collection[str], before: datetime) -> None:
-    """Delete the objects no row refers to. Objects stored again since ``before`` are left to the sweeper."""
-    for digest in set(digests) - referenced_digests(session, digests):
-        store.remove(digest, before)
+def unnamed(session: Session, digests: Collection[str]) -> set[str]:
+    """Those that no row refers to: their objects may be removed, when the transaction is over."""
+    return set(digests) - referenced_digests(session, digests)
 
 
 def referenced_digests(session: Session, among: Collection[str] | None = None) -> set[str]:

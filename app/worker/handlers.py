@@ -229,7 +229,9 @@ def remove_due_scans(
         with sessions.begin() as session:
             removed = scan_retention.remove_some(session, office_day(at), office, at=at, after=last)
         with read_only(), sessions() as session:
-            scan_retention.delete_objects(session, store, removed.digests, before)
+            unnamed = scan_retention.unnamed(session, removed.digests)
+        for digest in unnamed:
+            store.remove(digest, before)
         count, last = count + len(removed.digests), removed.last
         if not last:
             return count

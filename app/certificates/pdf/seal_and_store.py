@@ -77,45 +77,61 @@ class SealedPdf:
         return {"fault": "", "sealed_by": self.sealed_by, "sealed_at": self.sealed_at}
 
 
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file of a version, in the store. ``row``: what ``keep`` has to record; None if it was made before."""
+
+    data: bytes
+    column: Any = None
+    row: Mapping[str, object] | None = None
+
+
 def paper_of(
     session: Session, store: Store, version: CertificateVersion, office: Office, provider: SealProvider, *, at: datetime
-) -> bytes:
-    """The sealed PDF of a version, made now if it never was or if the store has lost it. The caller commits.
+) -> MadeFile:
+    """The sealed PDF of a version, made now if it never was or if the store has lost it. Reads the tables only; see ``keep``.
 
     Raises ``Unprintable``, ``Missing`` or ``Unreadable`` (the photo), ``FileMissing`` (its bytes) or ``SealUnavailable``, and
     stores nothing then.
     """
     if version.digest and store.has(version.digest):
-        return store.read(version.digest)
+        return MadeFile(store.read(version.digest))
     made = render_sealed(session, store, version, office, provider, at=at)
-    return _stored(session, store, version, CertificateVersion.digest, made.data, made.columns())
+    return _stored(store, version, CertificateVersion.digest, made.data, made.columns())
 
 
 def ofd_of(
     session: Session, store: Store, version: CertificateVersion, office: Office, provider: SealProvider, *, at: datetime
-) -> bytes:
-    """The same page as OFD, sealed with SM2; made at the first request. The caller commits.
+) -> MadeFile:
+    """The same page as OFD, sealed with SM2; made at the first request. Reads the tables only; see ``keep``.
 
     Raises what ``paper_of`` raises, and ``NoSuchSeal`` where there is no SM2 seal.
     """
     if version.ofd and store.has(version.ofd):
-        return store.read(version.ofd)
+        return MadeFile(store.read(version.ofd))
     seal = provider.seal(Suite.SM2, at=at)
     page = render.page_of(face_of(session, store, version, office, specimen=provider.demonstration))
     made = ofd_writer.document_of(page)
     signed = made.closed(signature_parts(made.opened(sealed=True), seal, made.page, ofd_writer.SEAL_BOX, at=at))
-    return _stored(session, store, version, CertificateVersion.ofd, signed, {})
+    return _stored(store, version, CertificateVersion.ofd, signed, {})
 
 
-def _stored(
-    session: Session, store: Store, version: CertificateVersion, column: Any, data: bytes, more: Mapping[str, object]
-) -> bytes:
-    """The file that is stored: ``data``, or the one of a concurrent request that was first."""
+def _stored(store: Store, version: CertificateVersion, column: Any, data: bytes, more: Mapping[str, object]) -> MadeFile:
     digest = store.put(data)  # the file first: no row may name one that does not exist
     row = {"version_id": version.id, "previous": getattr(version, column.key), column.key: digest, **more}
-    record_files(session, column, [row])
-    recorded = session.scalar(select(column).where(CertificateVersion.id == version.id))
-    return data if recorded == digest else store.read(str(recorded))
+    return MadeFile(data, column, row)
+
+
+def keep(session: Session, made: MadeFile) -> str:
+    """Record a file that was made; "" if that was it, else the digest of the one of a concurrent request that was first.
+
+    The caller commits.
+    """
+    if made.row is None:
+        return ""
+    record_files(session, made.column, [made.row])
+    recorded = session.scalar(select(made.column).where(CertificateVersion.id == made.row["version_id"]))
+    return "" if recorded == made.row[made.column.key] else str(recorded)
 
 
 def record_files(session: Session, column: Any, rows: Sequence[Mapping[str, object]]) -> None:

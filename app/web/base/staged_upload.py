@@ -1,5 +1,6 @@
 """Upload, preview, confirm: carries what a user was shown to the request that confirms it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -9,8 +10,9 @@ from flask_babel import lazy_gettext as _
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.applications import scan_retention
-from app.core.errors import Stale
-from app.db.session import db
+from app.core.errors import FilesAway, Stale
+from app.db.session import db, read_only
+from app.files.storage import FileMissing
 from app.web import request_context
 
 
@@ -55,14 +57,21 @@ class StagedUpload:
         return content
 
     def stage(self, data: bytes, *purpose: object, note: object = None) -> str:
-        """Stores the file. What is never confirmed is removed by the nightly sweep of the store."""
+        """Stores the file. What is never confirmed is removed by the nightly sweep of the store.
+
+        To be called before anything is written, or after the commit: it ends the transaction, as the store may be slow.
+        """
+        db.session.rollback()
         return self.issue([request_context.store().put(data), note], *purpose)
 
     def staged(self, *purpose: object) -> StagedFile:
+        """The file that was staged. Ends the transaction, as ``stage`` does."""
         digest, note = self.redeem(*purpose)
-        if not request_context.store().has(digest):
-            raise Stale(self.expired)
-        return StagedFile(digest, request_context.store().read(digest), note)
+        db.session.rollback()
+        try:
+            return StagedFile(digest, request_context.store().read(digest), note)
+        except FileMissing:
+            raise Stale(self.expired) from None
 
     def _signer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(request_context.settings().keys.session, salt=self.salt)
@@ -79,5 +88,13 @@ def remove(file: StagedFile) -> None:
 
 
 def remove_object(digest: str) -> None:
-    """Remove an object at once, unless some row names it: equal bytes are one object, whoever stored them."""
-    scan_retention.delete_objects(db.session(), request_context.store(), [digest], request_context.now() + timedelta(days=1))
+    """Remove an object at once, unless some row names it: equal bytes are one object, whoever stored them.
+
+    Called after the commit; ends the transaction. While the object store is away, it is left to the nightly sweep.
+    """
+    with read_only():
+        unnamed = scan_retention.unnamed(db.session(), [digest])
+        db.session.rollback()  # the store is not waited for in a transaction
+    with suppress(FilesAway):
+        for one in unnamed:
+            request_context.store().remove(one, request_context.now() + timedelta(days=1))

@@ -11,13 +11,14 @@ from flask import flash, jsonify, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app.certificates.pdf.render_jobs import RenderProgress, failed_papers, progress_of, try_again
-from app.certificates.pdf.seal_and_store import ofd_of, paper_of
+from app.certificates.pdf.seal_and_store import MadeFile, keep, ofd_of, paper_of
 from app.core.errors import AppError
 from app.core.heavy_work import DRAWING
-from app.db.session import db
+from app.db.session import db, read_only
 from app.models import CertificateVersion
 from app.outbox import jobs
 from app.outbox.jobs import WORKER_LOST
@@ -77,12 +78,15 @@ def ofd_file(version: CertificateVersion) -> io.BytesIO:
     return io.BytesIO(_made(ofd_of, version.id))
 
 
-def _made(make: Callable[..., bytes], version_id: int) -> bytes:
-    """``paper_of`` or ``ofd_of`` this version, in a transaction of its own."""
+def _made(make: Callable[..., MadeFile], version_id: int) -> bytes:
+    """``paper_of`` or ``ofd_of`` this version, beside the request's own transaction."""
     store, office, seal = request_context.store(), request_context.current_office(), request_context.seal()
-    with DRAWING.taken(), request_context.side_session() as session:
+    with DRAWING.taken(), read_only(), Session(db.engine) as session:
         version = session.get_one(CertificateVersion, version_id)
-        return make(session, store, version, office, seal, at=request_context.office_now())
+        made = make(session, store, version, office, seal, at=request_context.office_now())
+    with request_context.side_session() as session:
+        others = keep(session, made)
+    return store.read(others) if others else made.data
 
 
 class PapersView(BaseView):

@@ -81,9 +81,6 @@ class EmploymentReleaseScreen(ModelScreen):
     def row_links(self, item: EmploymentRelease) -> builtins.list[Link]:
         return [Link(gettext("Look at the evidence"), self.url("open", pk=item.id), external=True)]
 
-    def before_saving(self) -> None:
-        request_context.begin_writing()  # ``employment_releases.free`` checks the document before its first statement
-
     def prepare_form(self, form: Any, item: EmploymentRelease, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         form.document.limit_bytes = request_context.current_office().scan_bytes
 
@@ -97,7 +94,9 @@ class EmploymentReleaseScreen(ModelScreen):
             document=file.stream.read() if file else b"",
             filename=str(file.filename) if file else "",
         )
-        employment_releases.free(db.session(), request_context.store(), asked, **request_context.acting())
+        acting = request_context.acting()
+        request_context.begin_writing()  # ``free`` checks and stores the document before its first statement
+        employment_releases.free(db.session(), request_context.store(), asked, **acting)
 
     def redirect_after(self, item: EmploymentRelease, *, new: bool) -> str | None:  # noqa: ARG002 - the screen's signature
         flash(gettext("The person is freed; the new enterprise can add them now. Both enterprises are told."), "success")

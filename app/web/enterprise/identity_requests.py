@@ -114,9 +114,6 @@ class CorrectionRequestScreen(ModelScreen):
         """No form where nothing can be sent."""
         return [] if self.obstacles() else super()._sets(form, new=new)
 
-    def before_saving(self) -> None:
-        request_context.begin_writing()  # ``identity_corrections.ask`` checks the scan before its first statement
-
     def prepare_form(self, form: Any, item: IdentityCorrection, *, new: bool) -> None:  # noqa: ARG002
         form[SCAN].limit_bytes = request_context.current_office().scan_bytes
         form[SCAN].removable = False
@@ -132,7 +129,9 @@ class CorrectionRequestScreen(ModelScreen):
             file.stream.read() if file else b"",
             str(file.filename) if file else "",
         )
-        identity_corrections.ask(db.session(), request_context.store(), item.person_id, asked, **request_context.acting())
+        person, acting = item.person_id, request_context.acting()
+        request_context.begin_writing()  # ``ask`` checks and stores the scan before its first statement
+        identity_corrections.ask(db.session(), request_context.store(), person, asked, **acting)
 
     def saved_message(self, item: IdentityCorrection, *, new: bool) -> str:  # noqa: ARG002
         return str(gettext("The authority now compares it with the scan; you are told by text message."))

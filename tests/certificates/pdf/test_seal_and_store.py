@@ -23,6 +23,7 @@ from app.files.storage import FileMissing
 from app.models import AuditEntry, CertificateVersion, Paper
 from tests import make
 from tests.hostile_files import jpeg
+from tests.pdf_text import requested
 from tests.seals import embedded
 
 OFFICE = Office(public_url="https://ag.example.gov.cn")
@@ -64,7 +65,7 @@ def paper(seal):
     """``paper(session, store, version)``: as a view requests it."""
 
     def asked(session, store, version, *, later=timedelta(0), provider=seal):
-        return paper_of(session, store, version, OFFICE, provider, at=make.NOON + later)
+        return requested(paper_of, session, store, version, OFFICE, provider, at=make.NOON + later)
 
     return asked
 

@@ -20,6 +20,7 @@ from app.web import request_context
 from app.web.public.signature_check import LARGEST_PAPER
 from tests.certificates.pdf.conftest import FACE
 from tests.certificates.pdf.test_seal_and_store import issued
+from tests.pdf_text import requested
 from tests.seals import embedded
 
 AT = clock.now()
@@ -82,7 +83,7 @@ def test_no_file_at_all_is_refused_too(client):
 
 def test_a_file_on_record_shows_the_present_status_of_its_certificate(client, session, system):
     store, version = FolderStore(system.settings.blobs), issued(session, FolderStore(system.settings.blobs))
-    pdf = paper_of(session, store, version, Office(), EmbeddedSeal(system.settings.seals), at=AT)
+    pdf = requested(paper_of, session, store, version, Office(), EmbeddedSeal(system.settings.seals), at=AT)
     session.commit()
     assert version.face["number"] in hand_in(client, pdf).text
     version.certificate.status = CertificateStatus.REVOKED
