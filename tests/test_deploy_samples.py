@@ -49,7 +49,7 @@ def test_addresses_and_sizes_of_the_sample_are_the_application_s(app):
     assert megabytes * 1024**2 == app.config["MAX_CONTENT_LENGTH"]
 
 
-@pytest.mark.parametrize("sample", ["nginx.conf", "anguan-web.service", "anguan-worker.service", "anguan.env"])
+@pytest.mark.parametrize("sample", ["nginx.conf", "anguan-web@.service", "anguan-worker.service", "anguan.env"])
 def test_every_setting_that_a_sample_names_exists(sample):
-    named = set(re.findall(r"ANGUAN_[A-Z_]+", (ROOT / "docs/deploy" / sample).read_text()))
-    assert named <= set(re.findall(r"`(ANGUAN_[A-Z_]+)`", SETTINGS))
+    named = set(re.findall(r"ANGUAN_[A-Z0-9_]+", (ROOT / "docs/deploy" / sample).read_text()))
+    assert named <= set(re.findall(r"`(ANGUAN_[A-Z0-9_]+)`", SETTINGS))

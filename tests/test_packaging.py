@@ -121,7 +121,7 @@ def test_a_server_installs_pinned_packages_with_hashes_and_none_of_the_tests_own
 def test_the_samples_stand_where_make_install_puts_them():
     makefile = (ROOT / "Makefile").read_text()
     assert "$(PREFIX)/share/anguan" in makefile
-    for name in ("anguan-web", "anguan-worker"):
+    for name in ("anguan-web@", "anguan-worker"):
         unit = (ROOT / "docs" / "deploy" / f"{name}.service").read_text()
         assert re.search(r"^ExecStart=/opt/anguan/bin/anguan (serve|worker)", unit, re.MULTILINE)
         assert "ProtectSystem=strict" in unit

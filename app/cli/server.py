@@ -92,7 +92,7 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
     settings = check_settings(settings_in_use())
     log_to_stderr(settings)
     i18n.compile_all()
-    _begin_counting(metrics.folder_of(settings.home))
+    begin_counting(metrics.folder_of(settings.home))
     with database(settings) as engine:  # before the web writes lines of the audit log by a clock that is wrong
         doubt = doubt_in_words(settings, engine)
     greeting = "\n".join(filter(None, (_greeting(settings, host, port), doubt)))
@@ -120,12 +120,22 @@ def serve(host: str, port: int, workers: int, background: int, no_worker: bool) 
     ).run()
 
 
-def _begin_counting(folder: Path) -> None:
-    """An empty folder for what the web's processes count; without one each counts for itself."""
+def begin_counting(folder: Path) -> None:
+    """A folder for what the web's processes count; without one each counts for itself. What ended ones left is removed."""
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
         for left in folder.iterdir():
-            left.unlink()
+            if not _lives(left.stem.rpartition("_")[2]):
+                left.unlink()
+
+
+def _lives(process: str) -> bool:
+    """Whether a process of this number runs: another server may have the same home."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError, PermissionError):  # of another user: none of ours
+        return False
+    return True
 
 
 @click.command()

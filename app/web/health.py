@@ -10,9 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
+from app.core.errors import FilesAway
 from app.db import migrate
 from app.db.session import db
-from app.files.storage import Store
+from app.files.stores import store_of
 from app.outbox import jobs
 from app.web import request_context
 from app.worker.findings.environment import unwritable
@@ -41,16 +42,21 @@ def readyz() -> tuple[Response, int]:
 
 
 def _passes(check: Callable[[], bool]) -> bool:
-    """False, too, if the database fails the check."""
+    """False, too, if the database or the object store fails the check."""
     try:
         return check()
-    except SQLAlchemyError:
+    except (SQLAlchemyError, FilesAway):
         db.session.rollback()
         return False
 
 
 def schema_is_current() -> bool:
-    """The database stands at the newest migration that this code knows."""
+    """The database stands at the newest migration that this code knows, or at a later one: an upgrade is under way."""
+    return (migrate.current_revision(db.session.connection()) or "") >= migrate.head_revision()
+
+
+def schema_is_known() -> bool:
+    """This code is not the one of a version before."""
     return migrate.current_revision(db.session.connection()) == migrate.head_revision()
 
 
@@ -65,15 +71,21 @@ def clock_is_believed() -> bool:
 
 
 def files_are_there() -> bool:
-    """The folder of files is not the empty one of another machine."""
-    return has_files(db.session(), Store(request_context.settings().blobs))
+    """The place of files is not the empty one of another system, and answers."""
+    return has_files(db.session(), store_of(request_context.settings()))
 
 
-WARNED = {"worker": worker_is_there, "clock": clock_is_believed, "files": files_are_there}
+def folder_is_there() -> bool:
+    """The folder of the files can be written to; whether a bucket can, ``obstacles`` finds out."""
+    settings = request_context.settings()
+    return settings.bucket is not None or os.access(settings.blobs, os.W_OK | os.X_OK)
+
+
+WARNED = {"schema": schema_is_known, "worker": worker_is_there, "clock": clock_is_believed, "files": files_are_there}
 CHECKS: dict[str, Callable[[], bool]] = {
     "database": lambda: bool(db.session.scalar(text("SELECT 1")) == 1),
     "schema": schema_is_current,
-    "blobs": lambda: os.access(request_context.settings().blobs, os.W_OK | os.X_OK),
+    "blobs": folder_is_there,
 }
 
 
