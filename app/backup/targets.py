@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 from app.core.atomic_file import flush_folder
 from app.core.errors import AppError
-from app.core.settings import Settings
+from app.core.settings import Bucket, Settings
 
 UNFINISHED = "unfinished"  # folder of what is being written
 
@@ -42,7 +42,11 @@ class Target(Protocol):
 
 def target_of(settings: Settings) -> Target | None:
     """The place of the backups that the settings name; None if they name none."""
-    return FolderTarget(settings.backup_folder) if settings.backup_folder else None
+    if not isinstance(settings.backup_place, Bucket):
+        return FolderTarget(settings.backup_place) if settings.backup_place else None
+    from app.backup.bucket_target import BucketTarget  # noqa: PLC0415 - a folder needs no library for S3, which takes memory
+
+    return BucketTarget(settings.backup_place)
 
 
 class FolderTarget:

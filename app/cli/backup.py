@@ -37,7 +37,7 @@ def place_of(settings: Settings) -> Target:
     """The place of the backups; ``BadSetting`` if none is set."""
     target = target_of(settings)
     if target is None:
-        raise BadSetting("No place for backups is set: set ANGUAN_BACKUP_FOLDER to a folder on another disk.")
+        raise BadSetting("No place for backups is set: set ANGUAN_BACKUP_FOLDER to a folder on another disk, or a bucket.")
     return target
 
 

@@ -127,7 +127,7 @@ class Settings:
     demo_password: str = DEMO_PASSWORD
     heads_file: Path | None = None  # copy of the audit checkpoints; none: a file under home
     bucket: Bucket | None = None  # of the files; none: a folder under home
-    backup_folder: Path | None = None  # where backups are kept; none: none are made
+    backup_place: Path | Bucket | None = None  # where backups are kept; none: none are made
     backup_keys: tuple[str, ...] = ()  # public keys of those who may open a backup
     backup_hours: int = 24  # between two backups made by the worker
     backup_keep: tuple[int, int, int] = (7, 5, 12)  # for how many days, weeks and months the last backup is kept
@@ -166,7 +166,7 @@ class Settings:
             raise BadSetting(_("ANGUAN_LICENCE_ISSUER must not be 'sim' in production: that is the simulator's own name."))
         if self.backup_hours < 1:
             raise BadSetting(_("ANGUAN_BACKUP_HOURS must be at least 1."))
-        if self.backup_folder and self.backup_folder.is_relative_to(self.home):
+        if isinstance(self.backup_place, Path) and self.backup_place.is_relative_to(self.home):
             raise BadSetting(_("ANGUAN_BACKUP_FOLDER must not lie in ANGUAN_HOME: what takes one away would take both."))
         if self.licence_url and not (self.licence_client and self.licence_issuer and self.licence_key):
             raise BadSetting(
@@ -384,31 +384,50 @@ def _bucket_set(environment: Mapping[str, str]) -> Bucket | None:
     return access(address) if address else None
 
 
-def bucket_access(environment: Mapping[str, str] = os.environ) -> Callable[[str], Bucket]:
-    """What makes a bucket of an address ``s3://bucket/prefix``, with the service and the key that are set.
+OF_FILES = ("ANGUAN_S3_URL", "ANGUAN_S3_REGION", "ANGUAN_S3_KEY", "ANGUAN_S3_SECRET", "ANGUAN_S3_CA")
+OF_BACKUPS = (
+    "ANGUAN_BACKUP_S3_URL",
+    "ANGUAN_BACKUP_S3_REGION",
+    "ANGUAN_BACKUP_S3_KEY",
+    "ANGUAN_BACKUP_S3_SECRET",
+    "ANGUAN_BACKUP_S3_CA",
+)
+
+
+def bucket_access(
+    environment: Mapping[str, str] = os.environ, names: tuple[str, str, str, str, str] = OF_FILES
+) -> Callable[[str], Bucket]:
+    """What makes a bucket of an address ``s3://bucket/prefix``, with the service and the key that are set under these names.
 
     It raises ``BadSetting`` for another address, and where the key is not set.
     """
-    url = _of_scheme("ANGUAN_S3_URL", environment, "https", "http").rstrip("/")
-    region = environment.get("ANGUAN_S3_REGION") or "us-east-1"  # what services of others call their only one
-    key, secret = environment.get("ANGUAN_S3_KEY", ""), environment.get("ANGUAN_S3_SECRET", "")
-    authority = Path(file).resolve() if (file := environment.get("ANGUAN_S3_CA")) else None
+    url = _of_scheme(names[0], environment, "https", "http").rstrip("/")
+    region, key, secret, file = (environment.get(name, "").strip() for name in names[1:])
+    region = region or "us-east-1"  # what services of others call their only one
+    authority = Path(file).resolve() if file else None
 
     def bucket(address: str) -> Bucket:
         found = re.fullmatch(S3 + r"([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[\w.-]+)*)/?", address, re.ASCII)
         if not found or {".", ".."} & set(found[2].split("/")):
-            raise BadSetting(_("The place of the files must be s3://bucket or s3://bucket/prefix, without key or service."))
+            raise BadSetting(_("A place in an object store is s3://bucket or s3://bucket/prefix, without key or service."))
         if not (key and secret):
-            raise BadSetting(_("Files in an object store also need ANGUAN_S3_KEY and ANGUAN_S3_SECRET."))
+            raise BadSetting(_("An object store also needs %(key)s and %(secret)s.", key=names[2], secret=names[3]))
         return Bucket(found[1], found[2].strip("/"), url, region, key, secret, authority)
 
     return bucket
 
 
+def _backup_place(environment: Mapping[str, str]) -> Path | Bucket | None:
+    access, address = bucket_access(environment, OF_BACKUPS), environment.get("ANGUAN_BACKUP_FOLDER", "").strip()
+    if address.startswith(S3):
+        return access(address)
+    return Path(address).resolve() if address else None
+
+
 def _of_operators(environment: Mapping[str, str]) -> dict[str, Any]:
     """Backups, alerts, figures and logs."""
     return {
-        "backup_folder": Path(folder).resolve() if (folder := environment.get("ANGUAN_BACKUP_FOLDER")) else None,
+        "backup_place": _backup_place(environment),
         "backup_keys": tuple(environment.get("ANGUAN_BACKUP_KEYS", "").replace(",", " ").split()),
         "backup_hours": _whole(environment, "ANGUAN_BACKUP_HOURS") or 24,
         "backup_keep": _keep(environment.get("ANGUAN_BACKUP_KEEP") or "7,5,12"),

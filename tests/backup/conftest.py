@@ -96,7 +96,7 @@ class Installation:
 def installation(system, tmp_path) -> Installation:
     (system.settings.home / "keys.json").write_text(KEYS.dump())
     settings = replace(
-        system.settings, backup_folder=tmp_path / "backups", backup_keys=(PUBLIC,), backup_keep=(3, 0, 0), pg_bin=PG_BIN
+        system.settings, backup_place=tmp_path / "backups", backup_keys=(PUBLIC,), backup_keep=(3, 0, 0), pg_bin=PG_BIN
     )
     return Installation(settings, system.engine, FolderTarget(tmp_path / "backups"))
 

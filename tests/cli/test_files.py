@@ -1,6 +1,8 @@
 """``anguan files move``: the files go to an object store by command, and the system runs there."""
 
 import os
+import subprocess
+import time
 
 import pytest
 from sqlalchemy import create_engine
@@ -13,7 +15,7 @@ from app.core.vocabulary import PaperKind
 from app.files.folder_store import FolderStore
 from app.files.stores import store_of
 from tests import make
-from tests.cli.conftest import rows
+from tests.cli.conftest import ANGUAN, rows
 from tests.cli.test_doctor import codes
 from tests.object_store import KEY, SECRET
 
@@ -62,6 +64,30 @@ def test_files_move_to_a_bucket_and_back(home, scans, reached, monkeypatch, caps
     assert app.main(["files", "move", "home"]) == 0
     assert "unset ANGUAN_BLOBS" in capsys.readouterr().out
     assert sorted(FolderStore(blobs).digests()) == sorted(FolderStore(home / "aside").digests())
+
+
+@pytest.mark.proof
+def test_a_move_that_is_killed_and_kept_waiting_loses_no_file(home, reached, object_store, monkeypatch, capsys):
+    """2,000 files of 20 kB; ten kills, and a store that is silent for twelve seconds."""
+    blobs = FolderStore(home / "blobs")
+    digests = {blobs.put(os.urandom(20_000)) for _each in range(2_000)}
+    monkeypatch.setenv("ANGUAN_BLOBS", reached)
+    bucket = store_of(read_settings())
+    monkeypatch.delenv("ANGUAN_BLOBS")
+    for kill in range(1, 11):
+        with subprocess.Popen([ANGUAN, "files", "move", reached], stdout=subprocess.DEVNULL) as mover:
+            while len(list(bucket.digests())) < 150 * kill:
+                assert mover.poll() is None
+            mover.kill()
+    assert len(list(bucket.digests())) < 2_000
+    with subprocess.Popen([ANGUAN, "files", "move", reached], stderr=subprocess.PIPE) as mover:
+        time.sleep(2)
+        with object_store.silent():
+            assert mover.wait(timeout=60) == 1
+        assert "没有应答".encode() in (told := mover.stderr.read()) or b"does not answer" in told
+    assert app.main(["files", "move", reached]) == 0
+    assert f"2,000 files are whole in {reached}" in capsys.readouterr().out
+    assert {digest for digest in bucket.digests() if bucket.verify(digest)} == digests
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)

@@ -15,6 +15,7 @@ from app.core.errors import FilesAway, Obstacle, Unwritable
 from app.files import bucket_store
 from app.files.bucket_store import BucketStore, client
 from app.files.storage import FileMissing, object_name
+from tests.at_once import at_once
 from tests.conftest import KEYS
 from tests.object_store import SECRET
 
@@ -82,6 +83,19 @@ def test_a_removed_object_is_found_for_another_day(store):
     assert not store.has(DIGEST)
     with pytest.raises(FileMissing):
         store.read(DIGEST)
+
+
+def test_whoever_stores_a_file_while_it_is_removed_does_not_lose_it(store):
+    def put():
+        for _turn in range(25):
+            store.put(PAPER)
+            assert store.read(DIGEST) == PAPER
+
+    def remove():
+        for _turn in range(50):
+            store.remove(DIGEST, older_than=TOMORROW)
+
+    at_once(lambda work: work(), [put, remove, put, remove])
 
 
 def test_a_silent_store_is_given_up_after_a_few_tries(hurried, store, object_store):

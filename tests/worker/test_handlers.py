@@ -585,7 +585,7 @@ def test_run_twice_revocations__sessions_of_newly_revoked_certificates_end_once(
 
 def test_run_twice_backup__each_run_stores_only_what_is_new(session, context, system, tmp_path):
     place = tmp_path / "backups"
-    settings = replace(system.settings, backup_folder=place, backup_keys=(PUBLIC,), pg_bin=PG_BIN)
+    settings = replace(system.settings, backup_place=place, backup_keys=(PUBLIC,), pg_bin=PG_BIN)
     with_files(session, FolderStore(settings.blobs), "one")
     maker = process.backup_maker(settings, system.engine)
     busy, made = replace(context, back_up=maker), list[str]()
@@ -596,7 +596,7 @@ def test_run_twice_backup__each_run_stores_only_what_is_new(session, context, sy
     assert len(list(place.glob("objects/??/??/*"))) == 1
     stored = read_row(session, models.Job.result)
     assert stored == ({"files": 1, "missing": 0},)
-    assert process.backup_maker(replace(settings, backup_folder=None), system.engine) is None
+    assert process.backup_maker(replace(settings, backup_place=None), system.engine) is None
     enqueue(session, "backup", "not set up", {}, at=context.now())
     session.commit()
     assert run_due(context, handlers.HANDLERS, most=1) == [JobState.DONE]
