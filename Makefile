@@ -92,7 +92,7 @@ wheel: $(VENV)/runtime ## Build dist/anguan-….whl: code, migrations, compiled 
 
 wheelhouse: wheel ## Everything that a server without internet installs, into dist/wheelhouse (ARCH=x86_64 or aarch64, PYTHON_VERSION=3.11)
 	@$(BIN)/python -m pip --disable-pip-version-check --quiet download --require-hashes --no-deps --only-binary=:all: \
-		--python-version $(PYTHON_VERSION) $(foreach tag,manylinux_2_28 manylinux_2_17 manylinux2014,--platform $(tag)_$(ARCH)) \
+		--python-version $(PYTHON_VERSION) $(foreach tag,manylinux_2_28 manylinux_2_24 manylinux_2_17 manylinux2014,--platform $(tag)_$(ARCH)) \
 		-r requirements.txt -d dist/wheelhouse/$(ARCH)
 	@cp dist/anguan-*.whl requirements.txt dist/wheelhouse/$(ARCH)
 	@echo "On the server: make install PREFIX=/opt/anguan WHEELHOUSE=dist/wheelhouse/$(ARCH)"
