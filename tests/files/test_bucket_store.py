@@ -2,12 +2,16 @@
 
 import hashlib
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from socket import socket
 from threading import Thread
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from werkzeug.serving import make_server
 
 from app.core.crypto.encryption import keyring
@@ -16,6 +20,7 @@ from app.files import bucket_store
 from app.files.bucket_store import BucketStore, client
 from app.files.storage import FileMissing, object_name
 from tests.at_once import at_once
+from tests.certs import SERVER, issued
 from tests.conftest import KEYS
 from tests.object_store import SECRET
 
@@ -109,22 +114,44 @@ def test_a_silent_store_is_given_up_after_a_few_tries(hurried, store, object_sto
 
 
 def test_a_store_that_always_fails_is_asked_three_times(hurried, store):
+    with answering("503 Slow Down") as (url, asked), pytest.raises(FilesAway):
+        BucketStore(replace(store.bucket, url=f"http://{url}")).has(DIGEST)
+    assert asked == ["HEAD"] * (1 + bucket_store.TRIES_AGAIN)
+
+
+def test_a_private_authority_is_trusted_where_it_is_named(store, tmp_path):
+    machine = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    start, end = NOW - timedelta(days=1), NOW + timedelta(days=1)
+    authority = issued("authority", ca=True, start=start, end=end)
+    service = issued("service", authority, start=start, end=end, eku=(SERVER,), more=[(machine, False)])
+    (tmp_path / "key.pem").write_bytes(service.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "service.pem").write_bytes(service.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "authority.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    ours = (str(tmp_path / "service.pem"), str(tmp_path / "key.pem"))
+    with answering("404 Not Found", ours) as (url, _asked):
+        strange = replace(store.bucket, url=f"https://{url}")
+        with pytest.raises(FilesAway):
+            BucketStore(strange).has(DIGEST)
+        assert not BucketStore(replace(strange, authority=tmp_path / "authority.pem")).has(DIGEST)
+
+
+@contextmanager
+def answering(status, certificate=None):
+    """A server that answers everything with this status: its place, and the methods that it was asked with."""
     asked = []
 
-    def busy(environ, start_response):
+    def answer(environ, start_response):
         asked.append(environ["REQUEST_METHOD"])
-        start_response("503 Slow Down", [("Content-Length", "0")])
+        start_response(status, [("Content-Length", "0")])
         return []
 
-    server = make_server("127.0.0.1", 0, busy)
+    server = make_server("127.0.0.1", 0, answer, ssl_context=certificate)
     Thread(target=server.serve_forever).start()
     try:
-        with pytest.raises(FilesAway):
-            BucketStore(replace(store.bucket, url=f"http://127.0.0.1:{server.port}")).has(DIGEST)
+        yield f"127.0.0.1:{server.port}", asked
     finally:
         server.shutdown()
         server.server_close()
-    assert asked == ["HEAD"] * (1 + bucket_store.TRIES_AGAIN)
 
 
 def test_no_answer_tells_the_secret(store, caplog):
