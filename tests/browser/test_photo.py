@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from app.core.vocabulary import PaperKind
-from app.files.storage import Store
+from app.files.folder_store import FolderStore
 from app.models import Paper
 from tests.browser.browser_steps import sees
 from tests.hostile_files import jpeg
@@ -32,6 +32,6 @@ def test_an_upright_photo_is_cut_out_by_keys(watch, system, session):
         page.get_by_role("button", name="保存", exact=True).click()
         sees(page, "保存成功。")
     newest = select(Paper).where(Paper.kind == PaperKind.PHOTO).order_by(Paper.id.desc()).limit(1)
-    stored = Image.open(BytesIO(Store(system.settings.blobs).read(session.scalars(newest).one().digest)))
+    stored = Image.open(BytesIO(FolderStore(system.settings.blobs).read(session.scalars(newest).one().digest)))
     assert stored.width / stored.height == pytest.approx(5 / 7, abs=0.01)
     assert stored.height <= 826
