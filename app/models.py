@@ -54,3 +54,5 @@ from app.db.tables.sign_in import ExternalIdentity as ExternalIdentity
 from app.db.tables.sign_in import InterruptedForm as InterruptedForm
 from app.db.tables.sign_in import PastPassword as PastPassword
 from app.db.tables.sign_in import UserSession as UserSession
+from app.db.tables.statistics import StatisticsCount as StatisticsCount
+from app.db.tables.statistics import StatisticsMonth as StatisticsMonth

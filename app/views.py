@@ -24,6 +24,7 @@ from app.web.admin.settings import ParameterView
 from app.web.admin.status import StatusView
 from app.web.admin.stock_reasons import StockReasonScreen
 from app.web.applications.review.office_release import OfficeReleaseScreen
+from app.web.applications.statistics import StatisticsView
 from app.web.auth import second_factor_certificate
 from app.web.auth.business_licence import LicenceView
 from app.web.auth.certificate import CertificateView
@@ -61,6 +62,7 @@ def register_views(appbuilder: Any) -> None:
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for package in (exams, applications, legacy_import, enterprise):
         package.register(appbuilder)
+    add(StatisticsView, "Statistics", label=_("Statistics"), icon="chart-bar")
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(AwaitingScreen, "Awaiting", label=_("Awaiting a role"), icon="flag", **system)

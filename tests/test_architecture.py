@@ -48,6 +48,7 @@ MAY_END_TRANSACTIONS = {
     "applications/checks.py": "a job: each slice of results is a transaction",
     "applications/decision_batches/planning.py": "a savepoint that is taken back: a plan writes nothing",
     "applications/decision_batches/running.py": "a job: each portion of a batch is a transaction",
+    "applications/statistics/counting.py": "a job: each month is stored in a transaction",
     "applications/legacy_import/": "a job: each chunk of rows is a transaction",
     "applications/reconciliation/run.py": "a job: each portion of people is a transaction",
     "backup/restoring.py": "what it restores into is nobody else's yet",

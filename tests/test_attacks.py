@@ -577,7 +577,7 @@ LISTS = {
     ACCEPTANCE: ("/acceptance/", "/closed/"),
     REVIEWER: ("/review/", "/measures/"),
     APPROVER: ("/approval/", "/measures/"),
-    VIEWER: ("/closed/", "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/"),
+    VIEWER: ("/closed/", "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/", "/statistics/"),
     ADMIN: ("/accounts/list/", "/enterprises/list/", "/messages/list/", "/jobs/list/"),
     SECURITY: ("/appointments/list/", "/appointments/awaiting/list/"),
     AUDITOR: ("/diary/list/",),

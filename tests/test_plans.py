@@ -11,6 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import literal_column, select, table
 
+from app.core import clock
+from app.core.clock import office_day
+from app.core.indicators import Indicator
 from app.core.vocabulary import (
     Action,
     AuditAction,
@@ -40,6 +43,8 @@ from app.models import (
     Letter,
     Message,
     PublicNotice,
+    StatisticsCount,
+    StatisticsMonth,
     Step,
 )
 from app.outbox.jobs import JobRequest, enqueue_all
@@ -96,6 +101,7 @@ def province(session):
         ))  # fmt: skip
     enqueue_all(session, [JobRequest("test", f"{n}", {}) for n in range(FIRMS)], at=make.NOON)
     session.add_all(history(session))
+    session.add_all(statistics(session, notices[0], firms[0], account))
     session.commit()
     assert not [name for name in LARGE if not session.execute(select(literal_column("1")).select_from(table(name))).first()]
     session.rollback()
@@ -122,6 +128,18 @@ def history(session) -> Iterator[object]:
         yield Letter(kind=LetterKind.ACCEPTANCE, number=f"{case.id}", title="受理通知书", issued_on=make.TODAY, face={},
                      application_id=case.id, step_id=step.id, made_at=make.NOON, digest=f"{case.id:064d}",
                      sealed_at=make.NOON)  # fmt: skip
+
+
+def statistics(session, notice, firm, account) -> Iterator[StatisticsCount]:
+    """One of each indicator in this month, so that the page asks for everything that it names."""
+    month = office_day(clock.now()).replace(day=1)
+    session.add(StatisticsMonth(month=month, counted_at=make.NOON, holdings_at=make.NOON))
+    session.flush()
+    firms = dict.fromkeys((Indicator.MOVED_IN, Indicator.MOVED_OUT), firm.id)
+    subjects = {Indicator.EXAM: notice.id, Indicator.WORK: account.id, **firms}
+    for indicator in Indicator:
+        yield StatisticsCount(month=month, indicator=indicator, region_code=HERE, matter="", category="A", value="1",
+                              subject=str(subjects.get(indicator, "")), count=1)  # fmt: skip
 
 
 def addresses(app, screens) -> dict[str, list[str]]:
@@ -157,7 +175,7 @@ PICKERS = [
         ("tick", "", "", ""),
     )
 ]
-FILTERS = ("status", "check_result", "urgency", "correction", "by")  # those of tiles, and those that have an index
+FILTERS = ("status", "check_result", "urgency", "correction", "by", "result")  # those of tiles, and those that have an index
 
 
 def clients(signed_in, holder, firms) -> dict[str, FlaskClient]:

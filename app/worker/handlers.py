@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, or_
@@ -15,6 +15,7 @@ from app.applications import checks, legacy_import, reconciliation, scan_retenti
 from app.applications.decision_batches import records, running
 from app.applications.letters import issue
 from app.applications.nightly import NIGHTLY, done_since
+from app.applications.statistics import counting
 from app.certificates.pdf import letter_jobs, render_jobs, zip_download
 from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
@@ -253,6 +254,18 @@ def run_checks(run: JobRun) -> None:
     checks.refresh(run.context.sessions, run.office(), at=run.office_now(), progress=run.progress)
 
 
+def count_statistics(run: JobRun) -> None:
+    """Count the months asked for; by night those that are due."""
+    at = run.office_now()
+    if asked := run.payload.get("months"):
+        months = [date.fromisoformat(month) for month in asked]
+    else:
+        with read_only(), run.context.sessions() as session:
+            months = counting.months_due(session, office_day(at))
+    counting.count_months(run.context.sessions, months, run.office(), at=at, progress=run.progress)
+    run.report({"months": len(months)})
+
+
 def fetch_revocation_lists(run: JobRun) -> None:
     """Download revocation lists and end the sessions of newly revoked certificates. One failed list stops no other."""
     context, done, faults = run.context, 0, list[str]()
@@ -372,6 +385,7 @@ HANDLERS: dict[str, Handler] = {
     "retention": remove_scans,
     records.KIND: run_batch,
     "checks": run_checks,
+    counting.KIND: count_statistics,
     "watch": watch_over,
     "legacy_check": check_legacy,
     "legacy_import": import_legacy,
@@ -394,6 +408,7 @@ KIND_LABELS: dict[str, object] = {
     "retention": _("Remove scans whose time has passed"),
     records.KIND: _("Carry out a batch of decisions"),
     "checks": _("Automatic checks of waiting cases"),
+    counting.KIND: _("Count the statistics"),
     "watch": _("Watch over the system"),
     "legacy_check": _("Check a sheet of the old system"),
     "legacy_import": _("Import a sheet of the old system"),
@@ -405,6 +420,7 @@ RESULT_LABELS: dict[str, object] = {kind.value: kind.label for kind in NightlyTa
     "lines": _("Lines that hold"),
     "broken": _("Breaks in the chain"),
     "scans": _("Scans removed"),
+    "months": _("Months counted"),
     "findings": _("Problems found"),
     "discrepancies": _("Discrepancies found"),
     "files": _("Files in the backup"),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.applications import checks
 from app.applications.decision_batches import records as batches
 from app.applications.letters import issue
+from app.applications.statistics import counting
 from app.certificates.pdf import render_jobs
 from app.core.clock import OFFICE_ZONE, office_day
 from app.db.audit import checkpoints
@@ -60,6 +61,7 @@ SCHEDULES: dict[str, Schedule] = {
     "checkpoint": Schedule(_hour, lambda session, _at: checkpoints.has_uncovered_entries(session)),
     checkpoints.VERIFY_JOB: Schedule(_night),
     "retention": Schedule(_night, by_office_clock=True),
+    counting.KIND: Schedule(_night, by_office_clock=True),
 }
 
 

@@ -444,17 +444,19 @@ def test_ten_concurrent_schedulers_enqueue_one_job_per_period(session, context):
         with context.sessions.begin() as own:
             return enqueue_due(own, at=make.NOON)
 
-    assert sum(at_once(one, range(10))) == 7  # messages, watch, checkpoint and four nightly jobs
+    assert sum(at_once(one, range(10))) == 8  # messages, watch, checkpoint and five nightly jobs
     assert set(session.scalars(select(models.Job.key))) == {
         *("messages:2026-03-02T04:00", "watch:2026-03-02T04:00", "checkpoint:2026-03-02T04"),
         *("sweep:2026-03-02", "nightly:2026-03-02", "diary:2026-03-02", "retention:2026-03-02"),
+        "statistics:2026-03-02",
     }
 
 
 @pytest.mark.usefixtures("entries")
 def test_without_a_due_message_no_message_job_is_enqueued(session):
     enqueue_due(session, at=make.NOON)
-    assert set(session.scalars(select(models.Job.kind))) == {"checkpoint", "sweep", "nightly", "diary", "retention", "watch"}
+    nightly = {"sweep", "nightly", "diary", "retention", "statistics"}
+    assert set(session.scalars(select(models.Job.kind))) == {"checkpoint", "watch", *nightly}
 
 
 @pytest.mark.parametrize(
@@ -663,6 +665,18 @@ def test_run_twice_watch__each_finding_is_told_once_by_text_and_webhook(session,
     assert run_due(watching, handlers.HANDLERS, most=1) == [JobState.DONE]
     assert [event for event, _what in told] == ["began", "ended"]
     assert read_row(session, func.count(models.OpenFinding.code)) == (0,)
+
+
+@pytest.mark.parametrize("payload", [{}, {"months": ["2026-03-01"]}], ids=["by night", "asked for"])
+def test_run_twice_statistics__a_month_is_counted_once(session, context, payload):
+    case = make.application(make.person(make.enterprise()), State.AWAITING_ACCEPTANCE)
+    session.add(models.Step(application=case, round=1, action=Action.SUBMIT, source=State.DRAFT, actor="x",
+                            target=State.AWAITING_ACCEPTANCE, at=make.NOON))  # fmt: skip
+    session.commit()
+    for _run in twice(session, context, "statistics", payload):
+        rows = session.execute(select(models.StatisticsCount.indicator, models.StatisticsCount.count)).all()
+        assert {indicator.value: count for indicator, count in rows} == {"filed": 1, "backlog": 1}
+        session.rollback()
 
 
 def test_every_handler_is_run_twice_here():

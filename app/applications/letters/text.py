@@ -63,3 +63,13 @@ def in_chinese(sentence: object, **values: object) -> str:
 def long_day(day: date) -> str:
     """``2026年3月2日``."""
     return f"{day.year}年{day.month}月{day.day}日"
+
+
+def long_month(day: date) -> str:
+    """``2026年3月``."""
+    return f"{day.year}年{day.month}月"
+
+
+def section_title(number: int, title: str) -> str:
+    """``一、总体情况`` (GB/T 9704-2012, 7.3.3); up to 20."""
+    return f"{'十' if number > 10 else ''}{'一二三四五六七八九十'[(number - 1) % 10]}、{title}"

@@ -1,4 +1,4 @@
-"""Official pages on A4 as PDF: letters with a red head (GB/T 9704-2012) and forms, from text alone.
+"""Official pages on A4 as PDF: letters and reports with a red head (GB/T 9704-2012) and forms, from text alone.
 
 Long text goes on to a next page. A character that no vendored font has is refused by name.
 
@@ -14,10 +14,20 @@ from html import escape
 from typing import Any
 
 from reportlab.lib.colors import HexColor
-from reportlab.lib.enums import TA_CENTER
+from reportlab.lib.enums import TA_CENTER, TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.utils import ImageReader
-from reportlab.platypus import Flowable, HRFlowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
+from reportlab.platypus import (
+    CondPageBreak,
+    Flowable,
+    HRFlowable,
+    Image,
+    KeepTogether,
+    Paragraph,
+    SimpleDocTemplate,
+    Spacer,
+    Table,
+)
 
 from app.certificates.pdf import background, reportlab_page
 from app.certificates.pdf.render import Unprintable
@@ -66,7 +76,31 @@ class Form:
     photo: bytes | None = None  # JPEG or PNG, beside the first table
 
 
-Page = LetterText | Form
+@dataclass(frozen=True, slots=True)
+class ReportTable:
+    """A section of a report; the first column names the row, all others are set in the middle."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+    is_total: bool = False  # the last row adds the others up
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report of the office: text, tables, and its name and the day below, without a seal."""
+
+    issuer: str
+    title: str
+    number: str
+    sentences: Sequence[str]
+    tables: Sequence[ReportTable]
+    signed_on: str
+    foot: str
+
+
+Page = LetterText | Form | Report
 Box = tuple[float, float, float, float]
 
 
@@ -81,7 +115,9 @@ class DrawnLetter:
 
 def draw(page: Page) -> bytes:
     """The PDF, its fonts embedded; the same page gives the same bytes. Raises ``Unprintable``. Safe in several threads."""
-    return draw_letter(page).data if isinstance(page, LetterText) else _built(page, lambda: _form(page))
+    if isinstance(page, LetterText):
+        return draw_letter(page).data
+    return _built(page, lambda: _form(page) if isinstance(page, Form) else _report(page))
 
 
 def draw_letter(page: LetterText, *, specimen: bool = True) -> DrawnLetter:
@@ -110,6 +146,8 @@ def _words(page: Page) -> str:
     """All text of a page, joined without line ends. ``TypeError`` for text that was made for a screen."""
 
     def flat(value: Any) -> str:
+        if isinstance(value, ReportTable):
+            return flat((value.title, value.heads, value.rows, value.note))
         return plain(value) if isinstance(value, str) else "".join(map(flat, value))
 
     return "".join(flat(getattr(page, name)) for name in page.__slots__ if name != "photo").replace("\n", "")
@@ -117,7 +155,7 @@ def _words(page: Page) -> str:
 
 def _template(output: io.BytesIO, page: Page) -> SimpleDocTemplate:
     wide, high = background.WIDTH * MM, background.HEIGHT * MM
-    top, height = (TOP, HEIGHT) if isinstance(page, LetterText) else (FORM_TOP, FORM_HEIGHT)
+    top, height = (FORM_TOP, FORM_HEIGHT) if isinstance(page, Form) else (TOP, HEIGHT)
     return SimpleDocTemplate(
         output,
         pagesize=(wide, high),
@@ -222,17 +260,24 @@ def _letter(page: LetterText, line: float, ending: list[Flowable]) -> list[Flowa
     """Head, text and ``ending``, with so many points from line to line."""
     body, flush = (ParagraphStyle("", style, leading=line) for style in (BODY, FLUSH))
     return [
+        *_head(page),
+        _text(f"{page.addressee}：", flush),
+        *(_text(sentence, body) for sentence in page.sentences),
+        *(_text(reason, body, fonts.VALUE) for reason in page.reasons if reason.strip()),
+        *(_text(sentence, body) for sentence in page.closing),
+        *ending,
+    ]
+
+
+def _head(page: LetterText | Report) -> list[Flowable]:
+    """The red head with its line, title and number."""
+    return [
         _line(page.issuer, HEAD),
         Spacer(1, 10),
         HRFlowable(width="100%", thickness=1.6, color=RED, spaceBefore=4, spaceAfter=10),
         _line(page.title, TITLE),
         _text(page.number, NUMBER),
         Spacer(1, 8),
-        _text(f"{page.addressee}：", flush),
-        *(_text(sentence, body) for sentence in page.sentences),
-        *(_text(reason, body, fonts.VALUE) for reason in page.reasons if reason.strip()),
-        *(_text(sentence, body) for sentence in page.closing),
-        *ending,
     ]
 
 
@@ -274,6 +319,49 @@ class _Signature(Flowable):  # type: ignore[misc]
         x, y = canvas.absolutePosition(middle * MM, height * MM)
         reach = background.SEAL_RADIUS * MM
         self.page_number, self.box = canvas.getPageNumber() - 1, (x - reach, y - reach, x + reach, y + reach)
+
+
+REPORT_LINE = 26.0  # points; tables stand between the lines of text anyway
+FIRST_COLUMN = {2: 0.72, 3: 0.6, 4: 0.46, 5: 0.4, 6: 0.3}  # its share of the breadth, by the number of columns
+SIGNED = ParagraphStyle("", FLUSH, alignment=TA_RIGHT, rightIndent=32)
+
+
+def _report(page: Report) -> list[Flowable]:
+    """Text, then each table under its heading; a table goes on to the next page below its heads."""
+    body, heading = (
+        ParagraphStyle("", BODY, leading=REPORT_LINE),
+        ParagraphStyle("", BODY, leading=REPORT_LINE, spaceBefore=8),
+    )
+    parts = [*_head(page), *(_text(sentence, body) for sentence in page.sentences)]
+    for table in page.tables:
+        parts += [
+            CondPageBreak(40 * MM),
+            _text(table.title, heading, fonts.BOLD),
+            _report_table(table),
+            *([Spacer(1, 3), _text(table.note, FOOT)] if table.note else ()),
+        ]
+    signed = [_text(text, SIGNED) for text in (page.issuer, page.signed_on)]
+    return [*parts, KeepTogether([Spacer(1, REPORT_LINE), *signed, Spacer(1, 8), _text(page.foot, FOOT)])]
+
+
+def _report_table(table: ReportTable) -> Table:
+    columns, cell = len(table.heads), ParagraphStyle("", VALUE, alignment=TA_CENTER)
+    first = BREADTH * MM * FIRST_COLUMN.get(columns, 0.16)
+    widths = [first, *([(BREADTH * MM - first) / (columns - 1)] * (columns - 1))]
+    lines = [
+        [_text(text, VALUE if n == 0 else cell, chain, widths[n] - 8) for n, text in enumerate(row)]
+        for row, chain in [(table.heads, fonts.BOLD), *((row, fonts.PLAIN) for row in table.rows)]
+    ]
+    style = [
+        ("GRID", (0, 0), (-1, -1), 0.5, RULE),
+        ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+        ("BACKGROUND", (0, 0), (-1, 0), SHADE),
+        ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+        *((f"{side}PADDING", (0, 0), (-1, -1), 4) for side in ("LEFT", "RIGHT")),
+        *([("BACKGROUND", (0, -1), (-1, -1), SHADE)] if table.is_total else ()),
+    ]
+    return Table(lines, widths, repeatRows=1, style=style)
 
 
 PHOTO = (25 * MM, 35 * MM)  # one inch, 建办质〔2022〕53号

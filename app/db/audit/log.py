@@ -36,6 +36,7 @@ from app.db.tables.outbox import Message, NightlyDone, PublicNotice
 from app.db.tables.parties import Account
 from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
 from app.db.tables.sign_in import Challenge, InterruptedForm, PastPassword, UserSession
+from app.db.tables.statistics import StatisticsCount, StatisticsMonth
 
 SYSTEM = "the house"  # stored as the actor of existing entries, so it stays
 HIDDEN = "***"
@@ -45,7 +46,7 @@ SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a num
 NOT_AUDITED = (
     *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
     *(PastParameter, LegacyRecord, LegacyRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
-    *(PastPassword, InterruptedForm, DecisionBatch, DecisionBatchRow, OpenFinding),
+    *(PastPassword, InterruptedForm, DecisionBatch, DecisionBatchRow, OpenFinding, StatisticsMonth, StatisticsCount),
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

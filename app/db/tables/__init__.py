@@ -19,3 +19,4 @@ from app.db.tables import privileged_changes as privileged_changes
 from app.db.tables import reasons as reasons
 from app.db.tables import settings as settings
 from app.db.tables import sign_in as sign_in
+from app.db.tables import statistics as statistics

@@ -203,6 +203,7 @@ class Step(Model):
         choice_check("step", "action", Action),
         choice_check("step", "source", State),
         choice_check("step", "target", State),
+        Index("ix_step_at", "at", "id"),  # the statistics read a month of them
         Index("uq_step_one_extension", "application_id", unique=True, **partial_index(f"action = {Action.EXTEND.value!r}")),
     )
 

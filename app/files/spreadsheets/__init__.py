@@ -25,7 +25,7 @@ from app.files.spreadsheets.columns import (
 from app.files.spreadsheets.marked_copy import marked_copy
 from app.files.spreadsheets.marks import RowMark, SheetMarks
 from app.files.spreadsheets.reader import Answers, examine, limit_errors, read, read_lines, read_text
-from app.files.spreadsheets.writer import write
+from app.files.spreadsheets.writer import WrittenSheet, write, write_sheets
 
 __all__ = [
     "Answers",
@@ -45,6 +45,7 @@ __all__ = [
     "SheetRefused",
     "SheetRow",
     "SheetTable",
+    "WrittenSheet",
     "at_most",
     "examine",
     "limit_errors",
@@ -54,4 +55,5 @@ __all__ = [
     "read_text",
     "titles",
     "write",
+    "write_sheets",
 ]

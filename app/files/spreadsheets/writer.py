@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -36,7 +37,17 @@ _ALLOWED = dict.fromkeys(
 _FORMATS = {"text": "@", "number": "General", "day": "yyyy-mm-dd", "moment": "yyyy-mm-dd hh:mm:ss"}
 
 
-@SHEETS.taken()
+@dataclass(frozen=True, slots=True)
+class WrittenSheet:
+    """One visible sheet: the note if any, a frozen header with filters, the rows."""
+
+    columns: Sequence[Column]
+    rows: Iterable[Mapping[str, object]]
+    title: object
+    note: object = ""
+    to_fill_in: bool = False
+
+
 def write(
     columns: Sequence[Column],
     rows: Iterable[Mapping[str, object]],
@@ -45,7 +56,13 @@ def write(
     note: object = "",
     to_fill_in: bool = False,
 ) -> bytes:
-    """An .xlsx workbook with one visible sheet: the note if any, a frozen header with filters, the rows.
+    """An .xlsx workbook with one visible sheet; see ``write_sheets``."""
+    return write_sheets([WrittenSheet(columns, rows, sheet_title, note, to_fill_in)])
+
+
+@SHEETS.taken()
+def write_sheets(sheets: Iterable[WrittenSheet]) -> bytes:
+    """An .xlsx workbook of these sheets, whose titles differ in their first 31 characters.
 
     Text stays text, even if it begins like a formula; ``read`` returns the same values, folded and trimmed. Aware
     datetimes are written in the office's time zone. Characters that XML cannot hold are dropped. Columns with choices
@@ -61,14 +78,16 @@ def write(
     out = BytesIO()
     with TemporaryDirectory() as folder:  # where rows wait for the end of the sheet
         book = Workbook(out, {"constant_memory": True, "tmpdir": folder})
-        sheet = book.add_worksheet(sheet_name(sheet_title), StreamedSheet)
-        header = _lay_out(book, sheet, columns, legal(note))
-        if to_fill_in:
-            _explain(sheet, columns, header)
-        last = sheet.append(_body(book, columns, rows), columns=len(columns))
-        sheet.autofilter(header, 0, last, len(columns) - 1)
-        sheet.print_area(0, 0, last, len(columns) - 1)
-        _offer_choices(book, sheet, columns, header + 1)
+        for given in sheets:
+            columns = given.columns
+            sheet = book.add_worksheet(sheet_name(given.title), StreamedSheet)
+            header = _lay_out(book, sheet, columns, legal(given.note))
+            if given.to_fill_in:
+                _explain(sheet, columns, header)
+            last = sheet.append(_body(book, columns, given.rows), columns=len(columns))
+            sheet.autofilter(header, 0, last, len(columns) - 1)
+            sheet.print_area(0, 0, last, len(columns) - 1)
+            _offer_choices(book, sheet, columns, header + 1)
         book.close()
     return out.getvalue()
 

@@ -37,6 +37,7 @@ def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ..
 PERMISSIONS: Declaration = {
     "Work": to(EVERYBODY, MENU, "can_home"),
     "Search": to(EVERYBODY, "can_find"),
+    "Statistics": to((*OFFICERS, Role.EXAM_CLERK, Role.VIEWER), MENU, "can_show", "can_anew", "can_export"),
     "System": to(ADMINISTRATORS, MENU),
     "Accounts": to(ADMIN, MENU),
     "Account": to(ADMIN, "can_list", "can_show", "can_add", "can_edit", "can_reset"),

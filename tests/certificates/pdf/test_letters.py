@@ -38,6 +38,22 @@ FORM = letters.Form(
 )
 
 
+REPORT = letters.Report(
+    issuer=LETTER.issuer,
+    title="统计月报",
+    number="2026年第11期",
+    sentences=("本期共收件12件。",),
+    tables=(
+        letters.ReportTable(
+            "一、各地区办理情况", ("地区", "收件"), [("长沙市", "7"), ("合计", "12")], "按自然月计。", is_total=True
+        ),
+        letters.ReportTable("二、各月办理情况", ("月份", "收件"), [(f"2026-{n:02d}", f"{n}") for n in range(90)]),
+    ),
+    signed_on=LETTER.signed_on,
+    foot="数据由系统统计",
+)
+
+
 def text_of(pdf: bytes) -> str:
     return "".join("".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
 
@@ -134,3 +150,13 @@ def test_what_no_font_has_is_refused_by_name():
 
 def test_markup_is_text():
     assert "<b>甲</b>&amp;" in text_of(letters.draw(replace(LETTER, sentences=("<b>甲</b>&amp;",))))
+
+
+def test_a_long_table_of_a_report_goes_on_below_its_heads():
+    pdf = letters.draw(REPORT)
+    assert pdf == letters.draw(REPORT)
+    pages = ["".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(pdf)).pages]
+    assert "一、各地区办理情况地区收件长沙市7合计12按自然月计。二、各月办理情况" in pages[0]
+    assert len(pages) > 2
+    assert all(page.startswith(f"—{n}—月份收件2026-") for n, page in enumerate(pages[1:], start=2))
+    assert "2026-8989示例省住房和城乡建设厅2026年11月24日数据由系统统计" in pages[-1]
