@@ -13,7 +13,18 @@ from app.accounts.access import Actor, decides, in_region, reach
 from app.certificates.status_changes import may_decide
 from app.core.clock import OFFICE_ZONE, add_months, office_day, true_moment
 from app.core.office import Office
-from app.core.vocabulary import OPEN, MatterKind, MeasureState, MessageState, NoticeState, Role, SignupState, State, Urgency
+from app.core.vocabulary import (
+    DECIDED,
+    OPEN,
+    MatterKind,
+    MeasureState,
+    MessageState,
+    NoticeState,
+    Role,
+    SignupState,
+    State,
+    Urgency,
+)
 from app.db.counting import MOST_IN_MENU, MOST_ON_TILE, counts
 from app.exams import lacks_papers, signup_papers
 from app.exams.score_corrections import corrections_to_decide
@@ -237,9 +248,15 @@ def by_month(session: Session, actor: Actor, at: datetime, months: int = 6) -> M
     )
 
 
+def decided() -> ColumnElement[bool]:
+    """SQL: the office has decided; what an enterprise gave up, or let lapse, is closed without a decision."""
+    return Application.state.in_(DECIDED)
+
+
 def closed_this_month(session: Session, actor: Actor, on: date) -> int:
+    """Applications that the office decided in the month of this day, refused and not accepted ones included."""
     first = datetime.combine(on.replace(day=1), time(), OFFICE_ZONE)
-    return _count(session, Application, Application.closed_at >= first, reach(actor, Application))
+    return _count(session, Application, Application.closed_at >= first, decided(), reach(actor, Application))
 
 
 def has_people(session: Session, actor: Actor) -> bool:

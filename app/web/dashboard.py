@@ -131,7 +131,9 @@ def tiles(on: date) -> list[Tile]:
     if Role.VIEWER in actor.roles:
         closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
-        found.append(Tile(gettext("Closed this month"), closed, optional_url("ClosedScreen.list", closed_at_from=since)))
+        url = optional_url("ClosedScreen.list", closed_at_from=since, result="decided")
+        hint = gettext("Decisions of the office; what an enterprise gave up or let lapse is not counted.")
+        found.append(Tile(gettext("Closed this month"), closed, url, hint=hint))
         late = dashboard_counts.urgencies(db.session, actor, dashboard_counts.QUEUES.values(), on, on)[Urgency.OVERDUE]
         found.append(Tile(gettext("Overdue"), late, optional_url("DueBoardView.show"), "bad"))
     if {Role.ADMIN, Role.SECURITY_ADMIN} & actor.roles:

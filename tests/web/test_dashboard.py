@@ -1,11 +1,12 @@
 """The workbench leads to what waits, and counts exactly that."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 
-from app.core.vocabulary import PaperKind
+from app.core.clock import OFFICE_ZONE
+from app.core.vocabulary import PaperKind, Role, State
 from tests import make
 from tests.web.applications.filing.conftest import TODAY, TRANSFER, Holder, certificate_to_transfer
 
@@ -51,3 +52,26 @@ def test_the_tile_of_missing_scans_counts_what_its_list_shows(holder, session):
     tile = re.search(r'href="(/people/list/\?scans=incomplete)"><span>[^<]+</span>\s*<b>(\d+)</b>', work)
     rows = holder.clerk.get(tile[1]).text.partition("<tbody")[2].count("<tr ")
     assert (int(tile[2]), rows) == (1, 1)
+
+
+def test_the_tile_of_this_month_counts_what_the_office_decided_in_it_and_its_list_shows_the_same(session, signed_in, app):
+    first = datetime.combine(TODAY.replace(day=1), time(), OFFICE_ZONE)
+    firm = make.enterprise(name="湖南办结建筑公司")
+    for closed_at, state in (
+        (first - timedelta(seconds=1), State.NOT_ACCEPTED),
+        (first, State.NOT_ACCEPTED),
+        (first, State.REVIEW_REFUSED),
+        (first, State.ABANDONED),  # by the enterprise: the office has decided nothing
+        (first, State.DRAFT),
+    ):
+        closed = {} if state is State.DRAFT else {"closed_at": closed_at}
+        session.add(make.application(make.person(firm), state, **closed))
+    session.commit()
+    approver = make.account(session, "approver", Role.APPROVER)
+    for roles in ([], approver.roles):
+        account = make.account(session, f"viewer-{len(roles)}", Role.VIEWER)
+        account.roles = [*account.roles, *roles]
+        reader = signed_in(account)
+        tile = re.search(r'href="(/closed/[^"]*)"><span>[^<]+</span>\s*<b>(\d+)</b>', reader.get("/work/").text)
+        rows = reader.get(tile[1].replace("&amp;", "&")).text.partition("<tbody")[2].count("<tr ")
+        assert (int(tile[2]), rows) == (2, 2), roles

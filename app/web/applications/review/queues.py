@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app.accounts.access import BETWEEN_ENTERPRISES, CASE_OFFICERS, decides, level_of, reach
 from app.applications.checks import FAVOURABLE, results
-from app.applications.dashboard_counts import correction_overdue
+from app.applications.dashboard_counts import correction_overdue, decided
 from app.applications.decision_batches import records
 from app.applications.decision_batches.records import BatchRequest
 from app.core.clock import office_day
@@ -221,6 +221,8 @@ class QueueScreen(CaseList):
 
 OVERDUE = "overdue"
 _CORRECTIONS = ((OVERDUE, _("Correction overdue")),)
+DECIDED_ONLY = "decided"
+_RESULTS = ((DECIDED_ONLY, _("Decided by the office")),)
 
 
 def _correction_condition(code: str) -> ColumnElement[bool] | None:
@@ -275,6 +277,10 @@ class IsClosed(WithinReach):
         return super().apply(query, value).filter(Application.closed_at.is_not(None))
 
 
+def _result_condition(code: str) -> ColumnElement[bool] | None:
+    return decided() if code == DECIDED_ONLY else None
+
+
 class ClosedScreen(ExportedList, CaseList):
     """办结查阅: closed cases, read-only (R88–R90)."""
 
@@ -289,6 +295,10 @@ class ClosedScreen(ExportedList, CaseList):
     order_every = ("closed_at",)
     base_order = ("closed_at", "desc")
     search_columns = [*CaseList.search_columns, "closed_at"]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.boxes.append(Box("result", _("Result"), "select", _result_condition, options=_RESULTS))
 
     def row_links(self, item: Application) -> list[Link]:
         return [self.read_link(item), *self.archive_links(item)]
