@@ -29,8 +29,8 @@ def upgrade() -> None:
     )
     op.create_table(
         'statistics_count',
-        sa.Column('month', sa.Date(), nullable=False),
         sa.Column('indicator', sa.String(length=30), nullable=False),
+        sa.Column('month', sa.Date(), nullable=False),
         sa.Column('region_code', sa.String(length=6), nullable=False),
         sa.Column('matter', sa.String(length=30), nullable=False, comment='empty: of no matter, as an exam'),
         sa.Column('category', sa.String(length=30), nullable=False),
@@ -43,7 +43,8 @@ def upgrade() -> None:
         sa.CheckConstraint('count > 0', name='ck_statistics_count_positive'),
         sa.ForeignKeyConstraint(['month'], ['statistics_month.month'], name='fk_statistics_count_month'),
         sa.ForeignKeyConstraint(['region_code'], ['region.code'], name='fk_statistics_count_region'),
-        sa.PrimaryKeyConstraint('month', 'indicator', 'region_code', 'matter', 'category', 'subject', 'value'),
+        sa.PrimaryKeyConstraint('indicator', 'month', 'region_code', 'matter', 'category', 'subject', 'value'),
+        sqlite_with_rowid=False,
     )
     op.create_index('ix_step_at', 'step', ['at', 'id'])
 

@@ -109,15 +109,13 @@ def _store(session: Session, month: date, counts: Counts, there: Counts | None, 
     when = {"counted_at": at} | ({} if there is None else {"holdings_at": at})
     row = insert_into(session.get_bind(), StatisticsMonth).values(month=month, **when)
     session.execute(row.on_conflict_do_update(index_elements=["month"], set_=when))
-    old = delete(StatisticsCount).where(StatisticsCount.month == month)
-    session.execute(old if there is not None else old.where(StatisticsCount.indicator.not_in(HOLDINGS)))
+    kinds = [kind for kind in Indicator if there is not None or kind not in HOLDINGS]
+    session.execute(delete(StatisticsCount).where(StatisticsCount.indicator.in_(kinds), StatisticsCount.month == month))
     names = ("indicator", "region_code", "matter", "category", "subject", "value")
-    rows = [
-        {"month": month, **dict(zip(names, key, strict=True)), "count": n}
-        for key, n in (counts + (there or Counter())).items()
-    ]
+    every = counts + (there or Counter())
+    rows = [{"month": month, **dict(zip(names, key, strict=True)), "count": n} for key, n in every.items()]
     if rows:
-        session.execute(insert(StatisticsCount), rows)
+        session.connection().execute(insert(StatisticsCount.__table__), rows)
 
 
 # --- what happened in a month -------------------------------------------------------------------------

@@ -7,11 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from math import ceil
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import OFFICERS, Actor, in_region
@@ -140,7 +139,7 @@ def _total(sums: Sums, names: Sequence[str], indicators: Sequence[Indicator], wh
 
 def percentile(counts: Mapping[int, int], percent: int) -> int:
     """The least number that so many of a hundred do not exceed (nearest rank), of a histogram that is not empty."""
-    rank, reached = ceil(sum(counts.values()) * percent / 100), 0
+    rank, reached = -(-sum(counts.values()) * percent // 100), 0
     for number in sorted(counts):
         reached += counts[number]
         if reached >= rank:
@@ -160,8 +159,6 @@ def summarise(session: Session, actor: Actor, asked: Asked, on: date) -> Summary
         for row in session.scalars(select(StatisticsMonth).where(StatisticsMonth.month.in_(asked.period.months)))
     }
     count, within = StatisticsCount, _conditions(actor, asked)
-    moved = [*within, count.indicator.in_(OF_MOVES)]
-    movers = [subject for (subject,) in _sums(session, moved, count.subject, most=MOST_ENTERPRISES)]
     work = [*within, count.indicator == Indicator.WORK]
     seen = bool(actor.roles & SEES_WORK)
     at = max((month for month, row in counted.items() if row.holdings_at), default=None)
@@ -174,7 +171,7 @@ def summarise(session: Session, actor: Actor, asked: Asked, on: date) -> Summary
             session, [*within, count.indicator.in_((*FLOWS, *OF_MOVES))], count.indicator, count.region_code, count.value
         ),
         subjects=_sums(session, [*within, count.indicator.in_(BY_SUBJECT)], count.indicator, count.subject, count.value),
-        enterprises=_sums(session, [*moved, count.subject.in_(movers)], count.indicator, count.subject) if movers else {},
+        enterprises=_most_moved(session, within),
         work=_sums(session, work, count.subject, count.value) if seen else {},
         holdings=_sums(session, there, count.indicator, count.region_code, count.category, count.value) if at else {},
         holdings_at=counted[at].holdings_at if at else None,
@@ -194,13 +191,19 @@ def _conditions(actor: Actor, asked: Asked, *, months: bool = True) -> list[Colu
     return found
 
 
-def _sums(session: Session, where: Sequence[ColumnElement[bool]], *columns: Any, most: int | None = None) -> Sums:
-    """The sums grouped by these columns; with ``most``, only the largest."""
-    total = func.sum(StatisticsCount.count)
-    query = select(*columns, total).where(*where).group_by(*columns)
-    if most is not None:
-        query = query.order_by(total.desc(), *columns).limit(most)
+def _sums(session: Session, where: Sequence[ColumnElement[bool]], *columns: Any) -> Sums:
+    """The sums grouped by these columns."""
+    query = select(*columns, func.sum(StatisticsCount.count)).where(*where).group_by(*columns)
     return {tuple(row[:-1]): int(row[-1]) for row in session.execute(query)}
+
+
+def _most_moved(session: Session, within: Sequence[ColumnElement[bool]]) -> Sums:
+    """The transfers in and out of the enterprises that have most of both together."""
+    count = StatisticsCount
+    came, left = (func.sum(case((count.indicator == indicator, count.count), else_=0)) for indicator in OF_MOVES)
+    query = select(count.subject, came, left).where(*within, count.indicator.in_(OF_MOVES)).group_by(count.subject)
+    rows = session.execute(query.order_by(func.sum(count.count).desc(), count.subject).limit(MOST_ENTERPRISES))
+    return {(indicator, row[0]): int(n) for row in rows for indicator, n in zip(OF_MOVES, row[1:], strict=True) if n}
 
 
 def _names(session: Session, found: Summary) -> dict[tuple[str, str], str]:

@@ -35,12 +35,13 @@ class StatisticsCount(Model):
         CheckConstraint(f"matter = '' OR {one_of('matter', MatterKind)}", name="ck_statistics_count_matter"),
         CheckConstraint(one_of("category", Category), name="ck_statistics_count_category"),
         CheckConstraint("count > 0", name="ck_statistics_count_positive"),
+        {"sqlite_with_rowid": False},  # a page reads ranges of the primary key, and with it the counts
     )
 
+    indicator: Mapped[Indicator] = mapped_column(Choice(Indicator), primary_key=True)
     month: Mapped[date] = mapped_column(
         ForeignKey("statistics_month.month", name="fk_statistics_count_month"), primary_key=True
     )
-    indicator: Mapped[Indicator] = mapped_column(Choice(Indicator), primary_key=True)
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_statistics_count_region"), primary_key=True)
     matter: Mapped[str] = mapped_column(String(30), primary_key=True, comment="empty: of no matter, as an exam")
     category: Mapped[str] = mapped_column(String(30), primary_key=True)

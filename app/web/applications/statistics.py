@@ -36,6 +36,7 @@ from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.layout import may_open
 from app.web.base.workbook import send_workbook
 
+RECOUNTS_AN_HOUR = 20  # from one address: each takes a worker some seconds a month
 FIELDS = ("from", "to", "region", "matter", "category")
 _MONTH = re.compile(r"(\d{4})\D?(\d{1,2})\D?", re.ASCII)
 Choice = TypeVar("Choice", bound=Term)
@@ -89,6 +90,7 @@ class StatisticsView(BaseView):
         period = _asked(typed, on).period
         if wrong := period.refusals(on):
             raise Unmet(wrong)
+        request_context.count_use("statistics", RECOUNTS_AN_HOUR, 3600)
         request_context.begin_writing()
         months = [month for month in period.months if month <= on]
         queued = counting.request_count(

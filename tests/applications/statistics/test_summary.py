@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.applications.statistics.summary import MOST_MONTHS, Asked, Period, percentile, quick_periods, summarise
@@ -148,6 +148,7 @@ def test_usual_periods_are_those_of_the_calendar():
 
 
 @given(st.lists(st.integers(0, 300), min_size=1), st.integers(1, 100))
+@settings(deadline=None)
 def test_a_percentile_of_a_histogram_is_that_of_its_numbers_in_order(numbers, percent):
     rank = -(-len(numbers) * percent // 100)
     assert percentile(Counter(numbers), percent) == sorted(numbers)[rank - 1]
