@@ -175,7 +175,8 @@ PICKERS = [
         ("tick", "", "", ""),
     )
 ]
-FILTERS = ("status", "check_result", "urgency", "correction", "by", "result")  # those of tiles, and those that have an index
+# Those of tiles, and those that have an index.
+FILTERS = ("status", "check_result", "urgency", "correction", "by", "result", "locked")
 
 
 def clients(signed_in, holder, firms) -> dict[str, FlaskClient]:

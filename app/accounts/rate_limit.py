@@ -5,6 +5,7 @@ Each count is one atomic statement in a transaction of its own: a rollback of th
 when the process ends, and only a failure of the machine may lose the last of them. Keys are stored as digests.
 """
 
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -13,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
 
 from app.core.crypto.encryption import keyring
 from app.core.errors import TooMany
@@ -90,6 +92,14 @@ def peek(engine: Engine, key: str, *, seconds: int = DAY, at: datetime) -> int:
     """The count of ``key`` in the window that contains ``at``; does not count itself."""
     with side_connection(engine, for_reading=True) as connection:
         return connection.scalar(_COUNT, {"key": _stored(key), "window": _window(at, seconds)}) or 0
+
+
+def locked(session: Session, keys: Collection[str], *, rest: timedelta, at: datetime) -> set[str]:
+    """Those of these keys that ``attempt`` would refuse now. One statement."""
+    stored, now = {f"{_stored(key)}/rest": key for key in keys}, int(at.timestamp())
+    ends = RateLimitCounter.window.between(now + 1, now + int(rest.total_seconds()))
+    rows = session.scalars(select(RateLimitCounter.key).where(RateLimitCounter.key.in_(stored), ends))
+    return {stored[key] for key in rows}
 
 
 def clear(engine: Engine, key: str) -> None:

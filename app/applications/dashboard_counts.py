@@ -16,6 +16,7 @@ from app.core.office import Office
 from app.core.vocabulary import (
     DECIDED,
     OPEN,
+    AuditAction,
     MatterKind,
     MeasureState,
     MessageState,
@@ -27,10 +28,22 @@ from app.core.vocabulary import (
 )
 from app.db.counting import MOST_IN_MENU, MOST_ON_TILE, counts
 from app.exams import lacks_papers, signup_papers
+from app.exams.locking import SEATED
 from app.exams.score_corrections import corrections_to_decide
 from app.exams.signups import UNSENT
 from app.matters import MATTERS
-from app.models import Account, Application, Certificate, CertificateMeasure, ExamNotice, ExamSignup, Message, Person
+from app.models import (
+    Account,
+    Application,
+    AuditEntry,
+    AuditInspection,
+    Certificate,
+    CertificateMeasure,
+    ExamNotice,
+    ExamSignup,
+    Message,
+    Person,
+)
 
 QUEUES = {
     Role.ACCEPTANCE_OFFICER: State.AWAITING_ACCEPTANCE,
@@ -273,6 +286,26 @@ def awaiting_a_role(session: Session) -> int:
 
 def failed_messages(session: Session) -> int:
     return _count(session, Message, Message.state == MessageState.FAILED)
+
+
+def next_exam(session: Session, actor: Actor, on: date) -> ExamNotice | None:
+    """The exam of the actor's region that comes next, today's included."""
+    holds = (ExamNotice.state == NoticeState.PUBLISHED, ExamNotice.exam_on >= on, reach(actor, ExamNotice))
+    return session.scalars(select(ExamNotice).where(*holds).order_by(ExamNotice.exam_on, ExamNotice.id).limit(1)).first()
+
+
+def places_taken(session: Session, notice: ExamNotice) -> int:
+    return _count(session, ExamSignup, ExamSignup.notice_id == notice.id, ExamSignup.state.in_(SEATED))
+
+
+def entries_since(session: Session, action: AuditAction, day: date) -> int:
+    """Lines of the audit log of this kind since the beginning of a day."""
+    return _count(session, AuditEntry, AuditEntry.deed == action, AuditEntry.at >= datetime.combine(day, time(), OFFICE_ZONE))
+
+
+def last_inspection(session: Session) -> AuditInspection | None:
+    """The last verification of the chain of the audit log."""
+    return session.scalars(select(AuditInspection).order_by(AuditInspection.at.desc()).limit(1)).first()
 
 
 def measures_to_decide(session: Session, actor: Actor) -> int:

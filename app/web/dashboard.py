@@ -14,11 +14,12 @@ from app.accounts.pki import bindings
 from app.applications import dashboard_counts, office_calendar
 from app.certificates.status_changes import may_decide
 from app.core.clock import office_day, office_time
-from app.core.vocabulary import CertificateStatus, MatterKind, Role, SignupState, State, Urgency
+from app.core.vocabulary import AuditAction, CertificateStatus, MatterKind, Role, SignupState, State, Urgency
 from app.db.counting import MOST_ON_TILE, shown_count
 from app.db.session import db
 from app.exams.score_corrections import corrections_to_decide
 from app.web import request_context
+from app.web.auth.password_form import locked_officers
 from app.web.base import bars, due, stacked_columns
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url
@@ -48,7 +49,8 @@ class Tile:
     count: int
     url: str
     tone: str = ""  # todo | bad | ok: only when the number is not zero
-    hint: str = ""
+    hint: str = ""  # only when the number is not zero
+    note: str = ""  # always
 
     @property
     def number(self) -> str:
@@ -122,12 +124,7 @@ def tiles(on: date) -> list[Tile]:
         url = optional_url("CorrectionReviewScreen.list", state="pending")
         found.append(Tile(gettext("Corrected identities to review"), waiting, url, "todo"))
     if Role.EXAM_CLERK in actor.roles:
-        url = optional_url("SignupReviewScreen.list", state="submitted")
-        count = dashboard_counts.signups_to_review(db.session, actor)
-        found.append(Tile(gettext("Sign-ups to review"), count, url, "todo"))
-        if count := corrections_to_decide(db.session(), actor):
-            url = optional_url("ScoreCorrectionScreen.list", by="others")
-            found.append(Tile(gettext("Corrections of scores to decide"), count, url, "todo"))
+        found += _exam_tiles(on)
     if Role.VIEWER in actor.roles:
         closed = dashboard_counts.closed_this_month(db.session, actor, on)
         since = on.replace(day=1).isoformat()
@@ -136,6 +133,7 @@ def tiles(on: date) -> list[Tile]:
         found.append(Tile(gettext("Closed this month"), closed, url, hint=hint))
         late = dashboard_counts.urgencies(db.session, actor, dashboard_counts.QUEUES.values(), on, on)[Urgency.OVERDUE]
         found.append(Tile(gettext("Overdue"), late, optional_url("DueBoardView.show"), "bad"))
+        found.append(_expiring_tile(on))
     if {Role.ADMIN, Role.SECURITY_ADMIN} & actor.roles:
         waiting = privileged_changes.to_decide(db.session(), actor, at=request_context.now())
         hint = gettext("Another administrator has asked; nothing changes until you confirm.")
@@ -147,13 +145,52 @@ def tiles(on: date) -> list[Tile]:
         hint = gettext("Made by the system administrator; without a role nobody can sign in.")
         waiting = dashboard_counts.awaiting_a_role(db.session)
         found.append(Tile(gettext("Accounts that await a role"), waiting, optional_url("AwaitingScreen.list"), "todo", hint))
+        hint = gettext("Too many wrong passwords: each is free again after a while, or when you unlock it.")
+        locked = locked_officers(db.session(), request_context.current_office(), at=request_context.now())
+        url = optional_url("AppointmentScreen.list", locked="yes")
+        found.append(Tile(gettext("Locked accounts"), len(locked), url, "bad", hint))
+    if Role.AUDITOR in actor.roles:
+        found += _auditor_tiles()
+    return found
+
+
+def _exam_tiles(on: date) -> list[Tile]:
+    """What is to be reviewed, and the next exam with its places."""
+    actor = request_context.current_actor()
+    url = optional_url("SignupReviewScreen.list", state="submitted")
+    found = [Tile(gettext("Sign-ups to review"), dashboard_counts.signups_to_review(db.session, actor), url, "todo")]
+    if count := corrections_to_decide(db.session(), actor):
+        url = optional_url("ScoreCorrectionScreen.list", by="others")
+        found.append(Tile(gettext("Corrections of scores to decide"), count, url, "todo"))
+    if notice := dashboard_counts.next_exam(db.session, actor, on):
+        page = optional_url("NoticeScreen.show", pk=notice.id)
+        days, when = (notice.exam_on - on).days, format_date(notice.exam_on, "long")
+        found.append(Tile(gettext("Days until the next exam"), days, page, note=f"{notice.title} · {when}"))
+        places = gettext("of %(n)s places", n=notice.quota) if notice.quota else gettext("Places are not limited.")
+        found.append(Tile(gettext("Places taken"), dashboard_counts.places_taken(db.session, notice), page, note=places))
+    return found
+
+
+def _auditor_tiles() -> list[Tile]:
+    """Whether the chain of the audit log holds, and what was refused since yesterday, by the true time as the log has it."""
+    last, since = dashboard_counts.last_inspection(db.session), office_day(request_context.now()) - timedelta(days=1)
+    broken = last is not None and last.fault is not None
+    verified = gettext("Verified at %(moment)s.", moment=text_of(last.at)) if last else gettext("Never verified yet.")
+    found = [
+        Tile(gettext("Breaks found in the audit log"), int(broken), optional_url("AuditLogScreen.list"), "bad", note=verified)
+    ]
+    for action, label in (
+        (AuditAction.REFUSED, gettext("Refused since yesterday")),
+        (AuditAction.SIGN_IN_FAILED, gettext("Failed sign-ins since yesterday")),
+    ):
+        url = optional_url("AuditLogScreen.list", deed=action.value, at_from=since.isoformat())
+        found.append(Tile(label, dashboard_counts.entries_since(db.session, action, since), url))
     return found
 
 
 def _clerk_tiles(on: date) -> list[Tile]:
-    actor, office = request_context.current_actor(), request_context.current_office()
+    actor = request_context.current_actor()
     ours = dashboard_counts.enterprise_work(db.session, actor)
-    days = {"valid_to_from": on.isoformat(), "valid_to_to": office.expiring_until(on).isoformat()}
     return [
         *_matter_tiles(ours, on),
         Tile(
@@ -170,14 +207,21 @@ def _clerk_tiles(on: date) -> list[Tile]:
             "todo",
         ),
         *_signup_tiles(),
-        Tile(
-            gettext("Certificates expiring within %(n)s months", n=office.expiring_months),
-            dashboard_counts.expiring(db.session, actor, on, office),
-            optional_url("CertificateScreen.list", **days, status=CertificateStatus.VALID.value, sort="valid_to"),
-            "todo",
-            gettext("Apply for renewal from the row of the certificate."),
-        ),
+        _expiring_tile(on, "todo", gettext("Apply for renewal from the row of the certificate.")),
     ]
+
+
+def _expiring_tile(on: date, tone: str = "", hint: str = "") -> Tile:
+    """Certificates within reach whose last day is near."""
+    actor, office = request_context.current_actor(), request_context.current_office()
+    days = {"valid_to_from": on.isoformat(), "valid_to_to": office.expiring_until(on).isoformat()}
+    return Tile(
+        gettext("Certificates expiring within %(n)s months", n=office.expiring_months),
+        dashboard_counts.expiring(db.session, actor, on, office),
+        optional_url("CertificateScreen.list", **days, status=CertificateStatus.VALID.value, sort="valid_to"),
+        tone,
+        hint,
+    )
 
 
 def _signup_tiles() -> list[Tile]:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import g, redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from werkzeug.wrappers import Response
 
 from app.accounts import privileged_changes, role_assignment
@@ -27,10 +27,11 @@ from app.web.auth.account_actions import (
     reset_password,
     unlock,
 )
-from app.web.auth.password_form import new_one_time_password
+from app.web.auth.password_form import locked_officers, new_one_time_password
 from app.web.base import Link, ModelScreen, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseFilter, route
+from app.web.base.query import Box
 from app.web.forms import AppForm, ChoiceField, LongTextField, MobileField, WordField
 
 
@@ -65,6 +66,18 @@ class AppointmentForm(AppForm):
     )
 
 
+LOCKED = "yes"
+
+
+def _locked_condition(code: str) -> ColumnElement[bool] | None:
+    """Accounts locked by wrong passwords at the moment."""
+    if code != LOCKED:
+        return None
+    locked = locked_officers(db.session(), request_context.current_office(), at=request_context.now())
+    condition: ColumnElement[bool] = Account.id.in_(locked)
+    return condition
+
+
 class AppointmentScreen(ModelScreen):
     """Roles, regions and locks of the authority's accounts."""
 
@@ -82,6 +95,11 @@ class AppointmentScreen(ModelScreen):
     base_order = ("username", "asc")
     label_columns = AccountScreen.label_columns | {"region": _("Region")}
     edit_form = AppointmentForm
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.boxes.append(Box("locked", _("Locked"), "select", _locked_condition, options=((LOCKED, _("Locked accounts")),)))
+
     edit_columns = ["role", "region_code", "mobile", "reason"]
 
     def head_links(self) -> list[Link]:
