@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from itsdangerous import URLSafeTimedSerializer
+from reportlab.platypus import SimpleDocTemplate
 from sqlalchemy import event, func, select
 from xlsxwriter import Workbook
 
@@ -324,6 +325,12 @@ LOGGED = {
     "CertificateScreen.pack": pack,
     "BundleView.fetch": bundle,
     "DueScreen.export": simple(REVIEWER, "/due/export", AuditAction.EXPORT, "application", "POST", list="due", rows=0),
+    "StatisticsView.export": simple(
+        VIEWER, "/statistics/export", AuditAction.EXPORT, "statistics_month", "POST", format="xlsx"
+    ),
+    "StatisticsView.report": simple(
+        VIEWER, "/statistics/report", AuditAction.EXPORT, "statistics_month", "POST", format="pdf"
+    ),
     "BatchScreen.sheet": batch_sheet,
     "AuditLogScreen.export": simple(AUDITOR, "/diary/export", AuditAction.EXPORT, "entry", "POST", list="diary"),
     "CalendarView.export": calendar,
@@ -428,6 +435,7 @@ def test_no_export_holds_the_writer_while_its_bytes_are_read_or_drawn(session, s
 
     watch(Workbook, "close")
     watch(Path, "read_bytes")  # of a stored object
+    watch(SimpleDocTemplate, "build")
     made = {endpoint: prepare(changsha, world) for endpoint, prepare in LOGGED.items()}
     session.rollback()
     for endpoint, one in made.items():

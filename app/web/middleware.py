@@ -45,7 +45,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # They, and every view named ``export``, read until the bytes are there, which may take half a minute; then
 # ``request_context.note_export`` begins to write.
 EXPORTS = frozenset(
-    {"BatchScreen.sheet", "SheetResultView.book", "SheetResultView.refused"}
+    {"BatchScreen.sheet", "SheetResultView.book", "SheetResultView.refused", "StatisticsView.report"}
     | {"LegacyView.report", "LegacyView.refused", "LegacyView.passwords"}
 )
 

@@ -61,6 +61,7 @@ TABLES: dict[str, object] = {
     "qualification": _("Qualification"),
     "region": _("Region"),
     "restore": _("Restored backup"),
+    "statistics_month": _("Statistics"),
     "stock_reason": _("Stock reason"),
     "score_correction": _("Correction of a score"),
 }

@@ -149,6 +149,7 @@ FIELDS: Mapping[str, object] = {
     "shown": _("What was shown"),
     "list": _("Sheet"),
     "query": _("Query"),
+    "format": _("File type"),
     "search": _("Search"),
     "certificates": _("Certificates"),
     "versions": _("Versions"),

@@ -65,6 +65,7 @@ class StatisticsView(BaseView):
             found = summarise(db.session(), actor, _asked(typed, on), on)
         except Unmet as error:
             wrong = error.refusals
+        args = {name: value for name, value in typed.items() if value and name not in {one.field for one in wrong}}
         return self.rendered(
             "applications/statistics.html",
             status=422 if wrong else 200,
@@ -75,11 +76,11 @@ class StatisticsView(BaseView):
             period=found.asked.period if found else None,
             cards=[Card(table, _chart(table)) for table in tables_of(found)] if found else (),
             counted_at=max(found.counted.values(), default=None) if found else None,
-            periods=[(label, _address(typed, period)) for label, period in quick_periods(on)],
+            periods=[(label, _address(args, period)) for label, period in quick_periods(on)],
             regions=_regions(),
             matters=[(kind.value, kind.label) for kind in MatterKind],
             categories=[(category.value, category.label) for category in Category],
-            args={name: value for name, value in typed.items() if value},
+            args=args,
             exports=may_open("can_export", "Statistics"),
         )
 
@@ -137,11 +138,10 @@ def _note_export(found: Summary, kind: str) -> None:
     request_context.note_export(StatisticsMonth, list="statistics", format=kind, query=_typed(), rows=len(found.counted))
 
 
-def _address(typed: Mapping[str, str], period: Period) -> str:
+def _address(args: Mapping[str, Any], period: Period) -> str:
     """Of the same page for another period."""
     months = {"from": f"{period.first:%Y-%m}", "to": f"{period.last:%Y-%m}"}
-    args: dict[str, Any] = {name: value for name, value in typed.items() if value} | months
-    return url_for("StatisticsView.show", **args)
+    return url_for("StatisticsView.show", **{**args, **months})
 
 
 def _asked(typed: Mapping[str, str], on: date) -> Asked:

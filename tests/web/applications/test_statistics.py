@@ -60,6 +60,9 @@ def test_what_is_no_period_is_said_and_nothing_typed_is_lost(signed_in, holder):
     assert 'href="#from"' in answer.text
     assert 'href="#region"' in answer.text
     assert 'value="2026-13"' in answer.text
+    usual = answer.text.partition('class="periods"')[2].partition("</nav>")[0]
+    assert "matter=renewal" in usual
+    assert "999999" not in usual  # these links lead to a page
     assert '<option value="renewal" selected>' in answer.text
     assert viewer.post("/statistics/export?from=2026-13").status_code == 422
     assert viewer.post("/statistics/anew?from=2026-02&to=2026-01").status_code == 422
