@@ -53,12 +53,9 @@ def after_request(answer: Response) -> Response:
 
 
 def _set_caching(answer: Response) -> None:
-    """Fingerprinted files for ever, public answers as their view says, pages never."""
+    """Static files and public answers as their view says, pages never."""
     if request.endpoint in STATIC:
-        # The address carries a fingerprint, so what is found there never changes.
-        if "v" in request.args:
-            answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return
+        return  # see ``base.static_files``
     answer.vary.add("Cookie")
     signed_in = "_user_id" in session
     if signed_in or session.modified:

@@ -31,22 +31,36 @@ def asset(*names: str) -> str:
 @lru_cache(maxsize=256)
 def _asset(folder: str, names: Sequence[str], _root: str) -> str:
     """Every icon of a page asks again, and the answer is the same for a folder below the same ``_root`` URL."""
-    body = content(folder, "+".join(names)) if Path(names[0]).suffix in TYPES else (Path(folder) / names[0]).read_bytes()
-    return url_for("static", filename="+".join(names), v=sha256(body).hexdigest()[:8])
+    return url_for("static", filename="+".join(names), v=_fingerprint(folder, "+".join(names)))
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(folder: str, filename: str) -> str:
+    together = Path(filename).suffix in TYPES
+    return sha256(content(folder, filename) if together else (Path(folder) / filename).read_bytes()).hexdigest()[:8]
 
 
 def send(filename: str) -> Response:
-    """In place of Flask's view of static files. Browsers ask again for an address without a fingerprint."""
-    if Path(filename).suffix not in TYPES:
-        return current_app.send_static_file(filename)
-    try:
-        body = content(str(current_app.static_folder), filename)
-    except FileNotFoundError:
-        abort(404)
-    response = current_app.response_class(body, mimetype=TYPES[Path(filename).suffix])
-    response.headers["Cache-Control"] = "no-cache"
-    response.set_etag(sha256(body).hexdigest()[:16])
-    return response.make_conditional(request)
+    """In place of Flask's view of static files. What an address with the right fingerprint gives may be kept for ever.
+
+    With another it may not be kept at all: during an upgrade a page of the new version may ask a process of the old one.
+    """
+    folder = str(current_app.static_folder)
+    if Path(filename).suffix in TYPES:
+        try:
+            body = content(folder, filename)
+        except FileNotFoundError:
+            abort(404)
+        answer: Response = current_app.response_class(body, mimetype=TYPES[Path(filename).suffix])
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.set_etag(sha256(body).hexdigest()[:16])
+        answer = answer.make_conditional(request)
+    else:
+        answer = current_app.send_static_file(filename)
+    if asked := request.args.get("v"):
+        known = asked == _fingerprint(folder, filename)
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if known else "no-store"
+    return answer
 
 
 @lru_cache(maxsize=64)
@@ -60,7 +74,17 @@ def content(folder: str, filename: str) -> bytes:
     scripts = any(path.suffix == ".js" for path in paths)
     if len(paths) != len(names) or len({*names}) < len(names) or len(paths) > (1 if scripts else MOST_SHEETS):
         raise FileNotFoundError(filename)
+    if not all(_is_file(path) for path in paths):
+        raise FileNotFoundError(filename)
     return (script(paths[0]) if scripts else "".join(map(_sheet, paths))).encode()
+
+
+def _is_file(path: Path) -> bool:
+    """False, too, for names that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _sheet(path: Path) -> str:

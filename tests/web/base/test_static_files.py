@@ -48,6 +48,7 @@ SIX = "+".join(f"{name}.css" for name in ("ag", "almanac", "casework", "help", "
 @pytest.mark.parametrize("name", [
     "ag.css+ag.css", "ag.css+js/main.js", "js/main.js+js/verify.js", "ag.css+icons.svg", "ag.css+", "../setup.css",
     "js/../../setup.js", "ag.css+../../setup.py", "nothing.css", "js/nothing.js", SIX,
+    "js/main.js/x.js", f"{'a' * 300}.css", "a%00.css",
 ])  # fmt: skip
 def test_nothing_else_is_sent(client, name):
     assert MOST_SHEETS < 6
@@ -61,4 +62,5 @@ def test_an_address_with_a_fingerprint_is_kept_for_ever_and_another_is_asked_aga
         assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, True), address
         plain = client.get(address.partition("?")[0])
         assert plain.headers["Cache-Control"] == "no-cache"
+        assert client.get(f"{address[:-1]}-").headers["Cache-Control"] == "no-store"  # of another version
         assert client.get(address.partition("?")[0], headers={"If-None-Match": plain.headers["ETag"]}).status_code == 304
