@@ -1,6 +1,6 @@
 """Backups in an object store that speaks S3 (docs/decisions/0038). It must know conditional writes, as S3 itself does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from secrets import token_bytes
@@ -18,8 +18,8 @@ from app.files.bucket_store import asked_of, client
 from app.files.storage import FileMissing
 
 LOCK, PROBE = "lock", "probe"
-LEASE = timedelta(minutes=30)  # after which a lock that nobody renewed belongs to one that died
-RENEWAL = 600.0  # seconds between two renewals
+LEASE = timedelta(minutes=2)  # after which a lock that nobody renewed belongs to one that died; the job tries again later
+RENEWAL = 20.0  # seconds between two renewals
 PART = 8 << 20  # bytes of one request
 
 
@@ -53,40 +53,51 @@ class BucketTarget:
             objects.delete(name)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[Callable[[], None]]:
         """Held by an object that is renewed; one that was not for ``LEASE``, by the clock of the service, is taken over."""
-        mine, done = token_bytes(16), Event()
-        self._take(mine)
-        keeper = Thread(target=self._renew, args=(mine, done), daemon=True)
+        mine, done, lost = token_bytes(16), Event(), Event()
+        keeper = Thread(target=self._renew, args=(self._take(mine), mine, done, lost), daemon=True)
         keeper.start()
+
+        def demand() -> None:
+            if lost.is_set():
+                raise TargetFault(f"Another backup to {self.bucket.address} has begun, as this one could not be heard of.")
+
         try:
-            yield
+            yield demand
         finally:
             done.set()
             keeper.join()
-            self.remove(LOCK)
+            if not lost.is_set():
+                self.remove(LOCK)
 
-    def _take(self, mine: bytes) -> None:
+    def _take(self, mine: bytes) -> str:
+        """The version of the lock that is ours now."""
         with self.calls() as objects:
             with suppress(AlreadyExistsError):
-                objects.put(LOCK, mine, mode="create", use_multipart=False)
-                return
+                return str(objects.put(LOCK, mine, mode="create", use_multipart=False)["e_tag"])
             there = objects.head(LOCK)
             objects.put(PROBE, b"", use_multipart=False)
             age = objects.head(PROBE)["last_modified"] - there["last_modified"]
             with suppress(PreconditionError):
                 if age >= LEASE:
-                    objects.put(LOCK, mine, mode={"e_tag": str(there["e_tag"])}, use_multipart=False)
-                    return
+                    taken = objects.put(LOCK, mine, mode={"e_tag": str(there["e_tag"])}, use_multipart=False)
+                    return str(taken["e_tag"])
         minutes = int(LEASE.total_seconds() // 60)
         raise TargetFault(
             f"A backup to {self.bucket.address} is being made already, or was broken off less than {minutes} minutes ago."
         )
 
-    def _renew(self, mine: bytes, done: Event) -> None:
+    def _renew(self, version: str, mine: bytes, done: Event, lost: Event) -> None:
         while not done.wait(RENEWAL):
-            with suppress(BaseError):  # the next turn is soon enough
-                client(self.bucket).put(LOCK, mine, use_multipart=False)
+            try:
+                put = client(self.bucket).put(LOCK, mine, mode={"e_tag": version}, use_multipart=False)
+                version = str(put["e_tag"])
+            except PreconditionError:  # taken over
+                lost.set()
+                return
+            except BaseError:
+                continue  # the next turn is soon enough
 
     @contextmanager
     def calls(self, name: str = "") -> Iterator[S3Store]:

@@ -82,7 +82,7 @@ def make(
     cannot be written to, or another backup is being made. A process that dies leaves no archive that looks whole.
     """
     recipients = backup_cipher.recipients_of(settings.backup_keys)
-    with target.alone(), _scratch(settings.home) as scratch:
+    with target.alone() as demand_alone, _scratch(settings.home) as scratch:
         repository.demand_own(target, _installation())
         copied = Copied(store, target, recipients, progress, repository.stored_objects(target))
         while True:
@@ -96,7 +96,8 @@ def make(
         with snapshot(engine, scratch, settings.pg_bin) as taken:
             copied.missing.clear()
             copied.copy(taken.state.digests)
-            backup = _archive(settings, target, taken, copied, recipients, at=at, now=now)
+            backup = _archive(settings, target, taken, copied, recipients, at=at, now=now, demand_alone=demand_alone)
+        demand_alone()
         rest = repository.thin_out(target, settings.backup_keep)
         repository.remove_unnamed(target, taken.state.digests, copied.stored, rest)
     return backup, copied.missing
@@ -120,6 +121,7 @@ def _archive(
     *,
     at: datetime,
     now: Callable[[], datetime],
+    demand_alone: Callable[[], None],
 ) -> Backup:
     """Write the archive, read it back, and only then write the statement that makes it count."""
     state, name = taken.state, repository.name_of(at)
@@ -145,6 +147,7 @@ def _archive(
     if not repository.is_intact(target, backup, lambda _bytes: copied.progress(copied.seen)):
         target.remove(repository.archive_place(name))
         raise TargetFault("The archive was not stored as it was written: the disk or drive of the backups is faulty.")
+    demand_alone()
     with target.put(repository.statement_place(name)) as file:
         file.write(backup.dump().encode())
     return backup

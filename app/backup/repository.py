@@ -103,7 +103,8 @@ def object_place(digest: str) -> str:
 
 def stored_objects(target: Target) -> set[str]:
     """The digests of all stored files: about 150 bytes of memory each."""
-    return {name.rpartition("/")[2].removesuffix(ENCRYPTED) for name in target.names(OBJECTS)}
+    names = (name.rpartition("/")[2] for name in target.names(OBJECTS))
+    return {name.removesuffix(ENCRYPTED) for name in names if name.endswith(ENCRYPTED)}
 
 
 def backups(target: Target) -> list[Backup]:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -36,8 +36,11 @@ class Target(Protocol):
     def remove(self, name: str) -> None:
         """Remove a name; nothing happens if there is none."""
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Held by the one who writes; ``TargetFault`` at once if somebody else does."""
+    def alone(self) -> AbstractContextManager[Callable[[], None]]:
+        """Held by the one who writes; ``TargetFault`` at once if somebody else does.
+
+        Gives a call that raises ``TargetFault`` if somebody else has begun to write meanwhile.
+        """
 
 
 def target_of(settings: Settings) -> Target | None:
@@ -93,7 +96,7 @@ class FolderTarget:
         (self.folder / name).unlink(missing_ok=True)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[Callable[[], None]]:
         """What a killed writer left unfinished is removed."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -108,4 +111,4 @@ class FolderTarget:
                 raise TargetFault(f"A backup to {self.folder} is being made already.") from None
             for left in (self.folder / UNFINISHED).glob("*"):
                 left.unlink()
-            yield
+            yield lambda: None  # the lock ends with the process

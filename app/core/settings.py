@@ -168,6 +168,8 @@ class Settings:
             raise BadSetting(_("ANGUAN_BACKUP_HOURS must be at least 1."))
         if isinstance(self.backup_place, Path) and self.backup_place.is_relative_to(self.home):
             raise BadSetting(_("ANGUAN_BACKUP_FOLDER must not lie in ANGUAN_HOME: what takes one away would take both."))
+        if self.bucket and isinstance(self.backup_place, Bucket) and self.bucket.address == self.backup_place.address:
+            raise BadSetting(_("ANGUAN_BACKUP_FOLDER must not be the place of the files, ANGUAN_BLOBS."))
         if self.licence_url and not (self.licence_client and self.licence_issuer and self.licence_key):
             raise BadSetting(
                 _("ANGUAN_LICENCE_URL also needs ANGUAN_LICENCE_CLIENT, ANGUAN_LICENCE_ISSUER and ANGUAN_LICENCE_KEY.")

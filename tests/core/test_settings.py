@@ -202,3 +202,12 @@ def test_backups_lie_elsewhere_and_are_kept_by_three_numbers(home):
     for name, text in (("FOLDER", str(home / "backups")), ("HOURS", "-1"), ("KEEP", "7,5"), ("KEEP", "a,b,c")):
         with pytest.raises(BadSetting, match=f"ANGUAN_BACKUP_{name}"):
             read_settings({**given, f"ANGUAN_BACKUP_{name}": text})
+
+
+def test_backups_do_not_lie_among_the_files_in_one_bucket(home):
+    service = {"URL": "https://s3.example", "REGION": "r", "KEY": "k", "SECRET": "s"}
+    given = {"ANGUAN_HOME": str(home), "ANGUAN_BLOBS": "s3://b/x", "ANGUAN_BACKUP_FOLDER": "s3://b/x"}
+    given |= {f"ANGUAN_{whose}S3_{name}": text for whose in ("", "BACKUP_") for name, text in service.items()}
+    with pytest.raises(BadSetting, match="ANGUAN_BACKUP_FOLDER must not be the place of the files"):
+        read_settings(given)
+    read_settings(given | {"ANGUAN_BACKUP_FOLDER": "s3://b/backups"})
