@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.models import InterruptedForm
+from app.models import Account, InterruptedForm
 
 LASTS = timedelta(hours=12)
 MOST = 5  # of one account; older ones give way
@@ -19,10 +19,14 @@ class SentForm(NamedTuple):
 
     fields: Sequence[tuple[str, str]]
     files: int
+    enterprise_id: int | None = None  # of the account when it was sent: its words are for this one
 
 
 def keep(session: Session, account_id: int, path: str, sent: SentForm, *, at: datetime) -> bool:
-    """Keep what was sent to ``path``; False if it is too long. The caller commits."""
+    """Keep what was sent to ``path`` in place of what was before; False if it is too long. The caller commits."""
+    mine = delete(InterruptedForm).where(InterruptedForm.account_id == account_id)
+    session.execute(mine.where(InterruptedForm.path == path))
+    sent = sent._replace(enterprise_id=session.get_one(Account, account_id).enterprise_id)
     size = sum(len(name) + len(value) for name, value in sent.fields)
     if size > LONGEST or len(path) > InterruptedForm.path.type.length:
         return False
@@ -30,18 +34,17 @@ def keep(session: Session, account_id: int, path: str, sent: SentForm, *, at: da
     session.flush()
     newest = select(InterruptedForm.id).where(InterruptedForm.account_id == account_id)
     newest = newest.order_by(InterruptedForm.id.desc()).limit(MOST)
-    mine = delete(InterruptedForm).where(InterruptedForm.account_id == account_id)
     session.execute(mine.where(InterruptedForm.id.not_in(session.scalars(newest).all())))
     return True
 
 
 def kept(session: Session, account_id: int, path: str, *, at: datetime) -> SentForm | None:
-    """The latest that this account sent to ``path``, unless it is too old."""
+    """What this account sent to ``path``, unless it is too old or the account has moved to another enterprise since."""
     mine = InterruptedForm.account_id == account_id, InterruptedForm.path == path, InterruptedForm.kept_at > at - LASTS
     found = session.scalars(select(InterruptedForm).where(*mine).order_by(InterruptedForm.id.desc()).limit(1)).first()
-    if found is None:
+    if found is None or found.sent["enterprise_id"] != session.get_one(Account, account_id).enterprise_id:
         return None
-    return SentForm([(name, value) for name, value in found.sent["fields"]], found.sent["files"])
+    return SentForm(**found.sent | {"fields": [(name, value) for name, value in found.sent["fields"]]})
 
 
 def sweep(session: Session, *, at: datetime) -> None:

@@ -38,7 +38,8 @@ def login_url() -> str:
     """Where a request is sent that needs a session and has none; what it posted is kept, if it can be."""
     wish = request.full_path.rstrip("?")
     if request.method == "POST" and (account_id := lapsed_account()) is not None:
-        wish = url_for("SessionsView.interrupted", back=_page_of(account_id))
+        back, kept = _page_of(account_id)
+        wish = url_for("SessionsView.interrupted", back=back, kept=1 if kept else None)
     return url_for("SignInView.login", next=wish)
 
 
@@ -58,12 +59,16 @@ def _lapsed_account() -> int | None:
     return visit.account_id if request_context.now() - visit.ended_at <= interrupted_forms.LASTS else None
 
 
-def _page_of(account_id: int) -> str:
-    """The page that the request was sent from."""
-    if request.endpoint in FORMS and _has_token():
-        _keep(account_id)
-        return request.path
-    return safe_local_url(request.referrer or "") or "/"
+def comes_back() -> bool:
+    """Whether what is typed on this page is kept if it is sent too late."""
+    return request.endpoint in FORMS
+
+
+def _page_of(account_id: int) -> tuple[str, bool]:
+    """The page that the request was sent from, and whether its form is kept."""
+    if comes_back() and _has_token():
+        return request.path, _keep(account_id)
+    return safe_local_url(request.referrer or "") or "/", False
 
 
 def _has_token() -> bool:
@@ -77,13 +82,13 @@ def _has_token() -> bool:
     return True
 
 
-def _keep(account_id: int) -> None:
+def _keep(account_id: int) -> bool:
     fields = [(name, value) for name, value in request.form.items(multi=True) if name and name not in NOT_KEPT]
     files = sum(bool(file.filename) for _name, file in request.files.items(multi=True))
     db.session().rollback()  # SQLite has one writer
     try:
         with request_context.side_session() as session:
             sent, at = SentForm(fields, files), request_context.now()
-            interrupted_forms.keep(session, account_id, request.path, sent, at=at)
+            return interrupted_forms.keep(session, account_id, request.path, sent, at=at)
     except Unwritable:
-        return  # the page after signing in says that nothing was kept
+        return False  # the page after signing in says so

@@ -77,7 +77,8 @@ class SessionsView(BaseView):
     def interrupted(self) -> Response:
         """After signing in again: what was not done, and what was typed."""
         back, at = safe_local_url(request.args.get("back", "")) or "/", request_context.now()
-        kept = interrupted_forms.kept(db.session(), current_user.id, urlsplit(back).path, at=at)
+        path = urlsplit(back).path if "kept" in request.args else ""  # an earlier one of this page is not what was lost
+        kept = interrupted_forms.kept(db.session(), current_user.id, path, at=at)
         title = gettext("Your session had ended: nothing was saved")
         if kept and ("then", "submit") in kept.fields:
             title = gettext("Your session had ended: nothing was submitted")

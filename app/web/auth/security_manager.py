@@ -24,7 +24,7 @@ from app.core.sign_in_vocabulary import PasswordProfile, SessionEndReason, SignI
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
-from app.web.auth import captcha, known_browser, password_form, pre_login_cookie
+from app.web.auth import captcha, interrupted, known_browser, password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView, seconds_left
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
@@ -239,6 +239,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
             logout_url=lambda: url_for("SignInView.logout"),
             password_url=lambda: url_for("OwnPasswordView.change"),
             session_left=seconds_left,
+            form_comes_back=interrupted.comes_back,
         )
 
     # --- authentication -----------------------------------------------------------------------------
@@ -292,7 +293,8 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
         )
         if not current_user.must_change_password and not old:
             return None
-        return redirect(url_for("OwnPasswordView.change", next=request.path if request.method == "GET" else None), 303)
+        here = request.full_path.rstrip("?") if request.method == "GET" else None
+        return redirect(url_for("OwnPasswordView.change", next=here), 303)
 
     def find_user(self, username: str | None = None, email: str | None = None) -> Account | None:
         """By canonical user name; by e-mail only for FAB's own screens, never for signing in."""

@@ -21,7 +21,7 @@ from tests.web.form_steps import tickets
 ON_SQLITE = pytest.mark.parametrize("system", ["sqlite"], indirect=True)
 TYPED = {"name": "王小明", "id_number": make.id_number(), "education": "bachelor", "position": "safety_officer"}
 PATH = "/people/add"
-BACK = f"/sessions/interrupted?back={PATH}"
+BACK = f"/sessions/interrupted?back={PATH}&kept=1"
 
 
 def lapse(session, *, minutes: int = 31, **facts) -> None:
@@ -100,7 +100,7 @@ def test_a_malformed_form_is_kept_as_far_as_it_has_names(session, signed_in, hol
     part = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n1\r\n'
     nameless = part + b"--x\r\nContent-Disposition: form-data\r\n\r\n2\r\n--x--\r\n"
     assert after(client.post(PATH, data=nameless, content_type="multipart/form-data; boundary=x")) == BACK
-    assert session.scalars(select(InterruptedForm.sent)).one() == {"fields": [["name", "1"]], "files": 0}
+    assert session.scalars(select(InterruptedForm.sent)).one()["fields"] == [["name", "1"]]
 
 
 @ON_SQLITE
