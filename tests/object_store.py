@@ -69,7 +69,7 @@ def start(folder: Path, ports: dict[str, int]) -> ObjectStore:
     everything = {"name": "tests", "actions": ["Admin", "Read", "Write", "List"], **keys}
     (folder / "keys.json").write_text(json.dumps({"identities": [everything]}))
     options = [f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={folder / 'keys.json'}"]
-    options += ["-volume.max=100", "-volume.minFreeSpace=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
+    options += ["-volume.max=2000", "-volume.minFreeSpace=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
     options += [f"-{name}={port}" for name, port in (ports | {"s3.port.iceberg": 0, "s3.port.lance": 0}).items()]
     with (folder / "log").open("ab") as log:
         program = [str(Path(sysconfig.get_path("scripts")) / "weed"), "server", *options]

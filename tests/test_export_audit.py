@@ -434,7 +434,7 @@ def test_no_export_holds_the_writer_while_its_bytes_are_read_or_drawn(session, s
         monkeypatch.setattr(kind, method, watching)
 
     watch(Workbook, "close")
-    watch(Path, "read_bytes")  # of a stored object
+    watch(Path, "open")  # of a stored object
     watch(SimpleDocTemplate, "build")
     made = {endpoint: prepare(changsha, world) for endpoint, prepare in LOGGED.items()}
     session.rollback()

@@ -239,7 +239,7 @@ def consumer(system, home, context) -> JobConsumer:
     return JobConsumer(queue(settings), replace(context, now=clock.now))
 
 
-NIGHTLY_JOBS = 6  # the checkpoint, the watch and four of the night
+NIGHTLY_JOBS = 7  # the checkpoint, the watch and five of the night
 
 
 def work_through(consumer: JobConsumer) -> int:

@@ -86,7 +86,7 @@ on('click', '[data-cut]', (_e, button) => {
   if (button.dataset.cut) cut();
   else job.dialog.close();
 });
-on('click', '[data-zoom]', (_e, button) => zoom(button.dataset.zoom));
+on('click', '[data-crop] [data-zoom]', (_e, button) => zoom(button.dataset.zoom));
 
 on('keydown', '[data-crop] canvas', (e) => {
   const move = MOVES[e.key];

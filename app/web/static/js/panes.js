@@ -101,7 +101,7 @@ export function prepare(stage) {
 
 const panesShown = () => findAll('[data-pane]').filter((pane) => views.has(pane));
 
-on('click', '[data-zoom]', (_e, button) => zoom(active, Number(button.dataset.zoom)));
+on('click', '.viewer [data-zoom]', (_e, button) => zoom(active, Number(button.dataset.zoom)));
 
 on('click', '[data-fit]', (_e, button) => {
   views.get(active).fit = button.dataset.fit;
