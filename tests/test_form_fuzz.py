@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert, select
 
 from app.core.vocabulary import Role
 from app.db.session import db
 from app.files.folder_store import FolderStore
-from app.models import Account, ExamSignup
+from app.models import Account, ExamSignup, PaperRule, StockReason
 from app.web.auth.permissions import ANONYMOUS
 from tests import make
 from tests.form_fuzz import Form, Sender, forms_of, names_in_the_source, rule_of
@@ -107,10 +108,17 @@ def forms(crowd: Crowd) -> list[tuple[Role | None, Form]]:
 
 
 @pytest.fixture
-def crowd(app, session, system, signed_in) -> Crowd:
+def crowd(app, session, system, signed_in) -> Iterator[Crowd]:
+    """Tables that outlive a test are put back: by chance one form changes a row of them, as it may, and another deletes it."""
+    kept = {model: session.execute(select(model.__table__)).mappings().all() for model in (PaperRule, StockReason)}
     made = Crowd(app, session, system, signed_in)
     made.begin()
-    return made
+    yield made
+    session.rollback()
+    for model, rows in kept.items():
+        session.execute(delete(model))
+        session.execute(insert(model), [dict(row) for row in rows])
+    session.commit()
 
 
 def test_a_sample_of_wrong_forms_is_answered_without_an_error(crowd, system):
