@@ -109,7 +109,7 @@ def forms(crowd: Crowd) -> list[tuple[Role | None, Form]]:
 
 @pytest.fixture
 def crowd(app, session, system, signed_in) -> Iterator[Crowd]:
-    """Tables that outlive a test are put back: by chance one form changes a row of them, as it may, and another deletes it."""
+    """Puts back the tables that outlive a test: by chance one form changes a row, as it may, and another deletes it."""
     kept = {model: session.execute(select(model.__table__)).mappings().all() for model in (PaperRule, StockReason)}
     made = Crowd(app, session, system, signed_in)
     made.begin()
