@@ -103,7 +103,8 @@ class _Copy:
         mark, shift = self.by_number.get(number), self.marks.result == 0
         # What stands right of the table, without a title, makes way for the result.
         placed = {place + (shift and place >= self.result): (place, cell) for place, cell in cells.items()}
-        line = [_NO_CELL] * max([*placed, self.result if mark or number == self.marks.header else 0])
+        marked = [self.result, *mark.faults, *mark.answers] if mark else []
+        line = [_NO_CELL] * max([*placed, *marked, self.result if number == self.marks.header else 0])
         for at, (place, cell) in placed.items():
             line[at - 1] = self._cell(cell, _colour(mark, place))
         if number == self.marks.header:

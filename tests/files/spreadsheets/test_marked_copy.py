@@ -59,6 +59,14 @@ def test_a_copy_shows_results_comments_and_colours_and_what_stood_beside_the_tab
     assert {sheet[place].fill.fgColor.rgb for place in ("B4", "C4", "D4")} == {f"FF{REFUSED_COLOUR}"}
 
 
+def test_a_result_left_of_the_table_and_cells_that_stand_empty_right_of_the_last_filled_one():
+    data = "检查结果,姓名,成绩,日期\n,张三\n,李四\n".encode("gb18030")
+    marks = marks_for(data, mark(2, "拒绝", {4: "?"}), mark(3, "新增", {}, {3: "60"}))
+    sheet = load_workbook(BytesIO(marked_copy(data, marks, SheetLimits()))).active
+    assert [cell.value for row in sheet["A2:D3"] for cell in row] == ["拒绝", "张三", None, None, "新增", "李四", "60", None]
+    assert sheet["D2"].comment.text == "⚑ ?"
+
+
 def test_whoever_waits_for_a_long_copy_is_told_that_it_goes_on():
     lines = "".join(f"张三,{n % 100},\n" for n in range(AT_ONCE + 5))
     told: list[int] = []
