@@ -9,7 +9,7 @@ pandas is imported in the functions that need it, so that no process holds it be
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +71,16 @@ def request_count(session: Session, actor: Actor, months: Sequence[date], *, at:
 
 
 def months_due(session: Session, on: date) -> list[date]:
-    """The months that a night counts: those never counted since the first step, that of the day before, the running one."""
+    """The months that a night counts: those since the first step that were never counted, or not since they ended."""
     first = session.scalar(select(func.min(Step.at)))
     month, running = month_of(office_day(first) if first else on), month_of(on)
-    counted, due = set(session.scalars(select(StatisticsMonth.month))), []
+    counts = session.execute(select(StatisticsMonth.month, StatisticsMonth.counted_at))
+    counted, due = {row.month: row.counted_at for row in counts}, []
     while month <= running:
-        if month not in counted or month >= month_of(on - timedelta(days=1)):
+        following = add_months(month, 1)
+        if month not in counted or counted[month] < datetime.combine(following, time(), OFFICE_ZONE):
             due.append(month)
-        month = add_months(month, 1)
+        month = following
     return due
 
 

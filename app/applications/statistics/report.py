@@ -55,7 +55,7 @@ def report_of(found: Summary, office: Office, on: date) -> Report:
         sentences=_sentences(found),
         tables=[_on_paper(number, table) for number, table in enumerate(shown, start=1)],
         signed_on=long_day(on),
-        foot=in_chinese(COUNTED, moment=_moment(min(found.counted.values()))) if found.counted else "",
+        foot=in_chinese(COUNTED, moment=_moment(max(found.counted.values()))) if found.counted else "",
     )
 
 

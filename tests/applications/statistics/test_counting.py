@@ -233,6 +233,9 @@ def test_counting_twice_replaces_and_a_month_that_is_over_keeps_what_there_was_w
     ended = {month.month: month.holdings_at for month in session.scalars(select(StatisticsMonth))}
     assert ended == {MONTHS[0]: None, MONTHS[1]: None, MONTHS[2]: moment(date(2026, 4, 1), 3)}
     assert months_due(session, date(2026, 4, 2)) == [date(2026, 4, 1)]
+    session.rollback()
+    count_months(sessions, [date(2026, 4, 1)], OFFICE, at=moment(date(2026, 4, 30), 23))  # and no worker runs on the 1st
+    assert months_due(session, date(2026, 5, 3)) == [date(2026, 4, 1), date(2026, 5, 1)]
     assert all(a < b for a, b in pairwise(months_due(session, date(2026, 6, 1))))
 
 
