@@ -47,7 +47,7 @@ class ReadSheet(NamedTuple):
 
 
 def offer(sheet: ReadSheet, *, done: bool = False) -> SheetResults | None:
-    """The downloads of a sheet, ``done`` after its import; None for one without rows."""
+    """The downloads of a sheet that was checked; None for one without rows. ``done``: see ``offer_done``."""
     if not sheet.rows:
         return None
     marks = marks_of(sheet.columns, sheet.layout, sheet.rows, answers=sheet.answers, done=done)
@@ -55,11 +55,17 @@ def offer(sheet: ReadSheet, *, done: bool = False) -> SheetResults | None:
     return SheetResults(ticket, len(marks.refused), not comes_back_whole(sheet.data, len(marks.rows)))
 
 
-def offer_next(sheet: ReadSheet) -> None:
-    """Offer the sheet with the results of its import, which is committed, on the next page."""
+def offer_done(sheet: ReadSheet) -> SheetResults | None:
+    """The downloads after the import, which is committed; None also where no file can be written at present."""
     with suppress(Unwritable):
-        if results := offer(sheet, done=True):
-            flash(results.ticket, FLASH)
+        return offer(sheet, done=True)
+    return None
+
+
+def offer_next(sheet: ReadSheet) -> None:
+    """Offer the sheet with the results of its import on the next page."""
+    if results := offer_done(sheet):
+        flash(results.ticket, FLASH)
 
 
 class SheetResultView(BaseView):

@@ -16,7 +16,7 @@ from app.files.inspect import FileRefused
 from app.web import request_context
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
-from app.web.base.sheet_results import ReadSheet, offer
+from app.web.base.sheet_results import ReadSheet, offer, offer_done
 from app.web.base.staged_upload import StagedFile, StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.forms import SHEETS, AppForm, UploadField
@@ -133,7 +133,7 @@ class MeasuresView(BaseView):
             planned=planned,
             rows=preview_page(COLUMNS, planned.rows, asked, may_answer=not done) if planned else None,
             ticket=ticket,
-            results=offer(sheet, done=done) if sheet else None,
+            results=(offer_done if done else offer)(sheet) if sheet else None,
             done=done,
             most=request_context.current_office().largest_batch,
         )

@@ -17,9 +17,11 @@ from app.accounts.people_import import ROSTER_COLUMNS
 from app.applications.office_calendar import CALENDAR_COLUMNS
 from app.certificates.bulk_status_changes import COLUMNS
 from app.core.clock import now, office_day
+from app.core.errors import Obstacle, Unwritable
 from app.core.vocabulary import AuditAction, Role, SignupState
 from app.files.spreadsheets import Column
 from app.files.spreadsheets.marks import REFUSED_COLOUR
+from app.files.storage import Store
 from app.models import AuditEntry, CalendarDay, CertificateMeasure, ExamSignup, Person
 from app.web import request_context
 from tests import make
@@ -210,6 +212,20 @@ def test_the_refused_rows_alone_go_in_again_and_each_download_is_logged(session,
         lines = session.scalars(select(AuditEntry).where(AuditEntry.deed == AuditAction.EXPORT).order_by(AuditEntry.id))
         assert [(line.table, line.change) for line in lines][-1] == (target.table, {"list": "import", "rows": 1})
         session.rollback()  # SQLite has one writer
+
+
+def test_what_is_imported_is_said_though_its_result_cannot_be_kept(session, targets, monkeypatch):
+    for target in (one._replace(rows=one.rows[:1]) for one in targets):
+        before, page = count(session, target), uploaded(target, sheet_of(target))
+        with monkeypatch.context() as full:
+            full.setattr(Store, "put", unwritable)
+            answer = target.browser.post(target.confirm, data={"ticket": ticket(page, "ticket")}, follow_redirects=True)
+        assert (answer.status_code, count(session, target)) == (200, before + 1), target.address
+        assert not ticket(answer.text, "results"), target.address
+
+
+def unwritable(_store: Store, _data: bytes) -> str:
+    raise Unwritable(Obstacle.FILES_AWAY)
 
 
 def test_the_page_says_what_will_come_back(targets):
