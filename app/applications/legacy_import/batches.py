@@ -30,11 +30,22 @@ from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
 from app.db import audit
 from app.files.row_preview import PreviewRow
 from app.files.sheet_results import marks_of, refused_rows, result_book
-from app.files.spreadsheets import CellError, Column, Layout, SheetLimits, SheetLine, SheetRefused, examine, read_lines
+from app.files.spreadsheets import (
+    CellError,
+    Column,
+    Layout,
+    SheetLimits,
+    SheetLine,
+    SheetRefused,
+    examine,
+    read_lines,
+    sheet_name,
+)
 from app.files.storage import Store
 from app.models import LegacyImport, LegacyRow
 
 ANSWERABLE = (LegacyPhase.CHECKED, LegacyPhase.UNREADABLE)  # while the sheet is there
+REPORTED = (LegacyPhase.DONE, LegacyPhase.UNDOING, LegacyPhase.UNDONE)  # whose report is that of the import, not of the check
 MIB = 1024 * 1024
 LARGEST = 20 * MIB
 MOST_ROWS = 100_000
@@ -159,11 +170,12 @@ def refused_of(session: Session, store: Store, import_id: int, actor: Actor) -> 
     report, summary = report_of(session, store, import_id, actor)
     batch = session.get_one(LegacyImport, import_id)
     rows, columns = not_taken(session, import_id), COLUMNS[batch.kind]
-    read = partial(
-        read_lines, report, columns, most_rows=MOST_ROWS, limits=LIMITS, sheet=(batch.layout or {}).get("sheet", "")
-    )
+    sheet = (batch.layout or {}).get("sheet", "")
+    if sheet and sheet not in examine(report, LIMITS):  # a copy, whose sheet cannot have every name
+        sheet = sheet_name(sheet)
+    read = partial(read_lines, report, columns, most_rows=MOST_ROWS, limits=LIMITS, sheet=sheet)
     layout = read(mapping=_titles_in(read().layout, SheetAnswers.of(batch).titles)).layout
-    marks = marks_of(columns, layout, rows, done=batch.phase is not LegacyPhase.CHECKED)
+    marks = marks_of(columns, layout, rows, done=batch.phase in REPORTED)
     return refused_rows(report, marks, LIMITS), {**summary, "rows": len(rows)}
 
 

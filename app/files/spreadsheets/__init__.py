@@ -25,7 +25,7 @@ from app.files.spreadsheets.columns import (
 from app.files.spreadsheets.marked_copy import marked_copy
 from app.files.spreadsheets.marks import RowMark, SheetMarks
 from app.files.spreadsheets.reader import Answers, examine, limit_errors, read, read_lines, read_text
-from app.files.spreadsheets.writer import WrittenSheet, write, write_sheets
+from app.files.spreadsheets.writer import WrittenSheet, sheet_name, write, write_sheets
 
 __all__ = [
     "Answers",
@@ -53,6 +53,7 @@ __all__ = [
     "read",
     "read_lines",
     "read_text",
+    "sheet_name",
     "titles",
     "write",
     "write_sheets",

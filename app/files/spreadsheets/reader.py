@@ -40,9 +40,9 @@ Answers = Mapping[tuple[int, str], str]
 
 
 @SHEETS.taken()
-def examine(data: bytes, limits: SheetLimits) -> None:
-    """Raise ``SheetRefused`` for a file that cannot be read later; cells are not checked."""
-    open_book(data, limits)
+def examine(data: bytes, limits: SheetLimits) -> list[str]:
+    """The names of the sheets. Raises ``SheetRefused`` for a file that cannot be read later; cells are not checked."""
+    return list(open_book(data, limits).sheets)
 
 
 @SHEETS.taken()

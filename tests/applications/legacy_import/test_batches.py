@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import BytesIO
 
 import pytest
+import xlwt
 from openpyxl import load_workbook
 from sqlalchemy import select
 
@@ -154,6 +155,20 @@ def test_the_uploaders_workbook_comes_back_and_goes_in_again_without_doubling(se
         report.active.cell(3, at).value = alone.active.cell(2, at).value = right
         assert outcomes(means, take(means, kind, data=saved(report))) == ["unchanged", "added", "unchanged"]
         assert outcomes(means, take(means, kind, data=saved(alone))) == ["unchanged"]
+
+
+def test_the_refused_rows_of_a_dry_run_come_out_of_a_copy_whose_sheet_has_another_name(means, app):
+    book = xlwt.Workbook()
+    table = book.add_sheet("名单 ")  # Excel takes no such name
+    for place, (key, value) in enumerate(row(PASSES, category="错").items()):
+        table.write(0, place, next(str(column.title) for column in legacy_import.COLUMNS[PASSES] if column.key == key))
+        table.write(1, place, value)
+    import_id = hand_in(means, PASSES, saved(book))
+    shown = course(means, import_id).shown
+    with means.sessions.begin() as other:
+        legacy_import.end_dry_run(other, import_id, shown, ADMIN, at=make.NOON)
+    for data in downloads(means, import_id):
+        assert list(load_workbook(BytesIO(data)).active.columns)[-1][0].value == "Check of the row"
 
 
 def saved(book) -> bytes:
