@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column('account_id', sa.Integer(), nullable=False),
         sa.Column('path', sa.String(length=200), nullable=False, comment='of the page with the form'),
         sa.Column('sent', sa.LargeBinary(), nullable=False, comment='names and values'),
-        sa.Column('kept_at', sa.DateTime(timezone=True), nullable=False),
+        sa.Column('kept_at', sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(['account_id'], ['ab_user.id'], name='fk_interrupted_form_account'),
         sa.PrimaryKeyConstraint('id'),
     )

@@ -44,7 +44,8 @@ def where(thing: dict) -> dict[str, str]:
 def column_facts(column: dict) -> tuple:
     default = str(column["default"] or "")
     # FAB names its sequences, PostgreSQL's SERIAL names them itself: no difference.
-    return str(column["type"]), column["nullable"], "" if default.startswith("nextval") else default
+    kind, has_zone = column["type"], getattr(column["type"], "timezone", False)
+    return str(kind), has_zone, column["nullable"], "" if default.startswith("nextval") else default
 
 
 def inspected(engine: Engine) -> dict:
