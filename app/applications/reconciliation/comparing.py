@@ -175,7 +175,7 @@ def of_numbers(held: Table) -> list[Discovery]:
     alike = held.assign(bare=held.number.map(bare_number))
     for bare, group in alike[alike.duplicated("bare", keep=False)].groupby("bare"):
         kind = DiscrepancyKind.NUMBER_TWICE if group.person_id.nunique() == 1 else DiscrepancyKind.NUMBER_SHARED
-        found.append(_of_certificates(kind, f"number:{bare}", group, ("number", "person_id", "valid_to")))
+        found.append(_of_certificates(kind, f"number:{bare}"[:80], group, ("number", "person_id", "valid_to")))
     return found
 
 
@@ -190,10 +190,10 @@ def of_refused_rows(rows: Table, held: Table, people: Mapping[str, tuple[int, st
     ids = rows.id_number.map(lambda number: people.get(number, (0, ""))[0])
     rows = rows.assign(known_id=ids, known_name=rows.id_number.map(lambda number: people.get(number, (0, ""))[1]))
     both = rows[rows.number != ""].merge(held, on="number", suffixes=("", "_held"))
-    named = both.name.map(name_key) != both.holder.map(name_key)
+    named = (both.name != "") & (both.name.map(name_key) != both.holder.map(name_key))
     other = (both.known_id != both.person_id).where(both.id_number != "", named)
     differs = both.valid_to.notna() & (both.valid_to != both.valid_to_held)
-    unlike = rows[(rows.known_id > 0) & (rows.name.map(name_key) != rows.known_name.map(name_key))]
+    unlike = rows[(rows.known_id > 0) & (rows.name != "") & (rows.name.map(name_key) != rows.known_name.map(name_key))]
     return [
         *(_against(DiscrepancyKind.NUMBER_SHARED, row, f"certificate:{row.id}") for row in _rows(both[other])),
         *(_against(DiscrepancyKind.NUMBER_TWICE, row, f"certificate:{row.id}") for row in _rows(both[~other & differs])),

@@ -48,25 +48,25 @@ def compare(
     with read_only(), sessions() as session:
         total = session.scalar(select(func.count()).select_from(Person)) or 0
         imports = session.scalars(_imports()).all()
-    numbers, done, found = comparing.Numbers(), 0, 0
+    numbers, done = comparing.Numbers(), 0
     for people, held, passes in _portions(sessions):
         numbers.add(held)
-        found += _keep(run, comparing.of_people(held, passes, run.rules))
+        _keep(run, comparing.of_people(held, passes, run.rules))
         done += people
         progress(min(done, total), total)
     for ids in _parts(numbers.alike()):
         with read_only(), sessions() as session:
             held = _certificates(session, among(Certificate.id, ids))
-        found += _keep(run, comparing.of_numbers(held))
+        _keep(run, comparing.of_numbers(held))
         progress(total, total)
     for import_id in imports:
         for rows in _refused(sessions, import_id):
-            found += _keep(run, _against_the_books(sessions, rows))
+            _keep(run, _against_the_books(sessions, rows))
             progress(total, total)
     with sessions.begin() as session:
         gone = update(Discrepancy).where(Discrepancy.seen_at < at, Discrepancy.state != DiscrepancyState.GONE)
         session.execute(gone.values(state=DiscrepancyState.GONE).execution_options(synchronize_session=False))
-    return found
+        return session.scalar(select(func.count()).where(Discrepancy.state != DiscrepancyState.GONE)) or 0
 
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -169,13 +169,12 @@ def _against_the_books(sessions: sessionmaker[Session], rows: list[tuple[Any, ..
 # --- keeping ---------------------------------------------------------------------------------------------------
 
 
-def _keep(run: Comparison, found: Sequence[Discovery]) -> int:
-    """Store what is new, open what has changed, and note that the rest is still found. How many there are."""
+def _keep(run: Comparison, found: Sequence[Discovery]) -> None:
+    """Store what is new, open what has changed, and note that the rest is still found."""
     once = list({(one.kind, one.subject): one for one in found}.values())
     for start in range(0, len(once), ROWS):
         with run.sessions.begin() as session:
             _keep_some(session, run, {(one.kind, one.subject): one for one in once[start : start + ROWS]})
-    return len(once)
 
 
 def _keep_some(session: Session, run: Comparison, found: Mapping[tuple[DiscrepancyKind, str], Discovery]) -> None:

@@ -89,14 +89,10 @@ def _refused(session: Session, places: list[str]) -> Iterator[tuple[str, Compare
     for place in places:
         import_id, position = map(int, place.split(":"))
         for row in sheet_rows.slice_of(session, import_id, position, 1):
-            texts: dict[str, Any] = {key: mask_numbers(row.stored.get(key, "")) for key in TEXTS}
-            days: dict[str, Any] = {key: row.stored.get(key, "") for key in DAYS}
-            days["issued_on"] = days["issued_on"] or row.stored.get("passed_on", "")
-            name, id_number = mask_numbers(row.stored.get("name", "")), mask_id(row.stored.get("id_number", ""))
-            side = ComparedRow(
-                "row", name, id_number, status=row.stored.get("status", ""), import_id=import_id, position=position
-            )
-            yield f"row:{place}", replace(side, **texts, **days)
+            said: dict[str, Any] = {key: mask_numbers(row.stored.get(key, "")) for key in ("name", "status", *TEXTS, *DAYS)}
+            said["issued_on"] = said["issued_on"] or mask_numbers(row.stored.get("passed_on", ""))
+            id_number = mask_id(row.stored.get("id_number", ""))
+            yield f"row:{place}", ComparedRow("row", id_number=id_number, import_id=import_id, position=position, **said)
 
 
 def _imports_of(session: Session, kind: LegacyKind, ids: list[int]) -> dict[int, int]:

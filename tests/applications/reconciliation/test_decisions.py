@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import select
 
 from app.applications.reconciliation import after_import, ask, decide
-from app.applications.reconciliation.sides import sides_of
+from app.applications.reconciliation.sides import DAYS, sides_of
 from app.core.discrepancy_vocabulary import DiscrepancyKind, DiscrepancyState
 from app.core.errors import AppError, NotAllowed, NotFound, Stale
-from app.core.vocabulary import JobState, LegacyKind, LegacyPhase, Role
-from app.models import AuditEntry, Discrepancy, Job, LegacyImport
+from app.core.vocabulary import JobState, LegacyKind, LegacyPhase, Role, RowOutcome
+from app.models import AuditEntry, Discrepancy, Job, LegacyImport, LegacyRow
 from tests import make
 
 RIGHT, POSTPONED, OPEN, GONE = (DiscrepancyState(code) for code in ("right", "postponed", "open", "gone"))
@@ -76,3 +76,17 @@ def test_the_rows_are_shown_as_they_are_now_with_masked_numbers(session):
     assert [(side.kind, side.name) for side in shown] == [("person", "李雷"), ("certificate", "李蕾"), ("pass", "李雷")]
     assert {side.id_number for side in shown} == {person.masked_id_number}
     assert (shown[1].enterprise_id, shown[1].valid_to) == (held.enterprise_id, "2027-04-30")
+
+
+def test_a_refused_row_shows_no_number_whichever_column_it_stands_in(session):
+    stray, keys = make.id_number(), ("name", "number", "category", "enterprise", "status", *DAYS, "passed_on")
+    imported = LegacyImport(kind=LegacyKind.CERTIFICATES, phase=LegacyPhase.DONE, filename="x", sha256="0" * 64,
+                            received_at=make.NOON, by="x", expires_at=make.NOON)  # fmt: skip
+    session.add(imported)
+    session.flush()
+    for n, left_out in enumerate(("passed_on", "issued_on")):
+        content = {"shown": {key: stray for key in keys if key != left_out}}
+        session.add(LegacyRow(import_id=imported.id, position=n, number=2, outcome=RowOutcome.REFUSED, content=content))
+    item = make.discrepancy(DiscrepancyKind.NAMES, sides=[f"row:{imported.id}:{n}" for n in (0, 1)])
+    shown = sides_of(session, item, make.TODAY)
+    assert (len(shown), stray in str(shown)) == (2, False)

@@ -19,7 +19,10 @@ from app.web.base.access_filter import ROW, asked_reason
 from app.web.base.fab import route
 from app.web.base.sheet_preview import PAGE
 
-_SHEET = _("The sheet: correct the row in the sheet it came from and import that again.")
+_SHEET = _(
+    "The sheet: correct the row in the sheet it came from and import that again. A row that was refused is still compared "
+    "until the rows of its import are no longer kept."
+)
 _REPLACEMENT = _("The enterprise applies for a replacement because of wrong information.")
 _CANCELLATION = _(
     "The enterprise applies for the cancellation of the one that is not to be, or a reviewer proposes a measure against it."
