@@ -555,7 +555,7 @@ def test_too_many_attempts_send_retry_after_and_a_code_as_json(client: FlaskClie
 def test_too_large_a_request_is_answered_with_a_page(client: FlaskClient) -> None:
     answer = client.post("/cases/add", data={"csrf_token": token(client), "file": (BytesIO(b"x" * 300_000), "a.jpg")})
     assert answer.status_code == 413
-    assert "choose smaller files" in answer.text
+    assert "choose smaller ones" in answer.text
 
 
 def test_preferences_are_set_by_post_and_return_to_the_page(client: FlaskClient) -> None:
