@@ -168,9 +168,9 @@ def built(system: System) -> Flask:
     return app
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def _unlock_keys() -> None:
-    """The same keys for every module, whatever a command has unlocked in the one before."""
+    """The same keys for every test, whatever a command has unlocked in the one before."""
     keyring.unlock(*KEYS.ring)
 
 

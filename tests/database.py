@@ -80,6 +80,8 @@ class System:
             last = f"SELECT seqrelid::regclass AS name, pg_sequence_last_value(seqrelid) AS last {USED_SEQUENCES}"
             last = "SELECT * FROM sqlite_sequence" if self.kind == "sqlite" else last
             run(f"CREATE TABLE copy.ids AS {last}")
+            if self.kind != "sqlite":  # a backup by another role reads all that is there
+                run("GRANT USAGE ON SCHEMA copy TO PUBLIC; GRANT SELECT ON ALL TABLES IN SCHEMA copy TO PUBLIC")
         shutil.copytree(self.settings.blobs, self.settings.home / "copy")
 
     def restore(self) -> None:

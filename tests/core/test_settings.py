@@ -206,8 +206,8 @@ def test_backups_lie_elsewhere_and_are_kept_by_three_numbers(home):
 
 def test_backups_do_not_lie_among_the_files_in_one_bucket(home):
     service = {"URL": "https://s3.example", "REGION": "r", "KEY": "k", "SECRET": "s"}
-    given = {"ANGUAN_HOME": str(home), "ANGUAN_BLOBS": "s3://b/x", "ANGUAN_BACKUP_FOLDER": "s3://b/x"}
+    given = {"ANGUAN_HOME": str(home), "ANGUAN_BLOBS": "s3://files/x", "ANGUAN_BACKUP_FOLDER": "s3://files/x"}
     given |= {f"ANGUAN_{whose}S3_{name}": text for whose in ("", "BACKUP_") for name, text in service.items()}
     with pytest.raises(BadSetting, match="ANGUAN_BACKUP_FOLDER must not be the place of the files"):
         read_settings(given)
-    read_settings(given | {"ANGUAN_BACKUP_FOLDER": "s3://b/backups"})
+    read_settings(given | {"ANGUAN_BACKUP_FOLDER": "s3://files/backups"})
