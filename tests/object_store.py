@@ -9,13 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from socket import socket
 
+import pytest
 from obstore.exceptions import BaseError
 
 from app.core.settings import Bucket
+from app.files import bucket_store
 from app.files.bucket_store import client
 
 KEY, SECRET = "tests", "for tests only, and long"
@@ -44,13 +47,15 @@ class ObjectStore:
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Inside, it takes connections and answers nothing."""
+        """Inside, it takes connections and answers nothing, and callers have little patience."""
         self.process.send_signal(signal.SIGSTOP)
         os.waitpid(self.process.pid, os.WUNTRACED)  # until all its threads stand still
         try:
-            yield
+            with little_patience():
+                yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+            self.await_answers()  # its parts find one another again
 
     def await_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -62,6 +67,17 @@ class ObjectStore:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+
+@contextmanager
+def little_patience() -> Iterator[None]:
+    """Inside, calls give up after a few tenths of a second."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("SILENCE", "NOT_AFTER"):
+            patched.setattr(bucket_store, name, timedelta(milliseconds=300))
+        client.cache_clear()
+        yield
+    client.cache_clear()
 
 
 def start(folder: Path, ports: dict[str, int]) -> ObjectStore:

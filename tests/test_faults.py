@@ -22,7 +22,6 @@ from app.core.office import Office
 from app.core.sign_in_vocabulary import SignInMethod
 from app.core.vocabulary import PaperKind, Role
 from app.db.session import db, read_only
-from app.files import bucket_store
 from app.files.folder_store import FolderStore
 from app.files.stores import store_of
 from app.models import Account, AuditEntry, Paper, Parameter, Person
@@ -107,15 +106,11 @@ def test_a_file_that_is_gone_from_the_store_is_named_as_such(session, system, si
 
 # --- files in an object store ---------------------------------------------------------------------------------------
 @pytest.fixture
-def bucket_app(app, system, object_store, monkeypatch):
-    """Another application on the same database, with its files in a bucket and little patience."""
-    monkeypatch.setattr(bucket_store, "SILENCE", timedelta(milliseconds=300))
-    monkeypatch.setattr(bucket_store, "NOT_AFTER", timedelta(milliseconds=300))
-    bucket_store.client.cache_clear()
+def bucket_app(app, system, object_store):
+    """Another application on the same database, with its files in a bucket."""
     other = create_app(replace(system.settings, bucket=object_store.bucket()))
     other.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     yield other
-    bucket_store.client.cache_clear()
     with other.app_context():
         db.session.remove()
         db.engine.dispose()

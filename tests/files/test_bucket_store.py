@@ -22,7 +22,7 @@ from app.files.storage import FileMissing, object_name
 from tests.at_once import at_once
 from tests.certs import SERVER, issued
 from tests.conftest import KEYS
-from tests.object_store import SECRET
+from tests.object_store import SECRET, little_patience
 
 NOW = datetime.now(UTC)
 TOMORROW, YESTERDAY = NOW + timedelta(days=1), NOW - timedelta(days=1)
@@ -33,16 +33,6 @@ DIGEST = hashlib.sha256(PAPER).hexdigest()
 @pytest.fixture
 def store(object_store) -> BucketStore:
     return BucketStore(object_store.bucket())
-
-
-@pytest.fixture
-def hurried(monkeypatch) -> None:
-    """Time limits of a fraction, and clients that know of them."""
-    monkeypatch.setattr(bucket_store, "SILENCE", timedelta(milliseconds=200))
-    monkeypatch.setattr(bucket_store, "NOT_AFTER", timedelta(milliseconds=300))
-    client.cache_clear()
-    yield
-    client.cache_clear()
 
 
 def raw(store: BucketStore, place: str = "objects") -> bytes:
@@ -103,7 +93,7 @@ def test_whoever_stores_a_file_while_it_is_removed_does_not_lose_it(store):
     at_once(lambda work: work(), [put, remove, put, remove])
 
 
-def test_a_silent_store_is_given_up_after_a_few_tries(hurried, store, object_store):
+def test_a_silent_store_is_given_up_after_a_few_tries(store, object_store):
     store.put(PAPER)
     with object_store.silent():
         with pytest.raises(FilesAway):
@@ -113,8 +103,8 @@ def test_a_silent_store_is_given_up_after_a_few_tries(hurried, store, object_sto
     assert caught.value.obstacle is Obstacle.FILES_AWAY
 
 
-def test_a_store_that_always_fails_is_asked_three_times(hurried, store):
-    with answering("503 Slow Down") as (url, asked), pytest.raises(FilesAway):
+def test_a_store_that_always_fails_is_asked_three_times(store):
+    with answering("503 Slow Down") as (url, asked), little_patience(), pytest.raises(FilesAway):
         BucketStore(replace(store.bucket, url=f"http://{url}")).has(DIGEST)
     assert asked == ["HEAD"] * (1 + bucket_store.TRIES_AGAIN)
 
