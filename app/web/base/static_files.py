@@ -53,7 +53,7 @@ def send(filename: str) -> Response:
             abort(404)
         answer: Response = current_app.response_class(body, mimetype=TYPES[Path(filename).suffix])
         answer.headers["Cache-Control"] = "no-cache"
-        answer.set_etag(sha256(body).hexdigest()[:16])
+        answer.set_etag(_fingerprint(folder, filename))
         answer = answer.make_conditional(request)
     else:
         answer = current_app.send_static_file(filename)
