@@ -228,6 +228,22 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+# A machine that loses its power or its network closes no connection: PostgreSQL would keep the locks of its transactions for
+# two hours, and a process that waits for an answer would wait as long. Both sides give the other up after 30 seconds.
+SILENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}  # seconds, seconds, times
+SILENCE |= {"tcp_user_timeout": 30_000}  # milliseconds until what was sent must have arrived
+CONNECT_SECONDS = 10
+_OF_THE_SERVER = " ".join(f"-c tcp_{name.removeprefix('tcp_')}={value}" for name, value in SILENCE.items())
+
+
+@event.listens_for(Engine, "do_connect")
+def _give_up_a_silent_network(dialect: Dialect, _record: object, _arguments: object, given: dict[str, Any]) -> None:
+    """For both sides, unless the address says otherwise."""
+    if dialect.name == "postgresql":
+        options = f"{_OF_THE_SERVER} {given.get('options', '')}".strip()
+        given.update({"connect_timeout": CONNECT_SECONDS, **SILENCE, **given, "options": options})
+
+
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Any) -> None:
     if connection.dialect.name == "sqlite":
