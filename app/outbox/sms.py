@@ -1,6 +1,6 @@
 """The outbox of text messages (R20): queueing, gateways and delivery.
 
-Messages are queued in the transaction that causes them; ``deliver`` claims due rows, commits, and only then calls the
+Messages are queued in the transaction that causes them; ``deliver`` claims a due row, commits, and only then calls the
 gateway, so no transaction is open meanwhile. Each message is sent once, except if the process dies between sending and
 marking, or the gateway exceeds ``SEND_TIMEOUT``: then it is sent again.
 
@@ -32,6 +32,7 @@ from app.outbox.sms_texts import CODE_MARK, OutgoingMessage, system_message
 
 MAX_TRIES = 8
 SEND_TIMEOUT = timedelta(seconds=10)  # a gateway answers or raises within this
+CLAIMED = 6 * SEND_TIMEOUT  # for how long at least nobody else sends a message
 
 _log = logging.getLogger(__name__)
 
@@ -144,31 +145,39 @@ def deliver(
     """Send at most ``most`` due messages, codes first. Safe to call concurrently; uses short transactions of its own.
 
     A failed message is tried again after 2, 4, 8 … minutes (a code: seconds, until it expires), ``MAX_TRIES`` times in all.
+    Should the process be killed, the message that it was sending is tried again later; no other has lost a try.
     """
+    states: list[MessageState] = []
+    only = (Message.good_until.is_not(None),) if codes_only else ()
     with session_factory() as session:
         lost = _fail_lost(session, at)
-        claimed = _claim(session, at, most, (Message.good_until.is_not(None),) if codes_only else ())
         session.commit()
-    states = [_send(session_factory, gateway, message, at) for message in claimed]
+    while len(states) < most:
+        with session_factory() as session:
+            message = _claim(session, at, at + len(states) * SEND_TIMEOUT + CLAIMED, only)
+            session.commit()
+        if message is None:
+            break
+        states.append(_send(session_factory, gateway, message, at))
     return DeliveryCounts(
         states.count(MessageState.SENT), states.count(MessageState.QUEUED), states.count(MessageState.FAILED) + lost
     )
 
 
-def _claim(session: Session, at: datetime, most: int, only: Sequence[ColumnElement[bool]]) -> list[_ClaimedMessage]:
-    """Claim due rows by moving ``next_try_at`` past the time sending takes. Of concurrent callers, one gets each row."""
+def _claim(session: Session, at: datetime, until: datetime, only: Sequence[ColumnElement[bool]]) -> _ClaimedMessage | None:
+    """The next due message, which no other caller gets until this moment; None if none is due."""
     is_due = (Message.state == MessageState.QUEUED, Message.next_try_at <= at, Message.tries < MAX_TRIES, *only)
     codes_first = (Message.good_until.is_(None), Message.next_try_at, Message.id)
-    # A CTE, because PostgreSQL may run a locking subquery again for each row, and would then claim more than ``most``.
-    oldest = select(Message.id).where(*is_due).order_by(*codes_first).limit(most).with_for_update(skip_locked=True)
-    rows = session.execute(
+    # A CTE, because PostgreSQL may run a locking subquery again for each row, and would then claim more than one.
+    oldest = select(Message.id).where(*is_due).order_by(*codes_first).limit(1).with_for_update(skip_locked=True)
+    claimed = session.execute(
         update(Message)
         .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *is_due)
-        .values(tries=Message.tries + 1, next_try_at=at + SEND_TIMEOUT * max(most, 6))
+        .values(tries=Message.tries + 1, next_try_at=until)
         .returning(Message.id, Message.mobile, Message.text, Message.tries, Message.code)
         .execution_options(synchronize_session=False)
-    )
-    return sorted((_ClaimedMessage(*row) for row in rows), key=lambda message: message.id)
+    ).one_or_none()
+    return None if claimed is None else _ClaimedMessage(*claimed)
 
 
 def _fail_lost(session: Session, at: datetime) -> int:
