@@ -21,6 +21,8 @@ from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey
 from huey.consumer import Consumer, ConsumerStopped
 from huey.exceptions import ConfigurationError
 from huey.serializer import SignedSerializer
+from psycopg.conninfo import make_conninfo
+from psycopg.errors import UniqueViolation
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 from werkzeug.security import generate_password_hash
@@ -34,7 +36,7 @@ from app.core import clock
 from app.core.crypto.signing_keys import ring
 from app.core.errors import Unwritable
 from app.core.settings import BadSetting, Settings
-from app.db.session import read_only, unlock
+from app.db.session import CONNECT_SECONDS, SILENCE, read_only, unlock
 from app.files.stores import store_of
 from app.outbox import jobs
 from app.outbox.sms import Gateway, codes_due, deliver
@@ -131,7 +133,11 @@ def queue(settings: Settings) -> Huey:
     url = settings.queue_url
     try:
         if url.startswith("postgres"):
-            return PostgresHuey(dsn=url, **common)
+            dsn = make_conninfo(url, connect_timeout=CONNECT_SECONDS, **SILENCE)
+            try:
+                return PostgresHuey(dsn=dsn, **common)
+            except UniqueViolation:  # another worker makes its tables at the same moment
+                return PostgresHuey(dsn=dsn, **common)
         if url:
             return RedisHuey(url=url, **common)
     except ConfigurationError as missing:

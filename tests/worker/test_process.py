@@ -36,6 +36,7 @@ from app.worker.handlers import HANDLERS
 from app.worker.process import THREADS, JobConsumer, queue
 from app.worker.providers import HttpGateway
 from app.worker.runner import JobContext, run_due
+from tests.at_once import at_once
 from tests.conftest import KEYS, write_code_keys
 from tests.fake_sms_provider import sms_provider
 from tests.pdf_text import stored_versions
@@ -330,6 +331,12 @@ def test_jobs_are_announced_across_machines_by_postgresql(system, consumer, post
     here.poll()
     assert elsewhere.huey.pending_count() == NIGHTLY_JOBS
     assert work_through(elsewhere) == NIGHTLY_JOBS
+
+
+@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
+def test_workers_that_start_together_make_the_tables_of_the_queue_once(system, new_postgres):
+    url = new_postgres().replace("postgresql+psycopg://", "postgresql://")
+    assert len(at_once(lambda _n: queue(replace(system.settings, queue_url=url)), range(6))) == 6
 
 
 def test_a_queue_whose_library_is_missing_is_a_bad_setting(system):
