@@ -21,6 +21,7 @@ from app.core.clock import OFFICE_ZONE, office_day
 from app.core.crypto.seal_provider import SealUnavailable, SealUse, Suite
 from app.core.errors import AppError
 from app.core.office import Office
+from app.core.settings import BadSetting
 from app.core.vocabulary import JobState, NightlyTask
 from app.db.audit import checkpoints
 from app.db.session import read_only
@@ -287,9 +288,12 @@ def fetch_revocation_lists(run: JobRun) -> None:
 
 
 def make_backup(run: JobRun) -> None:
-    """Make a backup. A second run of the same job makes another, which stores only what the first has not."""
+    """Make a backup. A second run of the same job makes another, which stores only what the first has not.
+
+    Raises ``BadSetting`` on a machine without a place for backups: the next try may be on one that has it.
+    """
     if run.context.back_up is None:
-        return  # no longer set up
+        raise BadSetting("Backups are due, but ANGUAN_BACKUP_FOLDER is not set on this machine.")
     made = run.context.back_up(run.progress)
     run.report({"files": made.files, "missing": made.missing})
 

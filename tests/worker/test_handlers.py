@@ -599,9 +599,9 @@ def test_run_twice_backup__each_run_stores_only_what_is_new(session, context, sy
     stored = read_row(session, models.Job.result)
     assert stored == ({"files": 1, "missing": 0},)
     assert process.backup_maker(replace(settings, backup_place=None), system.engine) is None
-    enqueue(session, "backup", "not set up", {}, at=context.now())
+    enqueue(session, "backup", "another machine's", {}, at=context.now())
     session.commit()
-    assert run_due(context, handlers.HANDLERS, most=1) == [JobState.DONE]
+    assert run_due(context, handlers.HANDLERS, most=1) == [JobState.READY]  # a machine without a place has not made it
 
 
 def test_a_backup_is_due_once_a_period_which_begins_at_one_at_night():
