@@ -18,6 +18,7 @@ from app.applications.decision_batches.records import KIND as BATCH
 from app.applications.office_settings import LAST_BACKUP
 from app.cli import app
 from app.core.clock import now
+from app.core.crypto import signing_keys
 from app.core.settings import Keys, read_settings
 from app.core.vocabulary import ChainFault, JobState, MessageState, PaperKind, State
 from app.files.folder_store import FolderStore
@@ -102,7 +103,8 @@ def planting(home: Path, monkeypatch: pytest.MonkeyPatch) -> Planting:
 
 
 def _version(held: Certificate, **facts: Any) -> CertificateVersion:
-    given = {"version": 1, "token": "t" * 22, "face": {"name": held.holder}, "issued_at": make.NOON}
+    face = {"name": held.holder, "code_key": signing_keys.ring.newest.kid}
+    given = {"version": 1, "token": "t" * 22, "face": face, "issued_at": make.NOON}
     return CertificateVersion(certificate_id=held.id, **{**given, **facts})
 
 
@@ -117,6 +119,15 @@ def message(state: MessageState = MessageState.QUEUED) -> Message:
 
 def beating(ago: timedelta = timedelta()) -> Worker:
     return Worker(name=f"w{ago}", seen_at=now() - ago)
+
+
+def other_code_keys(of: Planting) -> AbstractContextManager[None]:
+    """Those that ``init`` made on a second machine, before a certificate was issued."""
+    other = of.home / "other.json"
+    signing_keys.make(other, at=now())
+    made = other.read_bytes()
+    other.unlink()
+    return of.holding(of.home / "codes.json", made)
 
 
 @contextmanager
@@ -230,6 +241,7 @@ FAULTS: Mapping[str, Plant] = {
     "foreign-keys": lambda of: of.holding(of.home / "keys.json", Keys.fresh().dump().encode()),
     "moved-address": lambda of: of.settings(ANGUAN_PUBLIC_URL="https://new.example"),
     "no-code-keys": lambda of: of.without(of.home / "codes.json"),
+    "other-code-keys": other_code_keys,
     "readable-by-others": readable_home,
     "database-away": lambda of: of.settings(DATABASE_URL=f"postgresql://nobody@{NOWHERE}/anguan"),
     "empty-database": other_database,

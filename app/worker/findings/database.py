@@ -12,12 +12,13 @@ from app.applications import clock_check
 from app.applications.office_settings import DEMO_CLOCK, office_of
 from app.core import kernel_clock
 from app.core.clock import office_day
+from app.core.crypto.signing_keys import BadKeys, ring
 from app.core.errors import Unwritable
 from app.core.sign_in_vocabulary import SecondFactor
 from app.db import key_rotation, migrate
 from app.db.session import unlock
 from app.eligibility.identity_check import differing_identities
-from app.models import Enterprise, Parameter, Region
+from app.models import AuditCheckpoint, CertificateVersion, Enterprise, Parameter, Region
 from app.worker.findings.finding import SystemFinding
 from app.worker.findings.installation import Installation, shown
 
@@ -55,6 +56,19 @@ def keys_fit(of: Installation) -> Iterator[SystemFinding]:
     with of.engine.connect() as connection:
         if key_rotation.opens_newest(connection) is False:
             yield SystemFinding("foreign-keys", str(of.settings.keys_file))
+
+
+def code_keys_fit(of: Installation) -> Iterator[SystemFinding]:
+    """The keys with which certificates and checkpoints were signed last are here: another machine may have made them."""
+    with of.reading() as session:
+        face = session.scalar(select(CertificateVersion.face).order_by(CertificateVersion.id.desc()).limit(1))
+        sealed = session.scalar(select(AuditCheckpoint.kid).order_by(AuditCheckpoint.id.desc()).limit(1))
+    try:
+        here = ring.public.keys()
+    except BadKeys:
+        return  # ``environment.code_keys`` says so
+    for kid in sorted(filter(None, {(face or {}).get("code_key"), sealed} - here)):
+        yield SystemFinding("other-code-keys", str(of.settings.code_keys), {"kid": kid})
 
 
 def is_ours(of: Installation) -> Iterator[SystemFinding]:

@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     Check(services.licences, Depth.WATCH),
     Check(database.answers, Depth.LIVE, decides=True),
     Check(database.keys_fit, Depth.WATCH, decides=True),
+    Check(database.code_keys_fit, Depth.WATCH),
     Check(database.is_ours, Depth.WATCH),
     Check(database.clock, Depth.LIVE),
     Check(services.seals, Depth.WATCH),

@@ -52,6 +52,7 @@ KINDS: Mapping[str, FindingKind] = {
     "foreign-keys": FindingKind(E, _("The keys in %(place)s are not those of this database: nothing personal in it can be read."), _("Put the keys.json of this database back from its backup, or set DATABASE_URL to the database that belongs to these keys.")),
     "half-way-keys": FindingKind(E, _("A change of keys was interrupted: %(why)s"), _("Run 'anguan rekey --index' to its end.")),
     "no-code-keys": FindingKind(E, _("The keys that sign QR codes are missing or damaged: %(place)s"), _("Put the file back from the backup. Only where no certificate has been issued, 'anguan init' may make new ones.")),
+    "other-code-keys": FindingKind(E, _("%(place)s lacks the key %(kid)s, with which another machine of this database has signed: its QR codes would be called forged here."), _("Copy codes.json from the machine that holds this key, or from the backup; nothing needs to be started again.")),
     "readable-by-others": FindingKind(W, _("%(place)s can be read by others."), _("chmod %(mode)s on it; 'anguan doctor --fix' does so.")),
     "no-https": FindingKind(E, _("Passwords travel in the open: the site is not said to be behind TLS."), _("Serve behind TLS and set ANGUAN_HTTPS=1.")),
     "any-host": FindingKind(E, _("Any host name would be answered to."), _("Set ANGUAN_HOSTS to the names of this site, with commas between.")),
