@@ -16,7 +16,7 @@ export HOST PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick lint types audit proof bench messages migration lock wheel wheelhouse install clean
+.PHONY: help run demo test test-quick lint types audit proof bench messages docs manual migration lock wheel wheelhouse install clean
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -72,6 +72,12 @@ messages: $(VENV)/test ## Collect the texts into the catalogues; then translate 
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --no-wrap --omit-header \
 		-i translations/messages.pot -d translations
 
+docs: $(VENV)/runtime ## Write the manual as files for a browser into dist/manual (the system serves it under /help/manual/)
+	@$(BIN)/anguan manual dist/manual
+
+manual: $(VENV)/test ## Take the pictures of the manual anew, in Chromium, of the demonstration data: those of screens that have changed
+	ANGUAN_BROWSER=required $(BIN)/python -m pytest -q -n0 tests/browser/test_manual.py --pictures
+
 migration: $(VENV)/test ## Draft the next migration from the models (MESSAGE=what it does)
 	$(BIN)/python migrations/draft.py $(MESSAGE)
 
@@ -105,6 +111,7 @@ install: ## Install into PREFIX (/opt/anguan), owned by whoever runs it; WHEELHO
 	@$(PREFIX)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index --force-reinstall \
 		$(or $(WHEELHOUSE),dist)/anguan-*.whl
 	@install -d $(PREFIX)/share/anguan && install -m 644 docs/deploy/* $(PREFIX)/share/anguan
+	@$(PREFIX)/bin/anguan manual $(PREFIX)/share/anguan/manual
 	@$(PREFIX)/bin/anguan --version
 
 clean: ## Remove what can be made again; the data in var/ stays

@@ -1,4 +1,5 @@
-"""Builds the wheel: it carries the migrations, and the translations compiled, so that nothing is written where code lies.
+"""Builds the wheel: it carries the migrations, the documents of the manual, and the translations compiled, so that nothing
+is written where code lies.
 
 All else is in pyproject.toml.
 """
@@ -13,7 +14,7 @@ ROOT = Path(__file__).parent
 
 
 class BuildWithFolders(build_py):
-    """Adds ``app/migrations`` and ``app/translations``; an editable install uses the folders of the checkout."""
+    """Adds ``app/docs``, ``app/migrations``, ``app/translations``; an editable install uses the folders of the checkout."""
 
     def run(self) -> None:
         super().run()
@@ -28,6 +29,9 @@ class BuildWithFolders(build_py):
         shutil.copy(ROOT / "migrations" / "env.py", versions.parent)
         for file in (ROOT / "migrations" / "versions").glob("*.py"):
             shutil.copy(file, versions)
+        shutil.copytree(ROOT / "docs" / "manual", built / "docs" / "manual", dirs_exist_ok=True)
+        for file in (ROOT / "docs").glob("*.md"):
+            shutil.copy(file, built / "docs")
         for source in (ROOT / "translations").glob("*/LC_MESSAGES/*.po"):
             target = (built / source.relative_to(ROOT)).with_suffix(".mo")
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,7 @@ from app.web.enterprise.employment_releases import EmploymentReleaseScreen
 from app.web.public import list_check, registration
 from app.web.public.help import register as register_help
 from app.web.public.lookup import register_public
+from app.web.public.manual import ManualView
 from app.web.public.offline_verification import register_verification
 from app.web.search import SearchView
 
@@ -85,7 +86,8 @@ def register_views(appbuilder: Any) -> None:
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(AuditLogScreen, "Diary", label=_("Audit log"), icon="history", **system)
     register_help(appbuilder)
-    appbuilder.add_view_no_menu(SearchView)
+    for view in (ManualView, SearchView):
+        appbuilder.add_view_no_menu(view)
     current_app.jinja_env.globals["menu_counts"] = menu_counts
 
 

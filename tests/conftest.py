@@ -384,6 +384,7 @@ PROGRAMS = {"browser": (CHROMIUM, "chromium"), "poppler": (shutil.which("pdfsig"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="no page, PostgreSQL or browser, and nothing of SLOW")
+    parser.addoption("--pictures", action="store_true", help="take anew what the manual shows of changed screens")
 
 
 PAGES = {"client", "signed_in", "visitor", "strict", "served"}  # who asks the application for a page has one of these

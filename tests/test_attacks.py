@@ -403,6 +403,7 @@ FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET
 NO_ROW = {
     "/v/<token>",
     "/seal/<name>",
+    *("/help/manual/<name>", "/help/manual/pictures/<name>"),  # see test_manual
     "/exam-notices/<int(max=2147483647):notice_id>",
     "/exam-notices/<int(max=2147483647):notice_id>/files/<int(max=2147483647):file_id>",
 }  # anonymous; see test_lookup

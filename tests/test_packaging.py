@@ -17,7 +17,8 @@ from app.core import bundled
 from tests.source_guards import ROOT
 
 PACKAGES = Path(pytest.__file__).parents[1]  # where all libraries are installed
-BUILT_FROM = ("app", "migrations", "translations", "pyproject.toml", "setup.py", "README.md")
+BUILT_FROM = ("app", "docs", "migrations", "translations", "pyproject.toml", "setup.py", "README.md")
+MANUAL = ("/help/manual/enterprise_clerk", "pictures/enterprise_clerk-")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_an_installed_wheel_makes_a_system_that_answers(installed, environment):
     with subprocess.Popen(command, env=environment, cwd=installed, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert f":{port}" in server.stdout.readline()
-            for path, holds in (("/healthz", ""), ("/", "电子证照查询"), ("/static/system.css", "{")):
+            for path, holds in (("/healthz", ""), ("/", "电子证照查询"), ("/static/system.css", "{"), MANUAL):
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
                     assert answer.status == 200
                     assert holds in answer.read().decode()
@@ -85,7 +86,7 @@ def test_an_installed_wheel_makes_a_system_that_answers(installed, environment):
 
 def test_the_wheel_holds_what_the_checkout_holds(installed):
     code = installed / "code" / "app"
-    for folder, pattern in (("app", "**/*.*"), ("migrations", "versions/*.py")):
+    for folder, pattern in (("app", "**/*.*"), ("migrations", "versions/*.py"), ("docs", "*.md"), ("docs", "manual/**/*.*")):
         ours = {path.relative_to(ROOT / folder) for path in (ROOT / folder).glob(pattern) if path.is_file()}
         ours = {path for path in ours if "__pycache__" not in path.parts}
         inside = code if folder == "app" else code / folder

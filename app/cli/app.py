@@ -16,6 +16,7 @@ from app.cli.doctor import doctor
 from app.cli.files import files
 from app.cli.keys import rekey
 from app.cli.legacy import import_legacy
+from app.cli.manual import manual
 from app.cli.move import move
 from app.cli.permissions_doc import roles
 from app.cli.pki import ukey
@@ -45,7 +46,7 @@ def anguan() -> None:
 
 for command in (
     *(init, demo, serve, worker, deliver, doctor, account, create_admin, reset_password, roles, import_legacy),
-    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore, move, files, upgrade),
+    *(verify, codes, seal, ukey, rekey, retention, audit, clock, disclosure, backup, restore, move, files, upgrade, manual),
 ):
     anguan.add_command(command)
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from flask_babel import force_locale
+from flask import Flask
+from flask_babel import Babel, force_locale
 from gunicorn.glogging import Logger as GunicornLog
 from sqlalchemy import Engine, create_engine
 
 from app import create_app
-from app.core import logs
+from app.core import i18n, logs
 from app.core.redaction import MaskingFormatter
 from app.core.settings import BadSetting, Settings, read_settings
 from app.db import key_rotation, migrate
@@ -81,6 +82,16 @@ def language(settings: Settings) -> Callable[[str], AbstractContextManager[None]
             yield
 
     return speaking
+
+
+@contextmanager
+def speaking(locale: str) -> Iterator[None]:
+    """Texts and templates in this language, without an installation: no setting, key or database is asked."""
+    i18n.compile_all()
+    app = Flask("app.web")
+    Babel(app, default_locale=locale, default_translation_directories=str(i18n.FOLDER))
+    with app.app_context(), force_locale(locale):
+        yield
 
 
 class ServerLog(GunicornLog):  # type: ignore[misc]

@@ -1,15 +1,12 @@
 """The command that says what is wrong with an installation, where, and what to do."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-from flask import Flask
-from flask_babel import Babel, force_locale, gettext
+from flask_babel import gettext
 
-from app.cli.common import database
-from app.core import clock, i18n
+from app.cli.common import database, speaking
+from app.core import clock
 from app.core.settings import BadSetting, read_settings
 from app.db.session import unlock
 from app.worker.findings import Depth, Installation, Severity, SystemFinding, examine, of_error
@@ -60,13 +57,3 @@ def told(found: list[SystemFinding]) -> str:
         mark = "✗" if one.severity is Severity.ERROR else "!"
         lines += [f"{mark} {one.what}  [{one.code}]", f"    → {one.remedy}"]
     return "\n".join([*lines, str(gettext("Findings: %(n)s.", n=len(found)))])
-
-
-@contextmanager
-def speaking(locale: str) -> Iterator[None]:
-    """Texts in this language, without an installation: nothing but the catalogue is asked."""
-    i18n.compile_all()
-    app = Flask(__name__)
-    Babel(app, default_locale=locale, default_translation_directories=str(i18n.FOLDER))
-    with app.app_context(), force_locale(locale):
-        yield

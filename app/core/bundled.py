@@ -1,4 +1,7 @@
-"""Folders that are no Python code: in an installed wheel they lie inside ``app``, in a checkout beside it."""
+"""Folders that are no Python code (``docs``, ``migrations``, ``translations``).
+
+In an installed wheel they lie inside ``app``, in a checkout beside it.
+"""
 
 from pathlib import Path
 

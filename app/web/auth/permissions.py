@@ -200,6 +200,9 @@ ANONYMOUS: Mapping[str, str] = {
     # public pages
     "FrontPage.index": "the office's front page",
     "HelpView.guide": "the procedure and its deadlines are owed to the public",
+    "ManualView.contents": "lists what the reader may open; the page for enterprises is for everybody",
+    "ManualView.page": "as its list; other pages refuse whoever holds none of their roles, and are asked to sign in first",
+    "ManualView.picture": "as the page that it belongs to",
     "LookupView.form": "anybody may check a certificate",
     "LookupView.find": "as the form; counted per address, name and number must both be known",
     "LookupView.scanned": "the URL in a QR code; the address holds 128 random bits",
