@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from flask import g
+from flask import g, request
 from flask_babel import format_date, gettext
 
 from app.accounts import identity_corrections, privileged_changes, registration
@@ -20,7 +20,7 @@ from app.db.session import db
 from app.exams.score_corrections import corrections_to_decide
 from app.web import request_context
 from app.web.auth.password_form import locked_officers
-from app.web.base import bars, due, stacked_columns
+from app.web.base import bars, due, first_hints, stacked_columns
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import optional_url
 from app.web.base.links import text_of
@@ -76,6 +76,7 @@ class WorkView(BaseView):
             title=gettext("Workbench"),
             greeting=greeting(g.user.get_full_name()),
             day=format_date(on, "full"),
+            hints=first_hints.open_hints(request.cookies.get(first_hints.COOKIE, ""), g.user.id, actor.roles),
             tiles=tiles(on),
             due=dashboard_counts.next_due(db.session, actor, queues) if queues else (),
             limit=due,

@@ -8,7 +8,7 @@ from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
-from app.web.base import private_urls
+from app.web.base import first_hints, private_urls
 
 YEAR = 365 * 24 * 3600
 SIGHT = {"theme": ("light", "dark"), "size": ("large",), "contrast": ("high",)}  # the values of each besides the usual one
@@ -98,7 +98,7 @@ def _stands_on(url: str) -> bool:
 
 
 def preference() -> Response:
-    """Store language, colours, large type, high contrast; by POST, so that no link can switch them."""
+    """Store language, colours, large type, high contrast, closed hints; by POST, so that no link can switch them."""
     locale = request.form.get("locale", "")
     if locale in current_app.config.get("LANGUAGES", {}):
         session["locale"] = locale
@@ -107,4 +107,9 @@ def preference() -> Response:
         if switch in request.form:
             value = request.form[switch] if request.form[switch] in values else ""
             answer.set_cookie(f"ag_{switch}", value, max_age=YEAR, samesite="Lax", secure=request.is_secure)
+    if "hint" in request.form and (user := reader()):
+        closed = first_hints.closing(request.cookies.get(first_hints.COOKIE, ""), user.id, request.form["hint"])
+        answer.set_cookie(
+            first_hints.COOKIE, closed, max_age=first_hints.LASTS, samesite="Lax", secure=request.is_secure, httponly=True
+        )
     return answer
