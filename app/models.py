@@ -56,3 +56,4 @@ from app.db.tables.sign_in import PastPassword as PastPassword
 from app.db.tables.sign_in import UserSession as UserSession
 from app.db.tables.statistics import StatisticsCount as StatisticsCount
 from app.db.tables.statistics import StatisticsMonth as StatisticsMonth
+from app.db.tables.waiting_scans import WaitingScan as WaitingScan

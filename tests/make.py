@@ -250,6 +250,16 @@ def certificate(person: models.Person, **facts) -> models.Certificate:
     return models.Certificate(person=person, **{**given, **facts})
 
 
+def waiting_scan(account: models.Account, person: models.Person, **facts) -> models.WaitingScan:
+    """A scan handed in by the pile and matched; account and person must have been flushed."""
+    given = {
+        "account_id": account.id, "enterprise_id": person.enterprise_id, "person_id": person.id, "kind": PaperKind.ID_CARD,
+        "source": f"{next(_serial):064d}", "digest": "a" * 64, "mime": "image/jpeg", "size": 1, "filename": "身份证.jpg",
+        "received_at": NOON,
+    }  # fmt: skip
+    return models.WaitingScan(**{**given, **facts})
+
+
 def discrepancy(kind: DiscrepancyKind = DiscrepancyKind.TERM, **facts) -> models.Discrepancy:
     """One that waits to be looked at."""
     given = {

@@ -114,6 +114,7 @@ class Town:
     chief: int  # a privileged account
     change: int  # asked for of it, by another
     discrepancy: int  # of imported records
+    waiting: int  # a scan of the account that waits to be confirmed
     paper_rule: int = 1  # one table of required papers serves every town
     stock_reason: int = 1  # and one of stock reasons
 
@@ -224,7 +225,8 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         lapses_at=at + DAY,
     )  # fmt: skip
     discrepancy = make.discrepancy(sides=[f"certificate:{certificate.id}"], holder=f"李雷{words}"[:50], number=words[:40])
-    session.add_all([measure, taken, batch, former, release, score, file, change, discrepancy])
+    waiting = make.waiting_scan(account, people[0], digest=digest, received_at=at, filename=f"身份证{words}.jpg"[:120])
+    session.add_all([measure, taken, batch, former, release, score, file, change, discrepancy, waiting])
     session.commit()
     entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
@@ -232,7 +234,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, colleague.id, message.id, job.id, entry,
         cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id, correction.id, batch.id,
-        release.id, score.id, file.id, chief.id, change.id, discrepancy.id,
+        release.id, score.id, file.id, chief.id, change.id, discrepancy.id, waiting.id,
     )  # fmt: skip
 
 
@@ -286,6 +288,10 @@ ROUTES = {
     ("POST", "/qualifications/edit/{}"): ("qualification", {CLERK: 409}),
     ("POST", "/qualifications/delete/{}"): ("qualification", {CLERK: 302}),
     ("GET", "/enterprise/{}"): ("enterprise", dict.fromkeys(READERS, 200)),
+    ("GET", "/people/scans/{}"): ("waiting", {CLERK: 200}),
+    ("GET", "/people/scans/{}/small"): ("waiting", {CLERK: 200}),
+    ("GET", "/people/scans/phone/{}"): ("person", {CLERK: 200}),
+    ("GET", "/people/scans/phone/{}/arrived"): ("person", {CLERK: 200}),
     ("GET", "/papers/{}"): ("paper", dict.fromkeys(READERS, 200)),
     ("GET", "/papers/{}/small"): ("paper", dict.fromkeys(READERS, 200)),
     ("GET", "/cases/{}"): ("case", dict.fromkeys(READERS[:1] + OFFICERS, 200) | {VIEWER: 404}),
@@ -408,7 +414,8 @@ NO_ROW = {
     "/exam-notices/<int(max=2147483647):notice_id>/files/<int(max=2147483647):file_id>",
 }  # anonymous; see test_lookup
 TICKETS = {"/login/licence/<cid>", "/login/licence/<cid>/state", "/login/licence/<cid>/ask", "/login/licence/<cid>/finish",
-           "/q/<cid>", "/phone/licence/<cid>"}  # sign-in, bound to a browser; see test_business_licence  # fmt: skip
+           "/q/<cid>", "/phone/licence/<cid>",  # sign-in, bound to a browser; see test_business_licence
+           "/phone-scan/<token>"}  # bound to a session; see test_phone_scans  # fmt: skip
 BLANK = re.compile(r"<[^>]+>")
 
 
@@ -571,7 +578,7 @@ NAMES = (
 )  # fmt: skip
 LISTS = {
     CLERK: (
-        "/people/list/", "/qualifications/list/", "/applications/new/", "/exam/notices/", "/exam/signups/",
+        "/people/list/", "/people/scans/", "/qualifications/list/", "/applications/new/", "/exam/notices/", "/exam/signups/",
         "/certificates/", "/legacy-passes/list/", "/legacy-certificates/list/",
     ),
     EXAM: ("/exam/notices/", "/exam/review/"),

@@ -95,6 +95,7 @@ CHINESE_ALLOWED = {
     "app/applications/letters/text.py": "as layout.py, for letters",
     "app/applications/letters/issue.py": "as layout.py, for letters",
     "app/db/tables/letters.py": "the legal term beside a column",
+    "app/applications/bulk_scans/names.py": "words in the names of clerks' files",
     "app/applications/legacy_import/columns.py": "headings and words of other offices' sheets, forms of numbers and dates",
     "app/applications/reconciliation/rules.py": "words that offices write around a certificate's number",
     "app/applications/office_calendar.py": "what the State Council announced, and the two words of its sheet",

@@ -59,6 +59,12 @@ def session_of(session: Session, key: str) -> UserSession | None:
     return session.scalars(_by_key(), {"digest": _digest(key)}).unique().one_or_none()
 
 
+def session_numbered(session: Session, number: int) -> UserSession | None:
+    """The session of this row id, ended or not, with its account and roles."""
+    account = joinedload(UserSession.account).joinedload(Account.roles)
+    return session.scalars(select(UserSession).where(UserSession.id == number).options(account)).unique().one_or_none()
+
+
 @cache
 def _by_key() -> Select[UserSession]:
     """Built once: it is asked at every request."""

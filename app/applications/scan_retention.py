@@ -29,6 +29,7 @@ from app.models import (
     Paper,
     Qualification,
     Step,
+    WaitingScan,
 )
 
 SLICE = 100  # rows per transaction; a crash leaves at most as many objects to the sweeper
@@ -100,7 +101,8 @@ def referenced_digests(session: Session, among: Collection[str] | None = None) -
     """Digests of the objects that some row refers to, of all or of those in ``among``; all other objects are unused."""
     certificates = (CertificateVersion.digest, CertificateVersion.ofd, CertificateMeasure.document_digest)
     documents = (IdentityCorrection.digest, EmploymentRelease.digest, ExamNoticeFile.digest, Letter.digest)
-    columns = (Paper.digest, *certificates, Enterprise.licence_digest, *documents)
+    waiting = (WaitingScan.digest, WaitingScan.portrait_digest)
+    columns = (Paper.digest, *certificates, Enterprise.licence_digest, *documents, *waiting)
     asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:

@@ -95,6 +95,10 @@ class Office:
     checks_per_hour: int = 2_000  # pairs per address, public counter
     scan_bytes: int = 10 * 1024 * 1024
     photo_bytes: int = 50 * 1024  # national e-certificate record
+    waiting_scans: int = 600  # files handed in by the pile that one account may leave unconfirmed: 100 people, 6 files each
+    waiting_scan_bytes: int = 1024**3  # of them together, as stored; also of a ZIP when unpacked
+    waiting_scan_hours: int = 72  # how long they wait: over a weekend
+    phone_code_minutes: int = 10  # lifetime of a code that lets a telephone add scans
     replaced_scan_days: int = 365  # retention of replaced scans that are in no application; 0: for ever
     closed_scan_years: int = 3  # retention of scans of refused or abandoned applications; 0: for ever
 
@@ -282,6 +286,10 @@ ADJUSTABLE = (
     Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),
     Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),
     Adjustable("photo_bytes", Section.QUANTITIES, _("A portrait is at most so large"), _("National e-certificate record"), 10 * 1024, 1024**2, "KB", 1024),
+    Adjustable("waiting_scans", Section.QUANTITIES, _("Scans handed in by the pile and not confirmed yet, of one account at most"), _OWN, 10, 5_000, _("files")),
+    Adjustable("waiting_scan_bytes", Section.QUANTITIES, _("and together, or in one ZIP unpacked, at most"), _OWN, 10 * 1024**2, 20 * 1024**3, "MB", 1024**2),
+    Adjustable("waiting_scan_hours", Section.QUANTITIES, _("They wait to be confirmed for"), _OWN, 1, 336, _("hours")),
+    Adjustable("phone_code_minutes", Section.QUANTITIES, _("A code for scans from the telephone counts for"), _OWN, 1, 60, _("minutes")),
     Adjustable("replaced_scan_days", Section.QUANTITIES, _("Replaced scans that are part of no application are kept for (0: for ever)"), _OWN, 0, 3650, _("days")),
     Adjustable("closed_scan_years", Section.QUANTITIES, _("Scans of applications refused or given up are kept for (0: for ever)"), _OWN, 0, 50, _YEARS),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),

@@ -1,4 +1,4 @@
-"""Decodes HEIC and TIFF and draws OFD in a process of its own: no file takes more time or memory than is allowed for it."""
+"""Decodes HEIC and TIFF, draws OFD, unpacks ZIP in a process of its own: nothing takes more time or memory than allowed."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _
 
 from app.core.heavy_work import PICTURES
 from app.core.limited_process import LimitedProcess, Overran
+from app.files.archives import ArchiveLimits, Entry, Portion
 from app.files.images import FileFault, ImageLimits
 from app.files.ofd import Drawing
 
@@ -35,6 +36,16 @@ def drawing(ofd: bytes, limits: ImageLimits, process: LimitedProcess = PROCESS) 
     """An OFD as PDF. Raises ``FileFault``."""
     told, pdf = _asked(process, ofd, task="ofd", limits=asdict(limits))
     return Drawing(pdf, told["pages"], [(kind, name) for kind, name in told["remarks"]])
+
+
+def unzipped(data: bytes, first: int, limits: ArchiveLimits, process: LimitedProcess = PROCESS) -> Portion:
+    """As ``archives.unpacked``. Raises ``FileFault``."""
+    told, together = _asked(process, data, task="unzip", first=first, limits=asdict(limits))
+    files, at = [], 0
+    for name, size, fault, figures in told["files"]:
+        files.append(Entry(name, together[at : at + size], fault, figures))
+        at += size
+    return Portion(files, told["next"], told["total"])
 
 
 def texts(data: bytes, process: LimitedProcess = READER) -> list[tuple[object, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from app.core.limited_process import serve
+from app.files.archives import ArchiveLimits, unpacked
 from app.files.frames import redrawn
 from app.files.images import FileFault, ImageLimits
 from app.files.ofd import Drawing
@@ -35,7 +36,13 @@ def _kept(data: bytes, limits: ImageLimits) -> Drawing:
     return drawn(data, limits)
 
 
-TASKS: dict[str, Callable[..., Told]] = {"redraw": _redrawn, "ofd": _of_ofd}
+def _of_zip(data: bytes, *, first: int, limits: dict[str, int]) -> Told:
+    portion = unpacked(data, first, ArchiveLimits(**limits))
+    files = [(entry.name, len(entry.data), entry.fault, entry.figures) for entry in portion.files]
+    return {"total": portion.total, "next": portion.next, "files": files}, b"".join(entry.data for entry in portion.files)
+
+
+TASKS: dict[str, Callable[..., Told]] = {"redraw": _redrawn, "ofd": _of_ofd, "unzip": _of_zip}
 
 
 def answer(question: bytes) -> bytes:

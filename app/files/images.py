@@ -306,6 +306,21 @@ def _jpeg(image: Image.Image, quality: int, **options: Any) -> bytes:
     return drawn.getvalue()
 
 
+STACKED_WIDTH = 2480  # A4 at 300 dpi
+
+
+def stacked(front: bytes, back: bytes) -> bytes:
+    """Two stored pictures as one, of equal width, the front above. Raises ``FileFault``."""
+    with PICTURES.taken():
+        sides = [_decoded(side) for side in (front, back)]
+        width = min(STACKED_WIDTH, max(side.width for side in sides))
+        drawn = [side.resize((width, max(1, round(side.height * width / side.width)))) for side in sides]
+        together = Image.new("RGB", (width, sum(side.height for side in drawn)), "white")
+        together.paste(drawn[0], (0, 0))
+        together.paste(drawn[1], (0, drawn[0].height))
+        return _jpeg(together, QUALITIES[0])
+
+
 def thumbnail(data: bytes, mime: str, width: int) -> bytes | None:
     """A small JPEG of a stored picture; None for a document."""
     if mime != "image/jpeg":

@@ -69,6 +69,17 @@ SENTENCES: dict[str, Callable[..., object]] = {
     "file-unchecked": lambda **f: _(
         "%(name)s: files cannot be checked for viruses at the moment, so none are taken. Please try again in a few "
         "minutes.", **f),
+    "zip-broken": lambda **f: _(
+        "%(name)s: the ZIP is damaged or packed in a way that cannot be read. Please pack the files anew, or choose them "
+        "without packing.", **f),
+    "zip-encrypted": lambda **f: _(
+        "%(name)s: the ZIP opens only with a password. Please pack the files without one.", **f),
+    "zip-too-many": lambda **f: _(
+        "%(name)s: there are %(count)s files in the ZIP, at most %(most)s are allowed. Please divide it.", **f),
+    "zip-too-large": lambda **f: _(
+        "%(name)s: unpacked, the ZIP has more than %(most)s MB. Please divide it.", **f),
+    "zip-entry": lambda **f: _(
+        "%(name)s: this file in the ZIP is damaged. Please pack it anew.", **f),
     "image-too-large": lambda **f: _(
         "%(name)s: the picture has %(width)s × %(height)s points, more than can be handled. "
         "Please scan at 300 dpi.", **f),

@@ -24,6 +24,9 @@ FILES: Mapping[str, int] = {
     "LegacyView.hand_in": 22 * MIB,
     **dict.fromkeys(("PersonScreen.add", "PersonScreen.edit", "QualificationScreen.add", "QualificationScreen.edit"), SCANS),
     **dict.fromkeys(("EnterpriseView.mine", "ClaimView.add", "ClaimView.edit", "CorrectionView.edit"), SCANS),
+    "BulkScanView.receive": SCANS,
+    "PhoneScanView.page": SHEET,
+    **dict.fromkeys(("BulkScanView.known", "BulkScanView.unpack", "BulkScanView.settle", "BulkScanView.confirm"), MIB),
     **dict.fromkeys(("CorrectionRequestScreen.ask", "StandingView.propose"), SHEET),
 }
 LONG_FORMS: Mapping[str, int] = dict.fromkeys(("ListCheckView.check", "ListCheckView.answer"), MIB)  # anonymous visitors, too

@@ -12,6 +12,7 @@ from app.accounts import challenges, interrupted_forms, privileged_changes, rate
 from app.accounts import sessions as user_sessions
 from app.accounts.pki import bindings, trust
 from app.applications import checks, legacy_import, reconciliation, scan_retention
+from app.applications.bulk_scans import waiting
 from app.applications.decision_batches import records, running
 from app.applications.letters import issue
 from app.applications.nightly import NIGHTLY, done_since
@@ -171,8 +172,8 @@ def verify_audit_log(run: JobRun) -> None:
 
 
 def clean_up(run: JobRun) -> None:
-    """Delete old counters, challenges, sessions, jobs, workers, objects without a row, and what a wrong clock left."""
-    at = run.context.now()
+    """Delete old counters, challenges, sessions, forms, scans, jobs, workers, objects without a row, and future ones."""
+    at, office = run.context.now(), run.office()
     rate_limit.sweep(run.context.engine, at - timedelta(days=1), at + FUTURE)
     with run.context.sessions.begin() as session:
         session.execute(delete(Job).where(Job.state == JobState.DONE, Job.finished_at < at - RETENTION))
@@ -181,6 +182,7 @@ def clean_up(run: JobRun) -> None:
         challenges.sweep(session, at=at)
         user_sessions.sweep(session, at=at)
         interrupted_forms.sweep(session, at=at)
+        waiting.sweep(session, at=at, office=office)
         legacy_import.expire(session, at=at)
         records.sweep(session, at=at)
         privileged_changes.lapse(session, at=at)

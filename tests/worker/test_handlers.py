@@ -736,7 +736,7 @@ def test_run_twice_bundle__renders_what_is_missing_once(session, context):
 
 @pytest.fixture
 def left_over(session, context, system):
-    """An old stored file without a row, one with a row, a new one without; old rate-limit counters and an old form."""
+    """An old stored file of a scan that waited too long, one with a row, a new one without; old counters and an old form."""
     known, orphan, fresh = (context.store.put(what) for what in (b"known", b"orphan", b"fresh"))
     for digest in (known, orphan):
         os.utime(context.store.path(digest), (0, 0))
@@ -748,6 +748,7 @@ def left_over(session, context, system):
     session.add(paper)
     account = make.plain_account(session)
     session.flush()
+    session.add(make.waiting_scan(account, owner, digest=orphan, received_at=make.NOON - 4 * DAY))
     keep(session, account.id, "/people/add", SentForm([("name", "李雷")], 0), at=make.NOON - DAY)
     session.commit()
     rate_limit.hit(system.engine, "x:1", limit=9, seconds=60, at=make.NOON - 2 * DAY)
@@ -761,6 +762,7 @@ def test_run_twice_sweep__removes_only_what_is_unused(session, context, left_ove
         assert [context.store.has(digest) for digest in (known, orphan, fresh)] == [True, False, True]
         assert session.scalar(select(func.count(models.RateLimitCounter.key))) == 0
         assert session.scalar(select(func.count(models.InterruptedForm.id))) == 0
+        assert session.scalar(select(func.count(models.WaitingScan.id))) == 0
         session.rollback()
 
 

@@ -37,6 +37,7 @@ from app.db.tables.parties import Account
 from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
 from app.db.tables.sign_in import Challenge, InterruptedForm, PastPassword, UserSession
 from app.db.tables.statistics import StatisticsCount, StatisticsMonth
+from app.db.tables.waiting_scans import WaitingScan
 
 SYSTEM = "the house"  # stored as the actor of existing entries, so it stays
 HIDDEN = "***"
@@ -47,6 +48,7 @@ NOT_AUDITED = (
     *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
     *(PastParameter, LegacyRecord, LegacyRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
     *(PastPassword, InterruptedForm, DecisionBatch, DecisionBatchRow, OpenFinding, StatisticsMonth, StatisticsCount),
+    WaitingScan,
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

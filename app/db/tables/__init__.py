@@ -20,3 +20,4 @@ from app.db.tables import reasons as reasons
 from app.db.tables import settings as settings
 from app.db.tables import sign_in as sign_in
 from app.db.tables import statistics as statistics
+from app.db.tables import waiting_scans as waiting_scans

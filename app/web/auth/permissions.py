@@ -159,6 +159,7 @@ PERMISSIONS: Declaration = {
     "IdentityReviews": to((Role.ACCEPTANCE_OFFICER,), MENU),
     "IdentityReview": to((Role.ACCEPTANCE_OFFICER,), "can_list", "can_examine", "can_decide", "can_reveal", "can_open"),
     "Roster": to(CLERK, "can_roster"),
+    "BulkScans": to(CLERK, "can_home"),
     "Paper": to(READERS, "can_open"),
     "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_submit", "can_discard"),
 }
@@ -222,6 +223,7 @@ ANONYMOUS: Mapping[str, str] = {
     "CertificateSecondView.form": "as SecondView.choose: for the browser that has shown a password",
     "CertificateSecondView.start": "issues the challenge for that",
     "CertificateView.driver": "how to get a UKey to work, before anybody is signed in",
+    "PhoneScanView.page": "a telephone beside a signed-in clerk; knows the ticket of that session, which names one paper",
     "VerifyView.page": "QR codes are checked in the browser",
     "VerifyView.worker": "the service worker of that page",
     "VerifyView.keys": "the public keys of the codes",

@@ -4,20 +4,25 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from app.web.enterprise.bulk_scans import BulkScanView
 from app.web.enterprise.enterprise import EnterpriseView
 from app.web.enterprise.identity_requests import CorrectionRequestScreen
 from app.web.enterprise.identity_review import CorrectionReviewScreen
 from app.web.enterprise.people import PersonScreen
 from app.web.enterprise.people_import import RosterView
+from app.web.enterprise.phone_scans import PhoneCodeView, PhoneScanView
 from app.web.enterprise.qualifications import QualificationScreen
 from app.web.enterprise.scans import PaperView
 
 __all__ = [
+    "BulkScanView",
     "CorrectionRequestScreen",
     "CorrectionReviewScreen",
     "EnterpriseView",
     "PaperView",
     "PersonScreen",
+    "PhoneCodeView",
+    "PhoneScanView",
     "QualificationScreen",
     "RosterView",
     "register",
@@ -39,5 +44,6 @@ def register(appbuilder: Any) -> None:
         icon="shield-check",
         category="Casework",
     )
-    appbuilder.add_view_no_menu(RosterView)
+    for view in (BulkScanView, PhoneCodeView, PhoneScanView, RosterView):
+        appbuilder.add_view_no_menu(view)
     appbuilder.add_view_no_menu(PaperView)

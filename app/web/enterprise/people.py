@@ -196,6 +196,8 @@ class PersonScreen(ExportedList):
         links = super().head_links()
         if self.appbuilder.sm.has_access("can_roster", "Roster"):
             links.insert(0, Link(gettext("Import people"), url_for("RosterView.roster"), icon="upload"))
+        if self.appbuilder.sm.has_access("can_home", "BulkScans"):
+            links.insert(0, Link(gettext("Hand in many scans"), url_for("BulkScanView.home"), icon="photo"))
         return links
 
     def row_links(self, item: Person) -> list[Link]:
