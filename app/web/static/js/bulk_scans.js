@@ -12,6 +12,7 @@ const form = find('[data-pile]');
 const box = find('[data-sending]', form);
 const count = { done: 0, all: 0, known: 0, refused: 0 };
 let isSending = false;
+let queue = Promise.resolve();
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -112,16 +113,16 @@ async function unknown(items) {
   return left;
 }
 
-/** The part of the page that shows people and doubtful files, as it is now. */
+/** The parts of the page that show what is here, as they are now. */
 async function renew() {
   const answer = await fetch(location.pathname).catch(() => null);
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-  find('[data-board]').replaceWith(find('[data-board]', page));
+  const fresh = findAll('[data-renew]', page);
+  findAll('[data-renew]').forEach((part, n) => part.replaceWith(fresh[n]));
 }
 
-async function sendAll(items) {
-  if (isSending || !items.length) return;
+async function sendSome(items) {
   isSending = true;
   count.all += items.length;
   show();
@@ -135,6 +136,11 @@ async function sendAll(items) {
   }
   isSending = false;
   await renew();
+}
+
+/** After what is being sent already. */
+function sendAll(items) {
+  if (items.length) queue = queue.then(() => sendSome(items));
 }
 
 /** All files of what was dropped, with the path below it. */
@@ -163,24 +169,23 @@ const drop = find('[data-drop]', form);
     drop.classList.toggle('drag', event === 'dragover');
     if (event !== 'drop') return;
     // The list is empty as soon as the event is over.
-    const entries = Array.from(e.dataTransfer.items, (item) => item.webkitGetAsEntry()).filter(Boolean);
+    const dropped = Array.from(e.dataTransfer.items, (item) => [item.webkitGetAsEntry(), item.getAsFile()]);
     const found = [];
-    for (const entry of entries) found.push(...(await filesOf(entry)));
+    for (const [entry, file] of dropped) {
+      if (entry) found.push(...(await filesOf(entry)));
+      else if (file) found.push({ file, path: file.name });
+    }
     sendAll(found);
   });
 });
 
 findAll('input[type=file]', form).forEach((input) => {
-  input.addEventListener('change', async () => {
-    const items = chosen(input);
-    await sendAll(items);
-    input.value = '';
+  input.addEventListener('change', () => {
+    sendAll(chosen(input));
+    input.value = ''; // the same files may be chosen again
   });
 });
-form.addEventListener('submit', (e) => {
-  e.preventDefault();
-  sendAll(findAll('input[type=file]', form).flatMap(chosen));
-});
+form.addEventListener('submit', (e) => e.preventDefault());
 window.addEventListener('beforeunload', (e) => {
   if (isSending) e.preventDefault();
 });

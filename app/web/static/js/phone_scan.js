@@ -59,11 +59,11 @@ findAll('input[type=file]', form).forEach((input) => {
   });
 });
 
-findAll('[data-turn]', form).forEach((button) => {
+findAll('[data-quarter]', form).forEach((button) => {
   button.addEventListener('click', () => {
     const input = find('input[type=file]', button.closest('.shot'));
     const shot = shots.get(input);
-    shot.quarters = (shot.quarters + Number(button.dataset.turn) + 4) % 4;
+    shot.quarters = (shot.quarters + Number(button.dataset.quarter) + 4) % 4;
     show(input);
   });
 });
