@@ -21,12 +21,13 @@ from app.core.vocabulary import PERSON_PAPERS, PaperKind
 from app.db.session import db
 from app.files.images import thumbnail
 from app.files.inspect import SCAN_NAMES, FileRefused
-from app.models import WaitingScan
+from app.models import Person, WaitingScan
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.error_pages import wants_json
 from app.web.base.fab import BaseView, permission_name, route
 from app.web.base.file_response import file_answer, secured
+from app.web.base.staged_upload import remove_object
 from app.web.enterprise.scan_board import board, judged_now
 from app.web.enterprise.scan_pile import ARCHIVE_NAME, Outcome, Sent, Unpacked, is_archive, take, unpack_first, unpack_more
 
@@ -107,8 +108,12 @@ class BulkScanView(BaseView):
         session, actor = db.session(), request_context.current_actor()
         if gone := request.form.get("discard", ""):
             request_context.begin_writing()
-            waiting.discard(session, actor, _own(_number(gone)))
+            row = _own(_number(gone))
+            digests = filter(None, (row.digest, row.portrait_digest))
+            waiting.discard(session, actor, row)
             session.commit()
+            for digest in digests:
+                remove_object(digest)
             flash(gettext("The file was discarded."), "success")
             return redirect(url_for(".home"), 303)
         faults: dict[int, str] = {}
@@ -196,15 +201,15 @@ def _unpacked(file: FileStorage) -> Unpacked | Outcome:
 def _settle(scan_id: int) -> bool:
     """Whether something was chosen for this file. Commits; the portrait is checked before anything is written."""
     session, actor, office = db.session(), request_context.current_actor(), request_context.current_office()
-    who, code = request.form.get(f"person-{scan_id}", "").strip(), request.form.get(f"kind-{scan_id}", "")
-    if not who and not code:
-        return False
+    who, code, side_code = (request.form.get(f"{name}-{scan_id}", "").strip() for name in ("person", "kind", "side"))
     row = _own(scan_id)
+    if (who, code, side_code or row.side.value) == _as_shown(row):
+        return False
     person_id = _chosen_person(who, waiting.roster(session, actor, [who]))
     kind = next((kind for kind in PERSON_PAPERS if kind.value == code), None)
     if kind is None:
         raise AppError(gettext("Please choose which paper it is."))
-    side = next((side for side in ScanSide if side.value == request.form.get(f"side-{scan_id}")), ScanSide.WHOLE)
+    side = next((side for side in ScanSide if side.value == side_code), ScanSide.WHOLE)
     session.expunge(row)
     session.rollback()
     as_photo = kind is PaperKind.PHOTO
@@ -213,6 +218,13 @@ def _settle(scan_id: int) -> bool:
     waiting.settle(session, actor, _own(scan_id), person_id, kind, side, portrait)
     session.commit()
     return True
+
+
+def _as_shown(row: WaitingScan) -> tuple[str, str, str]:
+    """What the fields of a file hold before anything is chosen."""
+    person = db.session().get(Person, row.person_id) if row.person_id else None
+    is_mine = person is not None and person.enterprise_id == row.enterprise_id
+    return person.name if person and is_mine else "", row.kind.value if row.kind else "", row.side.value
 
 
 def _chosen_person(who: str, roster: Roster) -> int:

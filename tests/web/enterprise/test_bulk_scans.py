@@ -44,7 +44,7 @@ def waiting(session) -> list[WaitingScan]:
     return list(rows)
 
 
-def test_many_files_are_matched_asked_about_and_confirmed(clerk, session, people):
+def test_many_files_are_matched_asked_about_and_confirmed(clerk, session, people, store):
     answer = send(
         clerk,
         (f"{people['李雷'].id_number}_身份证.jpg", jpeg(600, 400)),
@@ -75,7 +75,11 @@ def test_many_files_are_matched_asked_about_and_confirmed(clerk, session, people
     answer = clerk.post(f"{AT}settle", data=chosen)
     assert answer.status_code == 422  # the first is settled, the second has its reason
     assert "Several people on your list are called 王芳" in answer.text
+    digest = next(row.digest for row in waiting(session) if row.id == unknown)
+    untouched = {"scan": unknown, f"person-{unknown}": "", f"kind-{unknown}": "", f"side-{unknown}": "whole"}
+    assert clerk.post(f"{AT}settle", data=untouched).status_code == 303  # what was not answered is no fault
     assert clerk.post(f"{AT}settle", data={"discard": unknown}).status_code == 303
+    assert not store.has(digest)
     page = clerk.get(AT).text
     assert len(ready(page)) == 4
     left = ready(page)[0]

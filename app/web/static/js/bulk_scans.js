@@ -115,7 +115,7 @@ async function unknown(items) {
 
 /** The parts of the page that show what is here, as they are now. */
 async function renew() {
-  const answer = await fetch(location.pathname).catch(() => null);
+  const answer = await fetch(form.dataset.home).catch(() => null);
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const fresh = findAll('[data-renew]', page);
