@@ -72,9 +72,9 @@ def bars(modules: Matrix) -> Iterator[tuple[int, int, int]]:
 
 
 def svg(text: str) -> str:
-    """An ``<svg>`` element with the quiet zone, safe to embed in HTML. It has no size of its own."""
+    """An ``<svg>`` element with the quiet zone, safe to embed in HTML. What is around it gives it a size and a name."""
     modules = matrix(text)
     side = len(modules) + 2 * QUIET
     path = "".join(f"M{x + QUIET} {y + QUIET}h{n}v1h-{n}z" for x, y, n in bars(modules))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges"'
-    return f'{head} role="img"><path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/><path d="{path}"/></svg>'
+    return f'{head} aria-hidden="true"><path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/><path d="{path}"/></svg>'
