@@ -320,7 +320,7 @@ def message(error: FileRefused) -> str:
 
 def test_every_sentence_names_the_file() -> None:
     figures = dict.fromkeys(
-        ("size", "most", "kind", "width", "height", "least_width", "least_height", "what", "side", "pixels"), 7
+        ("size", "most", "count", "kind", "width", "height", "least_width", "least_height", "what", "side", "pixels"), 7
     )
     for sentence in SENTENCES.values():
         assert str(sentence(name="身份证.jpg", **figures)).startswith("身份证.jpg: ")
