@@ -26,9 +26,7 @@ from app.db.tables.exams import ExamSignup as ExamSignup
 from app.db.tables.exams import ScoreCorrection as ScoreCorrection
 from app.db.tables.findings import OpenFinding as OpenFinding
 from app.db.tables.identity import IdentityCorrection as IdentityCorrection
-from app.db.tables.legacy import LegacyImport as LegacyImport
 from app.db.tables.legacy import LegacyRecord as LegacyRecord
-from app.db.tables.legacy import LegacyRow as LegacyRow
 from app.db.tables.letters import Letter as Letter
 from app.db.tables.outbox import Job as Job
 from app.db.tables.outbox import Message as Message
@@ -49,6 +47,8 @@ from app.db.tables.settings import NumberSequence as NumberSequence
 from app.db.tables.settings import Parameter as Parameter
 from app.db.tables.settings import PastParameter as PastParameter
 from app.db.tables.settings import RateLimitCounter as RateLimitCounter
+from app.db.tables.sheet_imports import ImportedRow as ImportedRow
+from app.db.tables.sheet_imports import SheetImport as SheetImport
 from app.db.tables.sign_in import Challenge as Challenge
 from app.db.tables.sign_in import ExternalIdentity as ExternalIdentity
 from app.db.tables.sign_in import InterruptedForm as InterruptedForm

@@ -33,7 +33,7 @@ from app.web.auth.identities import IdentityScreen, OwnCertificateView
 from app.web.auth.second_factor import offer
 from app.web.auth.second_factor_certificate import CertificateSecondView
 from app.web.auth.sms import SECOND, SmsSecondView, SmsView
-from app.web.base import sheet_results
+from app.web.base import imports, sheet_results
 from app.web.dashboard import WorkView
 from app.web.demo.licence_phone import PhoneView
 from app.web.demo.office_clock import DemoClockView
@@ -63,6 +63,7 @@ def register_views(appbuilder: Any) -> None:
     add(WorkView, "Work", label=_("Workbench"), icon="home")
     for package in (exams, applications, legacy_import, enterprise):
         package.register(appbuilder)
+    imports.register(appbuilder)
     add(StatisticsView, "Statistics", label=_("Statistics"), icon="chart-bar")
     system = {"category": "System", "category_label": _("System"), "category_icon": "settings"}
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)

@@ -20,6 +20,8 @@ from app.core.vocabulary import (
     CertificateEventKind,
     CertificateStatus,
     Education,
+    ImportKind,
+    ImportPhase,
     MatterKind,
     MeasureGround,
     MeasureState,
@@ -126,6 +128,11 @@ def notice(**facts) -> models.ExamNotice:
         "published_at": NOON - timedelta(days=6), "published_by": "考务", "state": NoticeState.PUBLISHED,
     }  # fmt: skip
     return models.ExamNotice(**{**given, **facts})
+
+
+def sheet_import(kind: ImportKind, phase: ImportPhase = ImportPhase.DONE, **facts) -> models.SheetImport:
+    usual = {"filename": "名单.xlsx", "sha256": "0" * 64, "received_at": NOON, "by": "谭", "expires_at": NOON + timedelta(30)}
+    return models.SheetImport(kind=kind, phase=phase, **{**usual, **facts})
 
 
 def signup(notice: models.ExamNotice, person: models.Person, **facts) -> models.ExamSignup:

@@ -6,31 +6,26 @@ Expected answers are in a table; a route that is not in it fails.
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
-from io import BytesIO
 
 import pytest
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.accounts.people_import import ROSTER_COLUMNS
 from app.core.clock import now, office_day
 from app.core.sign_in_vocabulary import IdentityKind, PrivilegedChangeKind
 from app.core.vocabulary import (
     AuditAction,
     Category,
     CertificateEventKind,
-    Education,
+    ImportKind,
+    ImportPhase,
     JobState,
-    LegacyKind,
-    LegacyPhase,
     MatterKind,
     MeasureGround,
     MeasureState,
     MessageState,
     PaperKind,
     PassSource,
-    Position,
     Role,
     SignupState,
     Stage,
@@ -38,7 +33,6 @@ from app.core.vocabulary import (
 )
 from app.db.session import db
 from app.files.folder_store import FolderStore
-from app.files.spreadsheets import write
 from app.files.storage import Store
 from app.models import (
     Account,
@@ -54,7 +48,6 @@ from app.models import (
     ExamSignup,
     ExternalIdentity,
     Job,
-    LegacyImport,
     Message,
     Model,
     NumberSequence,
@@ -63,6 +56,7 @@ from app.models import (
     PrivilegedChange,
     PublicNotice,
     RateLimitCounter,
+    SheetImport,
     Step,
     UserSession,
 )
@@ -179,7 +173,8 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
     job = Job(kind="tidy", key=f"{region}{words}"[:120], payload={}, state=JobState.DONE, due_at=at, created_at=at,
               finished_at=at, attempts=1, fault=words)  # fmt: skip
     account = make.account(session, f"clerk-{region}", CLERK, enterprise_id=firm.id, first_name=f"周{words}"[:64])
-    sheet = LegacyImport(kind=LegacyKind.ACCOUNTS, phase=LegacyPhase.CHECKED, filename=f"旧{words}"[:120], sha256="0" * 64,
+    sheet = SheetImport(kind=ImportKind.ACCOUNTS, phase=ImportPhase.CHECKED,
+                        filename=f"旧{words}"[:120], sha256="0" * 64,
                          received_at=at, by=words[:64], fault=words[:500], expires_at=at + DAY)  # fmt: skip
     colleague = make.account(session, f"colleague-{region}", CLERK, enterprise_id=firm.id)
     officer = make.account(session, f"officer-{region}", VIEWER, region_code=region, first_name=f"吴{words}"[:64])
@@ -266,6 +261,7 @@ def everybody(session, signed_in, changsha):
 
 
 # --- every route that takes a row, as every role ---------------------------------------------------------------
+OTHER_IMPORTERS = dict.fromkeys((CLERK, EXAM), 404)  # their imports are others
 PDF, SHEET = "/certificates/{}.pdf", "/exam/notices/{}/scores"
 NO_COLLEAGUES = {ACCEPTANCE: 404, REVIEWER: 404}
 # method and address -> the kind of row, and the status for each role with an empty form and a row of their own town.
@@ -333,8 +329,6 @@ ROUTES = {
     ("POST", "/exam/notices/{}/signup"): ("notice", {CLERK: 422}),
     ("GET", SHEET): ("notice", {EXAM: 200}),
     ("POST", SHEET): ("notice", {EXAM: 422}),
-    ("POST", SHEET + "/check"): ("notice", {EXAM: 409}),
-    ("POST", SHEET + "/import"): ("notice", {EXAM: 409}),
     ("GET", SHEET + "/submit"): ("notice", {EXAM: 200}),
     ("POST", SHEET + "/submit"): ("notice", {EXAM: 422}),
     ("POST", "/exam/notices/{}/recall"): ("notice", {EXAM: 302}),  # no reason: sent back with the refusal
@@ -386,10 +380,10 @@ ROUTES = {
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
     ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
     ("GET", "/diary/show/{}"): ("entry", {AUDITOR: 200}),
-    ("GET", "/legacy/{}"): ("legacy", {ADMIN: 200}),
-    ("POST", "/legacy/{}/report.xlsx"): ("legacy", {ADMIN: 404}),  # nothing is stored
-    ("POST", "/legacy/{}/refused.xlsx"): ("legacy", {ADMIN: 404}),
-    ("POST", "/legacy/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # with a message on the import's page
+    ("GET", "/imports/{}"): ("legacy", {ADMIN: 200, **OTHER_IMPORTERS}),
+    ("POST", "/imports/{}/report.xlsx"): ("legacy", {ADMIN: 404, **OTHER_IMPORTERS}),  # nothing is stored
+    ("POST", "/imports/{}/refused.xlsx"): ("legacy", {ADMIN: 404, **OTHER_IMPORTERS}),
+    ("POST", "/imports/{}/passwords.xlsx"): ("legacy", {ADMIN: 302}),  # with a message on the import's page
     ("GET", "/reconciliation/{}"): ("discrepancy", {ADMIN: 200}),
     ("POST", "/reconciliation/{}/decide"): ("discrepancy", {ADMIN: 422}),  # no decision
 }
@@ -402,7 +396,7 @@ WITH_A_WORD = {
     "/enterprises/decide/{}/{}",
     *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
     *("/exam/notices/{}/files/{}", "/exam/notices/{}/files/{}/remove", "/exam/score-corrections/{}/decide/{}"),
-    *("/legacy/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
+    *("/imports/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),
 }
 EVERYWHERE = {ADMIN, SECURITY, AUDITOR}
 FOR_ALL_CLERKS = {"/exam/notices/show/{}": 200, "/exam/notices/{}/signup": {"GET": 200, "POST": 422}}  # notices are public
@@ -463,9 +457,9 @@ def test_routes_with_a_word_in_their_address_are_guarded_alike(everybody, changs
     for address in ("/parameters/nonsense", "/parameters/province/restore"):
         statuses = {role: browser.post(address).status_code for role, browser in everybody.items()}
         assert statuses == {role: 404 if role in (ADMIN, SECURITY) else 403 for role in Role}
-    gets[ADMIN] |= {f"/legacy/{NOBODYS}/confirm": 404, f"/legacy/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
-    gets[ADMIN] |= {f"/legacy/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
-    gets[ADMIN] |= {f"/legacy/{changsha.legacy}/{step}": 302 for step in ("answer", "discard", "undo")}
+    gets[ADMIN] |= {f"/imports/{NOBODYS}/confirm": 404, f"/imports/{changsha.legacy}/approve": 404, "/legacy/hand-in/x": 404}
+    gets[ADMIN] |= {f"/imports/{changsha.legacy}/confirm": 302, "/legacy/hand-in/passes": 422}  # no digest, no sheet
+    gets[ADMIN] |= {f"/imports/{changsha.legacy}/{step}": 302 for step in ("answer", "discard", "undo")}
     assert all_rows(session) == before
 
 
@@ -827,23 +821,6 @@ def test_every_reading_in_full_is_one_line_in_the_audit_log(session, everybody, 
         ).all()
         session.rollback()
         assert lines == [(f"the-{role.value}", action, "127.0.0.1")], address
-
-
-def test_the_ticket_of_a_checked_people_sheet_is_valid_there_only_and_once(app, session, system, everybody, changsha):
-    with app.test_request_context():
-        row = {
-            "name": "张三",
-            "id_number": make.id_number(),
-            "education": Education.COLLEGE,
-            "position": Position.SAFETY_OFFICER,
-        }
-        data = write(ROSTER_COLUMNS, [row], sheet_title="people")
-    page = everybody[CLERK].post("/people/import/", data={"sheet": (BytesIO(data), "人员.xlsx")}).text
-    ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]
-    assert everybody[EXAM].post(SHEET.format(changsha.notice) + "/import", data={"ticket": ticket}).status_code == 409
-    assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 302
-    assert not FolderStore(system.settings.blobs).has(sha256(data).hexdigest())
-    assert everybody[CLERK].post("/people/import/confirm", data={"ticket": ticket}).status_code == 422
 
 
 def test_the_error_of_a_failed_statement_holds_no_values(app):

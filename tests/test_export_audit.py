@@ -25,7 +25,7 @@ from app.db.session import db
 from app.files.folder_store import FolderStore
 from app.files.spreadsheets import RowMark, SheetMarks
 from app.files.storage import Store
-from app.models import Account, AuditEntry, CertificateVersion, Enterprise, LegacyImport, Person
+from app.models import Account, AuditEntry, CertificateVersion, Enterprise, Person, SheetImport
 from tests import make
 from tests.database import others_can_write
 from tests.test_attacks import ACCEPTANCE, ADMIN, APPROVER, AUDITOR, CLERK, EXAM, REVIEWER, VIEWER, Town, changsha, everybody  # noqa: F401
@@ -246,12 +246,12 @@ def sheet_results(name: str, rows: int):
 
 
 def legacy(place: Town, world: "World", what: str, change: Mapping[str, object]) -> Export:
-    batch = world.session.get_one(LegacyImport, place.legacy)
+    batch = world.session.get_one(SheetImport, place.legacy)
     batch.report_object = world.store.put("姓名,身份证号码\n".encode())
     batch.passwords_object = world.store.put(b"passwords")
     batch.total = 4
     world.session.commit()
-    return Export(ADMIN, "POST", f"/legacy/{place.legacy}/{what}.xlsx", AuditAction.EXPORT, "legacy_import", change)
+    return Export(ADMIN, "POST", f"/imports/{place.legacy}/{what}.xlsx", AuditAction.EXPORT, "legacy_import", change)
 
 
 def bundle(place: Town, world: "World") -> Export:
@@ -343,9 +343,9 @@ LOGGED = {
     "SheetResultView.refused": sheet_results("refused", 1),
     "MeasurePaperView.open": simple(ACCEPTANCE, "/measure-papers/{of.taken}/document", **MEASURE, shown="document"),
     "MeasurePaperView.letter": simple(ACCEPTANCE, "/measure-papers/{of.taken}/letter.pdf", **MEASURE, shown="letter"),
-    "LegacyView.report": lambda place, world: legacy(place, world, "report", {"rows": 4}),
-    "LegacyView.refused": lambda place, world: legacy(place, world, "refused", {"rows": 0}),
-    "LegacyView.passwords": lambda place, world: legacy(place, world, "passwords", {"passwords": "fetched"}),
+    "ImportView.report": lambda place, world: legacy(place, world, "report", {"rows": 4}),
+    "ImportView.refused": lambda place, world: legacy(place, world, "refused", {"rows": 0}),
+    "ImportView.passwords": lambda place, world: legacy(place, world, "passwords", {"passwords": "fetched"}),
     "CorrectionReviewScreen.open": simple(
         ACCEPTANCE, "/identity-reviews/scan/{of.correction}", AuditAction.READ, "identity_correction", kind="id_card"
     ),

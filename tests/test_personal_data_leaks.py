@@ -150,13 +150,13 @@ class Crowd:
         assert self.clerk.post("/people/add", data=self.typed(self.ids[0], self.mobiles[0])).status_code == 422  # twice
         given = zip(self.ids[TYPED:], self.mobiles[TYPED:], strict=True)
         page = self.sheet([(number, mobile) for number, mobile in given])
-        ticket = re.search(r'name="ticket" value="([^"]+)"', page.text)[1]
-        assert self.clerk.post("/people/import/confirm", data={"ticket": ticket}).status_code == 302
+        digest = re.search(r'name="digest" value="([^"]+)"', page.text)[1]
+        assert self.clerk.post(f"{page.request.path}/confirm", data={"digest": digest}).status_code == 302
         self.session.rollback()
         assert self.session.scalar(select(func.count()).select_from(Person)) == MANY
         self.session.rollback()
         assert self.sheet([self.fresh()]).status_code == 200  # checked, never confirmed
-        assert self.sheet([self.fresh(), (self.ids[0][:-1] + "?", "1")]).status_code == 422
+        assert "must be put right first" in self.sheet([self.fresh(), (self.ids[0][:-1] + "?", "1")]).text
 
     def are_typed_into_free_text(self) -> None:
         """Refused everywhere: what is typed about an enterprise, as reason of a request, and in cells of a sheet."""
@@ -171,7 +171,7 @@ class Crowd:
         assert self.clerk.post(f"/identity-requests/ask/{self.first()}", data=asked).status_code == 422
         notice = {"title": "考核", "body": f"联系{mobile}", "place": number, "categories": "C1", "pass_mark": "60"}
         assert self.exam.post("/exam/notices/add", data=notice).status_code == 422
-        assert self.sheet([self.fresh()], major=f"土木{mobile}").status_code == 422
+        assert "must be put right first" in self.sheet([self.fresh()], major=f"土木{mobile}").text
 
     def sheet(self, people: list[tuple[str, str]], **more: str):
         fixed = more | {"name": "韩梅", "education": "Bachelor", "technical_title": "工程师"}
@@ -179,7 +179,8 @@ class Crowd:
             fixed["position"] = Position.SAFETY_OFFICER.value
             cells = [fixed | {"id_number": number, "mobile": mobile} for number, mobile in people]
             data = write(ROSTER_COLUMNS, cells, sheet_title="人员")
-        return self.clerk.post("/people/import/", data={"sheet": (io.BytesIO(data), f"{people[0][0]}.xlsx")})
+        form = {"sheet": (io.BytesIO(data), f"{people[0][0]}.xlsx")}
+        return self.clerk.post("/people/import/", data=form, follow_redirects=True)
 
     def sign_up(self) -> None:
         at = now()

@@ -20,8 +20,8 @@ from app.core.vocabulary import (
     Category,
     CertificateEventKind,
     CertificateStatus,
-    LegacyKind,
-    LegacyPhase,
+    ImportKind,
+    ImportPhase,
     LetterKind,
     MatterKind,
     MessageState,
@@ -38,11 +38,11 @@ from app.models import (
     Certificate,
     CertificateEvent,
     CertificateVersion,
-    LegacyImport,
     LegacyRecord,
     Letter,
     Message,
     PublicNotice,
+    SheetImport,
     StatisticsCount,
     StatisticsMonth,
     Step,
@@ -110,14 +110,14 @@ def province(session):
 
 def history(session) -> Iterator[object]:
     """Of every certificate an event, a drawn version and its imported row; of every application a step and its letter."""
-    imported = LegacyImport(kind=LegacyKind.CERTIFICATES, phase=LegacyPhase.DONE, filename="证书.xlsx", sha256="0" * 64,
+    imported = SheetImport(kind=ImportKind.CERTIFICATES, phase=ImportPhase.DONE, filename="证书.xlsx", sha256="0" * 64,
                             received_at=make.NOON, by="x", expires_at=make.NOON)  # fmt: skip
     session.add(imported)
     session.flush()
     for held in session.scalars(select(Certificate)).all():
         yield CertificateEvent(certificate_id=held.id, deed=CertificateEventKind.ISSUED, status=held.status, actor="x",
                                at=make.NOON)  # fmt: skip
-        yield LegacyRecord(kind=LegacyKind.CERTIFICATES, key=held.number, row_id=held.id, import_id=imported.id, taken={})
+        yield LegacyRecord(kind=ImportKind.CERTIFICATES, key=held.number, row_id=held.id, import_id=imported.id, taken={})
         yield CertificateVersion(certificate_id=held.id, version=1, token=f"{held.id:032d}", face={}, issued_at=make.NOON,
                                  digest=f"{held.id:064d}")  # fmt: skip
     for case in session.scalars(select(Application)).all():

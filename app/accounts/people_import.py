@@ -1,35 +1,23 @@
-"""Import of an enterprise's people from a workbook: preview, then all or nothing.
+"""An enterprise's people as they come in from a sheet, row by row. Imported people have no scans yet."""
 
-The file is parsed again on import and must have the digest of the preview. Imported people have no scans yet.
-"""
-
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from functools import partial
-from hashlib import sha256
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.accounts.access import Actor
-from app.core.clock import office_day
-from app.core.errors import Refusal, Stale, Unmet
-from app.core.identifiers import parse_id_number, parse_mobile
+from app.core.identifiers import BadNumber, parse_id_number, parse_mobile
 from app.core.office import Office
 from app.core.spellings import term_parser
-from app.core.vocabulary import AuditAction, Education, Position, Role, RowOutcome, TechnicalTitle
-from app.db import audit
+from app.core.vocabulary import Education, Position, RowOutcome, TechnicalTitle
 from app.files.fonts import parse_printable_name
 from app.files.row_preview import PreviewRow, preview_of
-from app.files.spreadsheets import Answers, CellError, Column, Layout, SheetLine, read_lines, titles, write
+from app.files.spreadsheets import CellError, Column, SheetLine, titles, write
 from app.models import Person
 
-MOST_PEOPLE = 2_000  # per workbook
-MOST_ERRORS = 500  # listed in a preview
 LONGEST_MAJOR = 60
 CHANGEABLE = ("mobile", "education", "major", "technical_title", "position")  # of a person whom the sheet brings back
 ADDED, UPDATED, UNCHANGED, _DOUBTFUL, REFUSED = RowOutcome
@@ -103,30 +91,19 @@ ROSTER_COLUMNS = (
 )
 
 
-def _columns(on: date, office: Office) -> tuple[Column, ...]:
-    """The columns as they are read on a day: by then a person must be old enough."""
-    parse = partial(parse_id_number, on=on, least_age=office.least_age)
-    return tuple(replace(column, parse=parse) if column.key == "id_number" else column for column in ROSTER_COLUMNS)
-
-
 _TITLE = {column.key: column.title for column in ROSTER_COLUMNS}
 
 
-@dataclass(slots=True)
-class RosterPreview:
-    """What an import of the file with this ``digest`` would do, or its errors; ``rows`` are all rows as they were read.
+class RosterRow(NamedTuple):
+    """What a row of a roster does: adds somebody, brings ``person`` back who has no employer, or nothing (``preview``).
 
-    ``people`` are added, in sheet order; ``returning`` counts those who have a record and no employer. ``kept`` are already
-    employed by the enterprise and stay unchanged.
+    ``given``: the values that are written; none if nothing is.
     """
 
-    digest: str
-    errors: list[CellError] = field(default_factory=list)
-    people: list[SheetLine] = field(default_factory=list)
-    kept: list[SheetLine] = field(default_factory=list)
-    returning: int = 0
-    rows: list[PreviewRow] = field(default_factory=list)
-    layout: Layout = field(default_factory=Layout)
+    line: SheetLine
+    preview: PreviewRow
+    person: Person | None = None
+    given: Mapping[str, Any] = MappingProxyType({})
 
 
 def roster_template() -> bytes:
@@ -136,123 +113,71 @@ def roster_template() -> bytes:
     return write(ROSTER_COLUMNS, (), sheet_title=_("People"), note=note, to_fill_in=True)
 
 
-def read_people(
-    session: Session, data: bytes, actor: Actor, *, on: date, office: Office, answers: Answers | None = None
-) -> RosterPreview:
-    """The preview: every bad cell by row and column, and who would be added. Raises ``SheetRefused``. Writes nothing.
+class RosterCheck:
+    """Compares a sheet with the people on record, chunk by chunk; a fixed number of queries for each."""
 
-    ``answers``: texts in place of cells, by row and column key.
-    """
-    actor.demand(Role.ENTERPRISE_CLERK)
-    return _preview(session, data, actor, on, office, answers)[0]
+    def __init__(self, enterprise_id: int, on: date, office: Office) -> None:
+        self.enterprise_id, self.on, self.office = enterprise_id, on, office
+        self._first: dict[str, int] = {}  # ID number → row
 
+    def note(self, lines: Iterable[SheetLine]) -> None:
+        """Take note of the next rows, once each: an ID number may stand in one of them only."""
+        for line in lines:
+            if line.is_sound:
+                self._first.setdefault(line.values["id_number"], line.number)
 
-def import_people(
-    session: Session, data: bytes, actor: Actor, *, at: datetime, office: Office, digest: str, answers: Answers | None = None
-) -> RosterPreview:
-    """Add everybody, or raise ``Unmet`` with every bad cell; ``Stale`` if ``digest`` is not that of the preview.
+    def check(self, session: Session, lines: Sequence[SheetLine]) -> list[RosterRow]:
+        """What each row does. Locks the people on record; writes nothing."""
+        numbers = [line.values["id_number"] for line in lines if line.is_sound]
+        query = select(Person).where(Person.id_number_key.in_(numbers)).order_by(Person.id).with_for_update()
+        known = {person.id_number: person for person in session.scalars(query)} if numbers else {}
+        return [self._judged(line, known.get(line.values["id_number"]) if line.is_sound else None) for line in lines]
 
-    A fixed number of queries. The caller commits.
-    """
-    actor.demand(Role.ENTERPRISE_CLERK)
-    preview, known = _preview(session, data, actor, office_day(at), office, answers, lock=True)
-    if preview.digest != digest:
-        raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
-    if preview.errors:
-        raise Unmet([_as_refusal(error) for error in preview.errors])
-    for row in preview.people:
-        person = known.get(row.values["id_number"])
+    def write(self, session: Session, rows: Sequence[RosterRow]) -> list[Person]:
+        """Add or bring back the person of each such row, in their order. Filled cells overwrite, empty ones do not."""
+        people = []
+        for row in rows:
+            person = row.person or Person()
+            for key, value in row.given.items():
+                setattr(person, key, value)
+            person.enterprise_id = self.enterprise_id
+            people.append(person)
+        session.add_all(people)
+        session.flush()
+        return people
+
+    def _judged(self, line: SheetLine, person: Person | None) -> RosterRow:
+        faults = list(self._faults(line, person)) if line.is_sound else []
+        if faults or not line.is_sound:
+            return RosterRow(line, preview_of(ROSTER_COLUMNS, line, REFUSED, faults=faults))
         if person is None:
-            session.add(Person(enterprise_id=actor.enterprise_id, **_facts(row)))
-        else:
-            _reemploy(person, row, actor)
-    summary = {"rows": len(preview.people), "sha256": preview.digest}
-    audit.log(session, actor.name, AuditAction.CREATE, Person, "", {"roster": summary}, at=at)
-    try:
-        session.flush()  # of concurrent imports of one sheet, the unique index lets one through
-    except IntegrityError:
-        raise Stale(_("Somebody entered one of these people in the meantime. Please check the file once more.")) from None
-    return preview
+            given = {**line.values, "major": line.values["major"] or ""}
+            return RosterRow(line, preview_of(ROSTER_COLUMNS, line, ADDED), None, given)
+        now = {key: getattr(person, key) for key in CHANGEABLE}
+        if person.enterprise_id == self.enterprise_id:
+            return RosterRow(line, preview_of(ROSTER_COLUMNS, line, UNCHANGED, stored=now))
+        given = {key: line.values[key] for key in CHANGEABLE if line.values[key] is not None}
+        was = {key: now[key] for key, value in given.items() if value != now[key]}
+        back = [_("Known to the system and employed by nobody; comes onto your list.")]
+        preview = preview_of(ROSTER_COLUMNS, line, UPDATED, stored=now | given, was=was, reasons=back)
+        return RosterRow(line, preview, person, given)
 
-
-def _facts(row: SheetLine) -> dict[str, Any]:
-    return {**row.values, "major": row.values["major"] or ""}
-
-
-def _reemploy(person: Person, row: SheetLine, actor: Actor) -> None:
-    """A person without an employer: filled cells overwrite the record, empty ones do not."""
-    for key, value in _given(row).items():
-        setattr(person, key, value)
-    person.enterprise_id = actor.enterprise_id
-
-
-def _given(row: SheetLine) -> dict[str, Any]:
-    return {key: row.values[key] for key in CHANGEABLE if row.values[key] is not None}
-
-
-def _preview(
-    session: Session, data: bytes, actor: Actor, on: date, office: Office, answers: Answers | None, *, lock: bool = False
-) -> tuple[RosterPreview, dict[str, Person]]:
-    preview, columns = RosterPreview(sha256(data).hexdigest()), _columns(on, office)
-    table = read_lines(data, columns, most_rows=MOST_PEOPLE, answers=answers)
-    lines, preview.layout = list(table.lines), table.layout
-    preview.errors += table.errors
-    first: dict[str, int] = {}
-    known = _known(session, [line.values["id_number"] for line in lines if line.is_sound], lock=lock)
-    for line in lines:
-        person = known.get(line.values["id_number"]) if line.is_sound else None
-        faults = list(_faults(line, person, actor, first)) if line.is_sound else []
-        preview.errors += [*line.errors, *faults]
-        preview.rows.append(_classified(line, person, actor, preview, faults))
-    if not lines and not preview.errors:
-        preview.errors.append(CellError(2, "", _("There is nobody in this sheet. Please fill in one person per row.")))
-    preview.errors.sort(key=lambda error: error.row)
-    del preview.errors[MOST_ERRORS + 1 :]
-    return preview, known
-
-
-def _known(session: Session, numbers: Sequence[str], *, lock: bool) -> dict[str, Person]:
-    if not numbers:
-        return {}
-    query = select(Person).where(Person.id_number_key.in_(numbers)).order_by(Person.id)
-    if lock:
-        query = query.with_for_update()
-    return {person.id_number: person for person in session.scalars(query)}
-
-
-def _faults(line: SheetLine, person: Person | None, actor: Actor, first: dict[str, int]) -> Iterator[CellError]:
-    """What stands against a sound row; ``first`` has the row of each ID number so far."""
-    twin = first.setdefault(line.values["id_number"], line.number)
-    if twin != line.number:
-        yield CellError(line.number, _TITLE["id_number"], _("This ID number stands in row %(n)s already.", n=twin))
-    elif person is not None and person.enterprise_id not in (None, actor.enterprise_id):
-        sentence = _(
-            "This ID number is registered with another enterprise, which has to remove the person first. If it does not, "
-            "apply to the authority with proof that the employment has ended; with a certificate, file a transfer."
-        )
-        yield CellError(line.number, _TITLE["id_number"], sentence)
-    elif person is not None and person.name != line.values["name"]:
-        sentence = _("This ID number is on record with another name. Please check both.")
-        yield CellError(line.number, _TITLE["name"], sentence)
-
-
-def _classified(
-    line: SheetLine, person: Person | None, actor: Actor, preview: RosterPreview, faults: Sequence[CellError]
-) -> PreviewRow:
-    if line.errors or faults or not line.is_sound:
-        return preview_of(ROSTER_COLUMNS, line, REFUSED, faults=faults)
-    if person is not None and person.enterprise_id == actor.enterprise_id:
-        preview.kept.append(line)
-        return preview_of(ROSTER_COLUMNS, line, UNCHANGED, stored={key: getattr(person, key) for key in CHANGEABLE})
-    preview.people.append(line)
-    if person is None:
-        return preview_of(ROSTER_COLUMNS, line, ADDED)
-    preview.returning += 1
-    now, given = {key: getattr(person, key) for key in CHANGEABLE}, _given(line)
-    was = {key: now[key] for key, value in given.items() if value != now[key]}
-    return preview_of(ROSTER_COLUMNS, line, UPDATED, stored=now | given, was=was)
-
-
-def _as_refusal(error: CellError) -> Refusal:
-    sentence = _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
-    return Refusal("bad-cell", sentence, field=f"row-{error.row}")
+    def _faults(self, line: SheetLine, person: Person | None) -> Iterator[CellError]:
+        """What stands against a sound row."""
+        number, twin = line.values["id_number"], self._first.get(line.values["id_number"], line.number)
+        if twin != line.number:
+            yield CellError(line.number, _TITLE["id_number"], _("This ID number stands in row %(n)s already.", n=twin))
+        elif person is None:
+            try:
+                parse_id_number(number, on=self.on, least_age=self.office.least_age)
+            except BadNumber as error:
+                yield CellError(line.number, _TITLE["id_number"], error.sentence)
+        elif person.enterprise_id not in (None, self.enterprise_id):
+            sentence = _(
+                "This ID number is registered with another enterprise, which has to remove the person first. If it does not, "
+                "apply to the authority with proof that the employment has ended; with a certificate, file a transfer."
+            )
+            yield CellError(line.number, _TITLE["id_number"], sentence)
+        elif person.name != line.values["name"]:
+            sentence = _("This ID number is on record with another name. Please check both.")
+            yield CellError(line.number, _TITLE["name"], sentence)

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.applications import legacy_import
+from app.applications import sheet_imports
 from app.core.clock import OFFICE_ZONE, add_months
 from app.core.office import Office
 from app.core.vocabulary import CLOSED, Action, AuditAction, CertificateStatus, State
@@ -107,7 +107,7 @@ def referenced_digests(session: Session, among: Collection[str] | None = None) -
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:
         asked = [one.where(column.in_(among)) for one, column in zip(asked, columns, strict=True)]
-    found = {str(digest) for one in asked for digest in session.scalars(one)} | legacy_import.stored_objects(session)
+    found = {str(digest) for one in asked for digest in session.scalars(one)} | sheet_imports.stored_objects(session)
     return found if among is None else found & set(among)
 
 

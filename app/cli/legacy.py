@@ -7,24 +7,24 @@ import click
 from sqlalchemy.orm import sessionmaker
 
 from app.accounts.access import Actor
-from app.applications import legacy_import
+from app.applications import sheet_imports
 from app.applications.office_settings import office_of
 from app.cli.common import bytes_of, language, settings_in_use
 from app.core import clock
 from app.core.errors import AppError
 from app.core.settings import BadSetting
-from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role, RowOutcome
+from app.core.vocabulary import OLD_SYSTEM, AuditAction, ImportKind, ImportPhase, Role, RowOutcome
 from app.db import audit
 from app.db.session import db, read_only
 from app.files.stores import store_of
-from app.models import LegacyImport
+from app.models import SheetImport
 from app.worker.providers import scanner_of
 
 BY = Actor(None, "anguan import-legacy", frozenset({Role.ADMIN}))
 
 
 @click.command()
-@click.argument("kind", type=click.Choice([kind.value for kind in LegacyKind]))
+@click.argument("kind", type=click.Choice([kind.value for kind in OLD_SYSTEM]))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check only.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the rows with result and reason here (0600).")
@@ -39,36 +39,37 @@ def import_legacy(kind: str, file: Path, dry_run: bool, report: Path | None) -> 
         office, store = office_of(db.session(), settings.office), store_of(settings, scanner_of(settings))
         db.session.remove()  # SQLite has one writer
         clock.set_days_ahead(office.days_ahead)
-        data, at, which = bytes_of(file), clock.office_moment(clock.now()), LegacyKind(kind)  # type: ignore[call-arg]
-        context = legacy_import.ImportContext(
+        data, at, which = bytes_of(file), clock.office_moment(clock.now()), ImportKind(kind)  # type: ignore[call-arg]
+        context = sheet_imports.ImportContext(
             sessionmaker(db.engine, expire_on_commit=False), store, lambda _done, _all: None, office
         )
+        sheet = sheet_imports.keep(store, data, file.name)
         with context.sessions.begin() as session:
             session.info.update(actor=BY.name, at=at)
-            course = legacy_import.receive(session, store, which, data, file.name, BY, at=at, office=office)
-        legacy_import.check(context, course.id, at=at)
+            course = sheet_imports.receive(session, which, sheet, BY, at=at, office=office)
+        sheet_imports.check(context, course.id, at=at)
         course = _reported(context, course.id)
-        if course.phase is LegacyPhase.CHECKED and dry_run:
+        if course.phase is ImportPhase.CHECKED and dry_run:
             with context.sessions.begin() as session:
-                legacy_import.end_dry_run(session, course.id, course.shown, BY, at=at)
-        elif course.phase is LegacyPhase.CHECKED:
+                sheet_imports.end_dry_run(session, course.id, course.shown, BY, at=at)
+        elif course.phase is ImportPhase.CHECKED:
             with context.sessions.begin() as session:
-                legacy_import.confirm(session, course.id, course.shown, BY, at=at)
-            legacy_import.take_over(context, course.id, at=at)
+                sheet_imports.confirm(session, course.id, course.shown, BY, at=at)
+            sheet_imports.take_over(context, course.id, at=at)
             _reported(context, course.id)
         if report:
             with read_only(), context.sessions() as session:
-                data, summary = legacy_import.report_of(session, store, course.id, BY)
+                data, summary = sheet_imports.report_of(session, store, course.id, BY)
             with context.sessions.begin() as session:
-                audit.log(session, BY.name, AuditAction.EXPORT, LegacyImport, course.id, summary, at=clock.now())
+                audit.log(session, BY.name, AuditAction.EXPORT, SheetImport, course.id, summary, at=clock.now())
             _write_privately(report, data)
 
 
-def _reported(context: legacy_import.ImportContext, import_id: int) -> LegacyImport:
+def _reported(context: sheet_imports.ImportContext, import_id: int) -> SheetImport:
     """The import as it stands, printed; raises ``AppError`` for an unreadable sheet."""
     with context.sessions() as session:
-        course: LegacyImport = session.get_one(LegacyImport, import_id)
-    if course.phase is LegacyPhase.UNREADABLE:
+        course: SheetImport = session.get_one(SheetImport, import_id)
+    if course.phase is ImportPhase.UNREADABLE:
         raise AppError(course.fault)
     counts = ", ".join(f"{course.counts.get(outcome.value, 0)} {outcome.value}" for outcome in RowOutcome)
     print(f"{course.phase.value}: {course.total} rows, {counts}.")

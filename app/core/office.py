@@ -79,7 +79,7 @@ class Office:
     calendar_month: int = 11  # from then on, next year's holidays are asked for
     pass_mark: int = 60  # of 100
     publicity_days: int = 30  # how long a public notice stays listed
-    legacy_report_days: int = 30  # of the sheet, rows and report of an import from the old system; meanwhile it can be undone
+    legacy_report_days: int = 30  # of the sheet, rows and report of an import; meanwhile it can be undone
     two_pairs_of_eyes: bool = True  # nobody decides two consecutive stages of one application
     acceptance_level: Level = Level.PROVINCE  # domain.md Q6
     review_level: Level = Level.PROVINCE

@@ -259,16 +259,21 @@ class PassSource(Term):
     SYSTEM = "system", _("This system")
 
 
-class LegacyKind(Term):
-    """Which records of the old system a sheet holds."""
+class ImportKind(Term):
+    """What the rows of an imported sheet are."""
 
     ACCOUNTS = "accounts", _("Accounts of the old system")
     PASSES = "passes", _("Passed in the old system")
     CERTIFICATES = "certificates", _("Qualified in the old system")
+    SCORES = "scores", _("Scores of an exam")
+    ROSTER = "roster", _("People of an enterprise")
 
 
-class LegacyPhase(Term):
-    """Where such a sheet stands."""
+OLD_SYSTEM = (ImportKind.ACCOUNTS, ImportKind.PASSES, ImportKind.CERTIFICATES)  # sheets of the administrator
+
+
+class ImportPhase(Term):
+    """Where an imported sheet stands."""
 
     CHECKING = "checking", _("Being checked")
     CHECKED = "checked", _("To be confirmed")

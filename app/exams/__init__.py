@@ -8,14 +8,16 @@ from app.exams.notice_states import cancel, recall, republish
 from app.exams.notices import amend, publish, withdraw
 from app.exams.papers import lacks_papers, signup_papers
 from app.exams.pass_rates import PassRate, pass_rates
-from app.exams.score_drafts import discard_scores
+from app.exams.score_drafts import ImportedMark, discard_scores, take_back
 from app.exams.scores import (
     READ_COLUMNS,
     SCORE_COLUMNS,
     ScoreChange,
-    ScorePreview,
-    import_scores,
-    read_scores,
+    ScoreCheck,
+    ScoreRow,
+    mark_of,
+    notice_to_score,
+    plain_mark,
     signup_sheet,
     submit_scores,
 )
@@ -27,9 +29,11 @@ from app.exams.signups import SignupCandidate, SignupOutcome, candidates, desele
 __all__ = [
     "READ_COLUMNS",
     "SCORE_COLUMNS",
+    "ImportedMark",
     "PassRate",
     "ScoreChange",
-    "ScorePreview",
+    "ScoreCheck",
+    "ScoreRow",
     "SignupBackground",
     "SignupCandidate",
     "SignupOutcome",
@@ -43,13 +47,14 @@ __all__ = [
     "deselect",
     "discard_scores",
     "file_of",
-    "import_scores",
     "lacks_papers",
+    "mark_of",
     "not_open",
+    "notice_to_score",
     "pass_rates",
+    "plain_mark",
     "plan_review",
     "publish",
-    "read_scores",
     "recall",
     "remove_file",
     "republish",
@@ -60,5 +65,6 @@ __all__ = [
     "signup_sheet",
     "submit",
     "submit_scores",
+    "take_back",
     "withdraw",
 ]

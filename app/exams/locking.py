@@ -3,20 +3,20 @@
 Sign-ups are written only while the row of their notice is locked, so that places, reviews and scores stay consistent.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
 from app.core.errors import NotFound, Refusal, Unmet
-from app.core.vocabulary import SCORED, AuditAction, Role, SignupState
+from app.core.vocabulary import SCORED, AuditAction, ImportPhase, Role, SignupState
 from app.db import audit
-from app.models import ExamNotice, ExamSignup
+from app.models import ExamNotice, ExamSignup, SheetImport
 
 MOST_AT_ONCE = 10_000  # rows; one statement holds at most 32,766 parameters on SQLite
 SEATED = (SignupState.SUBMITTED, SignupState.ADMITTED, *SCORED)  # they occupy a place
@@ -55,6 +55,14 @@ def lock_notices_of(session: Session, ids: Collection[int], within: ColumnElemen
     """The notices of these sign-ups, locked."""
     theirs = select(ExamSignup.notice_id).where(ExamSignup.id.in_(ids), within)
     return lock_notices(session, ExamNotice.id.in_(theirs))
+
+
+def import_refusals(session: Session, notice_id: int) -> Iterator[Refusal]:
+    """Whether a sheet of scores is being imported or undone, so that half of it is written."""
+    running = SheetImport.notice_id == notice_id, SheetImport.phase.in_((ImportPhase.IMPORTING, ImportPhase.UNDOING))
+    if session.scalar(select(exists().where(*running))):
+        sentence = _("A sheet of scores is being imported or undone at this moment. Please wait until that is over.")
+        yield Refusal("import-runs", sentence)
 
 
 def valid_ids(ids: Iterable[int]) -> list[int]:

@@ -1,11 +1,7 @@
-"""Scores: export of the sheet, preview and import of the filled-in one, submission (R58–R62).
-
-An import reads the file again and writes all cells or none; submitted scores are final.
-"""
+"""Scores: export of the sheet, the filled-in one row by row, submission (R58–R62). Submitted scores are final."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -18,20 +14,19 @@ from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach
 from app.core.clock import office_day
-from app.core.errors import Refusal, Stale, Unmet
+from app.core.errors import AppError, Refusal, Stale, Unmet
 from app.core.identifiers import fold, fold_name
 from app.core.vocabulary import SCORED, AuditAction, PassSource, RowOutcome, SignupState
 from app.db.audit.log import log
 from app.db.session import Choice
 from app.eligibility.rules import ban_sentence
 from app.exams.identity import identity_refusals
-from app.exams.locking import as_exam_clerk, lock_notice, log_signups, notice_in_reach
+from app.exams.locking import as_exam_clerk, import_refusals, lock_notice, lock_notices, log_signups, notice_in_reach
 from app.exams.notice_states import must_be_published, must_not_be_final
 from app.files.row_preview import PreviewRow, preview_of
-from app.files.spreadsheets import Answers, CellError, Column, Kind, Layout, SheetLine, read_lines, titles, write
+from app.files.spreadsheets import CellError, Column, Kind, SheetLine, titles, write
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, Person
 
-MOST_ERRORS = 500  # listed at most
 MOST_NAMES = 10
 _TWO_PLACES = Decimal("0.01")
 
@@ -104,21 +99,12 @@ class ScoreChange(NamedTuple):
     new: Mark
 
 
-@dataclass(slots=True)
-class ScorePreview:
-    """The effect of importing the file with this ``digest``, or its errors.
+class ScoreRow(NamedTuple):
+    """What a row of a score sheet does; no ``change``: nothing, or something stands in the way (``preview``)."""
 
-    ``counts``: ``rows`` with content and readable; of these ``scored``, ``absent`` and ``empty`` (skipped); of the marks
-    ``unchanged`` and ``changed`` (had another mark before); ``missing`` admitted people who are not in the sheet.
-    """
-
-    digest: str
-    errors: list[CellError] = field(default_factory=list)
-    warnings: list[object] = field(default_factory=list)
-    changes: list[ScoreChange] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    rows: list[PreviewRow] = field(default_factory=list)  # every row as it was read
-    layout: Layout = field(default_factory=Layout)
+    line: SheetLine
+    preview: PreviewRow
+    change: ScoreChange | None = None
 
 
 class _Entrant(NamedTuple):
@@ -188,47 +174,84 @@ def _cells(serial: int, row: Any) -> Mapping[str, object]:
 # --- import --------------------------------------------------------------------------------------------
 
 
-def read_scores(
-    session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime, answers: Answers | None = None
-) -> ScorePreview:
-    """导入成绩, the dry run: every bad cell by row and column, and what would change. Writes nothing.
-
-    ``answers``: texts in place of cells, by row and column key. Raises ``SheetRefused`` for a file that is no workbook,
-    ``Stale`` once the scores are final.
-    """
-    return _preview(session, notice_in_reach(session, notice_id, as_exam_clerk(actor)), data, at, answers)
-
-
-def import_scores(
-    session: Session, notice_id: int, data: bytes, actor: Actor, *, at: datetime, digest: str, answers: Answers | None = None
-) -> ScorePreview:
-    """导入成绩 (R61), all or nothing; may be repeated until the scores are submitted. An empty cell leaves a mark as it is.
-
-    ``digest`` is that of the preview: ``Stale`` if this is another file. ``Unmet`` with every bad cell if there is any.
-    """
-    clerk = as_exam_clerk(actor)
-    notice = lock_notice(session, notice_id, clerk)
+def notice_to_score(session: Session, notice_id: int, actor: Actor) -> ExamNotice:
+    """The notice, if the actor may bring scores to it now: ``Stale`` once they are final."""
+    notice = notice_in_reach(session, notice_id, as_exam_clerk(actor))
+    must_not_be_final(notice)
     must_be_published(notice)
-    preview = _preview(session, notice, data, at, answers)
-    if preview.digest != digest:
-        raise Stale(_("This is not the file that was checked. Please choose the file again and check it first."))
-    if preview.errors:
-        raise Unmet([_as_refusal(error) for error in preview.errors])
-    if not preview.changes and not preview.counts["unchanged"]:
-        raise Unmet.because(Refusal("no-scores", _("The column Score is empty in every row; there is nothing to import.")))
-    _write_marks(session, preview.changes)
-    lines = [(change.signup_id, {"score": [_plain(change.old), _plain(change.new)]}) for change in preview.changes]
-    log_signups(session, lines, actor, at)
-    notice.scores_imported_at = at
-    summary = {"rows": len(preview.rows), "scores": len(preview.changes), "sha256": preview.digest}
-    log(session, actor.name, AuditAction.CHANGE, notice, change={"import": summary}, at=at)
-    session.flush()
-    return preview
+    return notice
 
 
-def _write_marks(session: Session, changes: Sequence[ScoreChange]) -> None:
-    if not changes:
-        return
+class ScoreCheck:
+    """导入成绩 (R61): compares a sheet with the sign-ups of a notice, chunk by chunk; a fixed number of queries for each.
+
+    May be repeated until the scores are submitted. An empty cell leaves a mark as it is.
+    """
+
+    def __init__(self, notice_id: int) -> None:
+        self.notice_id = notice_id
+        self._first: dict[str, int] = {}  # sign-up number → row
+        self._unread = False  # whether a row may be that of anybody
+
+    def note(self, lines: Iterable[SheetLine]) -> None:
+        """Take note of the next rows, once each: a number may stand in one of them only."""
+        for line in lines:
+            if line.is_sound:
+                self._first.setdefault(line.values["number"], line.number)
+            else:
+                self._unread = True
+
+    def check(self, session: Session, lines: Sequence[SheetLine]) -> list[ScoreRow]:
+        """What each row does. Locks the notice, and with it its sign-ups; writes nothing."""
+        notice = lock_notices(session, ExamNotice.id == self.notice_id)[self.notice_id]
+        if (closed := _closed(notice)) is not None:
+            return [ScoreRow(one, preview_of(READ_COLUMNS, one, RowOutcome.REFUSED, reasons=[closed])) for one in lines]
+        numbers = {line.values["number"] for line in lines if line.is_sound}
+        entrants = _entrants(session, notice.id, ExamSignup.number.in_(numbers))
+        rows = _Rows(entrants, _numbers_elsewhere(session, numbers - set(entrants)), notice.pass_mark, self._first)
+        return [rows.judged(line) for line in lines]
+
+    def write(self, session: Session, changes: Sequence[ScoreChange], actor: Actor, *, at: datetime) -> None:
+        """Write these marks, still as a draft, and log each. The notice is locked since ``check``."""
+        if not changes:
+            return
+        set_marks(session, [(change.signup_id, change.new) for change in changes])
+        lines = [(change.signup_id, {"score": [plain_mark(change.old), plain_mark(change.new)]}) for change in changes]
+        log_signups(session, lines, actor, at)
+        session.get_one(ExamNotice, self.notice_id).scores_imported_at = at
+        session.flush()
+
+    def warnings(self, session: Session, at: datetime) -> list[object]:
+        """What is odd about the sheet as a whole, once all its rows were noted."""
+        notice, found = session.get_one(ExamNotice, self.notice_id), list[object]()
+        if office_day(at) < notice.exam_on:
+            found.append(_("The exam is on %(day)s: it has not taken place yet.", day=f"{notice.exam_on:%Y-%m-%d}"))
+        admitted = sa.select(ExamSignup.number, Person.name).join(Person, Person.id == ExamSignup.person_id)
+        admitted = admitted.where(ExamSignup.notice_id == notice.id, ExamSignup.state == SignupState.ADMITTED)
+        people = session.execute(admitted.order_by(ExamSignup.id).execution_options(yield_per=1_000))
+        missing = [] if self._unread else [row.name for row in people if row.number not in self._first]
+        if missing:
+            sentence = _(
+                "%(n)s admitted people are not in this sheet (%(names)s). Their scores can be imported later.",
+                n=len(missing),
+                names=_names(missing),
+            )
+            found.append(sentence)
+        return found
+
+
+def _closed(notice: ExamNotice) -> object | None:
+    """Why no score can be brought to this notice now."""
+    try:
+        must_not_be_final(notice)
+        must_be_published(notice)
+    except AppError as error:
+        return error.sentence
+    return None
+
+
+def set_marks(session: Session, marks: Sequence[tuple[int, Mark]]) -> None:
+    """Write marks of admitted sign-ups, whose notice the caller has locked. Raises ``Stale`` if one is no longer admitted."""
     table = ExamSignup.__table__
     statement = (
         sa.update(ExamSignup)
@@ -238,59 +261,23 @@ def _write_marks(session: Session, changes: Sequence[ScoreChange]) -> None:
     written = session.connection().execute(
         statement,
         [
-            {
-                "signup": change.signup_id,
-                "mark": change.new if isinstance(change.new, Decimal) else None,
-                "gone": change.new is SignupState.ABSENT,
-            }
-            for change in changes
+            {"signup": signup_id, "mark": mark if isinstance(mark, Decimal) else None, "gone": mark is SignupState.ABSENT}
+            for signup_id, mark in marks
         ],
     )
-    if written.rowcount != len(changes):  # sign-ups were written without locking the notice
+    if written.rowcount != len(marks):  # sign-ups were written without locking the notice
         raise Stale
     session.expire_all()
 
 
-def _preview(session: Session, notice: ExamNotice, data: bytes, at: datetime, answers: Answers | None) -> ScorePreview:
-    must_not_be_final(notice)
-    table = read_lines(data, READ_COLUMNS, answers=answers)
-    lines = list(table.lines)
-    preview = ScorePreview(sha256(data).hexdigest(), list(table.errors), layout=table.layout)
-    entrants = _entrants(session, notice.id)
-    elsewhere = _numbers_elsewhere(session, {line.values["number"] for line in lines if line.is_sound} - set(entrants))
-    check = _Check(entrants, elsewhere, notice.pass_mark)
-    counts = dict.fromkeys(("rows", "scored", "absent", "empty", "unchanged", "changed", "missing"), 0)
-    for line in lines:
-        faults = list(check.faults(line)) if line.is_sound else []
-        preview.errors += [*line.errors, *faults]
-        counts["rows"] += line.is_sound
-        if not line.is_sound or faults:
-            preview.rows.append(preview_of(READ_COLUMNS, line, RowOutcome.REFUSED, faults=faults))
-            counts["empty"] += line.is_sound and line.values["score"] is None
-            continue
-        preview.rows.append(_taken(line, preview, counts, entrants.get(line.values["number"])))
-    preview.counts = counts
-    _warn(preview, notice, [entrant for entrant in entrants.values() if entrant.number not in check.seen], at)
-    preview.errors = _listed(preview.errors)
-    return preview
+def plain_mark(mark: Mark) -> str | None:
+    """The mark as stored in the audit log and in the record of an import."""
+    return mark.value if isinstance(mark, SignupState) else None if mark is None else str(mark)
 
 
-def _taken(line: SheetLine, preview: ScorePreview, counts: dict[str, int], entrant: _Entrant | None) -> PreviewRow:
-    """Note what a row without faults does; only one without a mark may belong to nobody."""
-    new = line.values["score"]
-    if new is None or entrant is None:
-        counts["empty"] += 1
-        return preview_of(READ_COLUMNS, line, RowOutcome.UNCHANGED)
-    counts["absent" if new is SignupState.ABSENT else "scored"] += 1
-    stored = {"score": _shown(new)}
-    if new == entrant.mark:
-        counts["unchanged"] += 1
-        return preview_of(READ_COLUMNS, line, RowOutcome.UNCHANGED, stored=stored)
-    preview.changes.append(ScoreChange(entrant.id, entrant.number, entrant.name, entrant.mark, new))
-    if entrant.mark is None:
-        return preview_of(READ_COLUMNS, line, RowOutcome.ADDED, stored=stored)
-    counts["changed"] += 1
-    return preview_of(READ_COLUMNS, line, RowOutcome.UPDATED, stored=stored, was={"score": _shown(entrant.mark)})
+def mark_of(plain: str | None) -> Mark:
+    """The mark that ``plain_mark`` stored."""
+    return SignupState.ABSENT if plain == SignupState.ABSENT.value else None if plain is None else Decimal(plain)
 
 
 def _shown(mark: Mark) -> str:
@@ -298,22 +285,37 @@ def _shown(mark: Mark) -> str:
     return f"{mark.normalize():f}" if isinstance(mark, Decimal) else str(mark)
 
 
-@dataclass(slots=True)
-class _Check:
-    """Checks row after row against the stored sign-ups."""
+class _Rows(NamedTuple):
+    """Judges the rows of a chunk by the stored sign-ups."""
 
     entrants: Mapping[str, _Entrant]
     elsewhere: frozenset[str]
     pass_mark: int
-    seen: dict[str, int] = field(default_factory=dict)  # sign-up number → row
+    first: Mapping[str, int]  # sign-up number → row
 
-    def faults(self, row: SheetLine) -> Iterator[CellError]:
+    def judged(self, line: SheetLine) -> ScoreRow:
+        faults = list(self._faults(line)) if line.is_sound else []
+        if not line.is_sound or faults:
+            return ScoreRow(line, preview_of(READ_COLUMNS, line, RowOutcome.REFUSED, faults=faults))
+        new, entrant = line.values["score"], self.entrants.get(line.values["number"])
+        if new is None or entrant is None:  # only a row without a mark may belong to nobody
+            return ScoreRow(line, preview_of(READ_COLUMNS, line, RowOutcome.UNCHANGED))
+        stored = {"score": _shown(new)}
+        if new == entrant.mark:
+            return ScoreRow(line, preview_of(READ_COLUMNS, line, RowOutcome.UNCHANGED, stored=stored))
+        change = ScoreChange(entrant.id, entrant.number, entrant.name, entrant.mark, new)
+        if entrant.mark is None:
+            return ScoreRow(line, preview_of(READ_COLUMNS, line, RowOutcome.ADDED, stored=stored), change)
+        was = {"score": _shown(entrant.mark)}
+        return ScoreRow(line, preview_of(READ_COLUMNS, line, RowOutcome.UPDATED, stored=stored, was=was), change)
+
+    def _faults(self, row: SheetLine) -> Iterator[CellError]:
         number, mark = row.values["number"], row.values["score"]
-        first = self.seen.setdefault(number, row.number)
         if mark is None:  # an empty row is skipped, but must not have a result
             if row.values["verdict"] is not None:
                 yield _at(row, "score", _("A result is given without a score. Please fill in the score."))
             return
+        first = self.first.get(number, row.number)
         if first != row.number:
             yield _at(
                 row, "number", _("This sign-up number stands in row %(row)s already. Please keep one of the two.", row=first)
@@ -359,8 +361,8 @@ def _at(row: SheetLine, key: str, sentence: object) -> CellError:
     return CellError(row.number, _COLUMN[key].title, sentence)
 
 
-def _entrants(session: Session, notice_id: int) -> dict[str, _Entrant]:
-    """All submitted sign-ups of this notice, by sign-up number."""
+def _entrants(session: Session, notice_id: int, *which: sa.ColumnElement[bool]) -> dict[str, _Entrant]:
+    """The submitted sign-ups of this notice, by sign-up number."""
     query = (
         sa.select(
             ExamSignup.id,
@@ -372,7 +374,7 @@ def _entrants(session: Session, notice_id: int) -> dict[str, _Entrant]:
             Person.id_number,
         )
         .join(Person, Person.id == ExamSignup.person_id)
-        .where(ExamSignup.notice_id == notice_id, ExamSignup.state != SignupState.SELECTED)
+        .where(ExamSignup.notice_id == notice_id, ExamSignup.state != SignupState.SELECTED, *which)
         .order_by(ExamSignup.id)
     )
     return {row.number: _Entrant(*row) for row in session.execute(query)}
@@ -387,45 +389,8 @@ def _numbers_elsewhere(session: Session, numbers: set[str]) -> frozenset[str]:
     )
 
 
-def _warn(preview: ScorePreview, notice: ExamNotice, unseen: list[_Entrant], at: datetime) -> None:
-    if office_day(at) < notice.exam_on:
-        preview.warnings.append(_("The exam is on %(day)s: it has not taken place yet.", day=f"{notice.exam_on:%Y-%m-%d}"))
-    missing = [entrant for entrant in unseen if entrant.state is SignupState.ADMITTED]
-    if missing and not preview.errors:  # an unreadable row is not a missing one
-        preview.counts["missing"] = len(missing)
-        preview.warnings.append(
-            _(
-                "%(n)s admitted people are not in this sheet (%(names)s). Their scores can be imported later.",
-                n=len(missing),
-                names=_names([entrant.name for entrant in missing]),
-            )
-        )
-
-
 def _names(names: Sequence[str]) -> str:
     return "、".join(names[:MOST_NAMES]) + (" …" if len(names) > MOST_NAMES else "")
-
-
-def _listed(errors: list[CellError]) -> list[CellError]:
-    errors = sorted(errors, key=lambda error: error.row)
-    if len(errors) <= MOST_ERRORS + 1:  # the reading itself may have added such a last line
-        return errors
-    more = _(
-        "%(n)s more cells have to be put right; only the first %(most)s are listed.",
-        n=len(errors) - MOST_ERRORS,
-        most=MOST_ERRORS,
-    )
-    return [*errors[:MOST_ERRORS], CellError(errors[MOST_ERRORS].row, "", more)]
-
-
-def _as_refusal(error: CellError) -> Refusal:
-    sentence = _("Row %(row)s, %(title)s: %(sentence)s", row=error.row, title=error.title, sentence=error.sentence)
-    return Refusal("bad-cell", sentence)
-
-
-def _plain(mark: Mark) -> str | None:
-    """The mark as stored in the audit log."""
-    return mark.value if isinstance(mark, SignupState) else None if mark is None else str(mark)
 
 
 # --- submission -----------------------------------------------------------------------------------------
@@ -440,7 +405,7 @@ def submit_scores(session: Session, notice_id: int, actor: Actor, *, at: datetim
     notice = lock_notice(session, notice_id, clerk)
     must_not_be_final(notice)
     must_be_published(notice)
-    if refusals := list(_still_open(session, notice, at)):
+    if refusals := [*import_refusals(session, notice_id), *_still_open(session, notice, at)]:
         raise Unmet(refusals)
     here = (ExamSignup.notice_id == notice_id) & (ExamSignup.state == SignupState.ADMITTED)
     session.execute(

@@ -28,6 +28,10 @@ class PreviewRow(NamedTuple):
     readings: Mapping[str, Sequence[str]]
     reasons: Sequence[str]
 
+    def text(self, key: str) -> str:
+        """What would be stored of a cell, or else what it shows."""
+        return self.stored.get(key) or self.shown.get(key, "")
+
 
 def preview_of(
     columns: Sequence[Column],

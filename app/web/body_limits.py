@@ -13,15 +13,15 @@ FORM, TYPED = "application/x-www-form-urlencoded", frozenset({"application/x-www
 # Anything that is not a form (JSON of a poll or of a provider) must be small.
 SMALL = 64 * KIB
 SIGNED_IN_FORM = 4 * MIB  # ten thousand ticked rows are 300 KB
-SHEET, SCANS = 12 * MIB, 64 * MIB
+SHEET, LARGE, SCANS = 12 * MIB, 22 * MIB, 64 * MIB
 # Their views call ``request_context.begin_writing`` themselves, when the files are checked.
 FILES: Mapping[str, int] = {
     "ListCheckView.check": 3 * MIB,
     "SealView.check": 5 * MIB,
     "EnrolmentView.enrol": SHEET,
-    **dict.fromkeys(("RosterView.roster", "CalendarView.sheet", "MeasuresView.mass", "ScoreView.scores"), SHEET),
+    **dict.fromkeys(("CalendarView.sheet", "MeasuresView.mass"), SHEET),
     **dict.fromkeys(("NoticeChangeView.attach", "EmploymentReleaseScreen.add"), SHEET),
-    "LegacyView.hand_in": 22 * MIB,
+    **dict.fromkeys(("LegacyView.hand_in", "RosterView.roster", "ScoreView.scores"), LARGE),
     **dict.fromkeys(("PersonScreen.add", "PersonScreen.edit", "QualificationScreen.add", "QualificationScreen.edit"), SCANS),
     **dict.fromkeys(("EnterpriseView.mine", "ClaimView.add", "ClaimView.edit", "CorrectionView.edit"), SCANS),
     "BulkScanView.receive": SCANS,

@@ -46,7 +46,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # ``request_context.note_export`` begins to write.
 EXPORTS = frozenset(
     {"BatchScreen.sheet", "SheetResultView.book", "SheetResultView.refused", "StatisticsView.report"}
-    | {"LegacyView.report", "LegacyView.refused", "LegacyView.passwords"}
+    | {"ImportView.report", "ImportView.refused", "ImportView.passwords"}
 )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.accounts import challenges, interrupted_forms, privileged_changes, rate_limit
 from app.accounts import sessions as user_sessions
 from app.accounts.pki import bindings, trust
-from app.applications import checks, legacy_import, reconciliation, scan_retention
+from app.applications import checks, legacy_import, reconciliation, scan_retention, sheet_imports
 from app.applications.bulk_scans import waiting
 from app.applications.decision_batches import records, running
 from app.applications.letters import issue
@@ -183,7 +183,7 @@ def clean_up(run: JobRun) -> None:
         user_sessions.sweep(session, at=at)
         interrupted_forms.sweep(session, at=at)
         waiting.sweep(session, at=at, office=office)
-        legacy_import.expire(session, at=at)
+        sheet_imports.expire(session, at=at)
         records.sweep(session, at=at)
         privileged_changes.lapse(session, at=at)
     _remove_orphans(run, at - MIN_ORPHAN_AGE)
@@ -331,15 +331,15 @@ def watch_over(run: JobRun) -> None:
 
 
 def check_legacy(run: JobRun) -> None:
-    """Check an uploaded sheet of the old system."""
+    """Check an uploaded sheet."""
     with _legacy_context(run) as import_context:
-        legacy_import.check(import_context, run.payload["import"], at=run.office_now())
+        sheet_imports.check(import_context, run.payload["import"], at=run.office_now())
 
 
 def import_legacy(run: JobRun) -> None:
     """Import a checked sheet chunk by chunk; continues where a lost worker stopped."""
     with _legacy_context(run) as import_context:
-        legacy_import.take_over(import_context, run.payload["import"], at=run.office_now())
+        sheet_imports.take_over(import_context, run.payload["import"], at=run.office_now())
     with run.context.sessions.begin() as session:
         reconciliation.after_import(session, run.payload["import"], "import", at=run.context.now())
 
@@ -347,7 +347,7 @@ def import_legacy(run: JobRun) -> None:
 def undo_legacy(run: JobRun) -> None:
     """Undo an import, or write down why it cannot be undone."""
     with _legacy_context(run) as import_context:
-        legacy_import.undo(import_context, run.payload["import"], at=run.office_now())
+        sheet_imports.undo(import_context, run.payload["import"], at=run.office_now())
     with run.context.sessions.begin() as session:
         reconciliation.after_import(session, run.payload["import"], "undo", at=run.context.now())
 
@@ -370,10 +370,10 @@ def legacy_passwords(run: JobRun) -> None:
 
 
 @contextmanager
-def _legacy_context(run: JobRun) -> Iterator[legacy_import.ImportContext]:
+def _legacy_context(run: JobRun) -> Iterator[sheet_imports.ImportContext]:
     """In the locale of the requesting user, because messages are written into a sheet."""
     with run.context.locale_context(run.payload["locale"]):
-        yield legacy_import.ImportContext(run.context.sessions, run.context.store, run.progress, run.office())
+        yield sheet_imports.ImportContext(run.context.sessions, run.context.store, run.progress, run.office())
 
 
 HANDLERS: dict[str, Handler] = {
@@ -416,10 +416,10 @@ KIND_LABELS: dict[str, object] = {
     "checks": _("Automatic checks of waiting cases"),
     counting.KIND: _("Count the statistics"),
     "watch": _("Watch over the system"),
-    "legacy_check": _("Check a sheet of the old system"),
-    "legacy_import": _("Import a sheet of the old system"),
+    "legacy_check": _("Check a sheet"),
+    "legacy_import": _("Import a sheet"),
     "legacy_passwords": _("Make first passwords"),
-    "legacy_undo": _("Undo an import of the old system"),
+    "legacy_undo": _("Undo an import"),
     reconciliation.KIND: _("Compare imported records"),
 }
 RESULT_LABELS: dict[str, object] = {kind.value: kind.label for kind in NightlyTask} | {

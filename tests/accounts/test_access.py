@@ -3,7 +3,18 @@ from sqlalchemy import select
 
 from app.accounts.access import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
 from app.core.office import Office
-from app.core.vocabulary import TAKEN, Level, MeasureState, PaperKind, Role, ScoreCorrectionState, SignupState, State
+from app.core.vocabulary import (
+    OLD_SYSTEM,
+    TAKEN,
+    ImportKind,
+    Level,
+    MeasureState,
+    PaperKind,
+    Role,
+    ScoreCorrectionState,
+    SignupState,
+    State,
+)
 from app.models import (
     Application,
     Certificate,
@@ -19,6 +30,7 @@ from app.models import (
     Person,
     Qualification,
     ScoreCorrection,
+    SheetImport,
 )
 from tests import make
 
@@ -39,6 +51,7 @@ MODELS = (
     ),
     Qualification,
     ScoreCorrection,
+    SheetImport,
 )
 
 
@@ -70,6 +83,9 @@ def world(shared_session):
             proposer, decider = make.plain_account(session), make.plain_account(session)
             session.add(make.measure(make.certificate(make.person(enterprise)), proposer, state, decider))
         session.add(make.decision_batch(make.plain_account(session), region_code=enterprise.region_code))
+        session.add_all([make.sheet_import(kind) for kind in OLD_SYSTEM])
+        session.add(make.sheet_import(ImportKind.SCORES, region_code=enterprise.region_code))
+        session.add(make.sheet_import(ImportKind.ROSTER, enterprise_id=enterprise.id))
     session.commit()
     return session
 

@@ -83,6 +83,7 @@ def scores(page: Page, folder: Path) -> None:
     page.get_by_role("button", name="选择文件 成绩单").set_input_files(path)
     page.get_by_role("button", name="核对表格").click()
     page.get_by_role("button", name="确认导入").click()
+    page.get_by_role("link", name="上报成绩").click()
     page.get_by_role("button", name="上报").click()
     sees(page, "已列入考试通过人员")
 

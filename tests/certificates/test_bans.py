@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from app import exams
-from app.accounts.people_import import ROSTER_COLUMNS, import_people, read_people
+from app.accounts.people_import import ROSTER_COLUMNS, RosterCheck
 from app.core.clock import add_years
 from app.core.errors import Unmet
 from app.core.office import Office
 from app.core.vocabulary import (
     Action,
     Category,
-    LegacyKind,
+    ImportKind,
     MatterKind,
     MeasureGround,
     ReplacementReason,
@@ -21,12 +21,12 @@ from app.core.vocabulary import (
     SignupState,
     State,
 )
-from app.files.spreadsheets import write
+from app.files.spreadsheets import read_lines, write
 from app.models import Person
 from app.workflow import carry_out
 from tests import make, measures
-from tests.applications.legacy_import.conftest import means, take  # noqa: F401
-from tests.applications.legacy_import.sheets import row
+from tests.applications.sheet_imports.conftest import means, take  # noqa: F401
+from tests.applications.sheet_imports.sheets import row
 from tests.workflow_fixture import INCOMING, Firm
 
 BANNED = "该人员在禁止申报期内，至2027年止（令17号第二十七条）"
@@ -151,17 +151,16 @@ def ban_of(session, person_id) -> tuple[date, MeasureGround]:
 
 
 def test_an_import_of_people_does_not_erase_it(session, firm, banned):
-    person_id, clerk = banned.id, make.clerk(firm.enterprise)
+    person_id = banned.id
     line = {"name": "李雷", "id_number": banned.id_number, "education": "本科", "position": "安全员"}
     data = write(ROSTER_COLUMNS, [line], sheet_title="人员")
-    read = read_people(session, data, clerk, on=make.TODAY, office=Office())
-    if not read.errors:
-        import_people(session, data, clerk, at=make.NOON, office=Office(), digest=read.digest)
-        session.commit()
+    lines, roster = list(read_lines(data, ROSTER_COLUMNS).lines), RosterCheck(firm.enterprise.id, make.TODAY, Office())
+    roster.write(session, [row for row in roster.check(session, lines) if row.given])
+    session.commit()
     assert ban_of(session, person_id) == (UNTIL, MeasureGround.DECEIT)
 
 
-@pytest.mark.parametrize("kind", [LegacyKind.PASSES, LegacyKind.CERTIFICATES], ids=lambda kind: kind.value)
+@pytest.mark.parametrize("kind", [ImportKind.PASSES, ImportKind.CERTIFICATES], ids=lambda kind: kind.value)
 def test_an_import_from_the_old_system_does_not_erase_it(session, firm, banned, means, kind):  # noqa: F811
     person_id, number = banned.id, banned.id_number
     home = {"enterprise": firm.enterprise.name, "uscc": firm.enterprise.uscc}

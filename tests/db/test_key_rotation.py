@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.crypto.encryption import DECRYPTION_ERRORS, Keyring, keyring
 from app.core.settings import Keys, write_keys
-from app.core.vocabulary import LegacyKind, LegacyPhase
+from app.core.vocabulary import ImportKind, ImportPhase
 from app.db import key_rotation
 from app.db.session import Encrypted, EncryptedRecord
 from app.files.folder_store import FolderStore
 from app.files.storage import FileDamaged
-from app.models import Enterprise, LegacyImport, LegacyRecord, Model, Person
+from app.models import Enterprise, LegacyRecord, Model, Person, SheetImport
 from tests import make
 from tests.conftest import KEYS
 
@@ -98,7 +98,7 @@ def test_every_declared_encrypted_column_is_found():
 def test_all_rows_are_reencrypted_with_the_same_values(system, session, keys_file, store):
     people = add_people(session, 1203)  # three slices, the last one short
     before = {one.id: (one.id_number, one.mobile) for one in people}
-    session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
+    session.add(LegacyRecord(kind=ImportKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
     session.commit()
     write_keys(keys_file, NEXT)
     progress = []
@@ -116,7 +116,7 @@ def test_all_rows_are_reencrypted_with_the_same_values(system, session, keys_fil
 
 
 def legacy_import(session) -> int:
-    row = LegacyImport(kind=LegacyKind.PASSES, phase=LegacyPhase.CHECKED, filename="x", sha256="0" * 64,
+    row = SheetImport(kind=ImportKind.PASSES, phase=ImportPhase.CHECKED, filename="x", sha256="0" * 64,
                        received_at=make.NOON, by="x", expires_at=make.NOON)  # fmt: skip
     session.add(row)
     session.flush()
@@ -237,7 +237,7 @@ def test_a_value_that_cannot_be_decrypted_is_named_and_left_unchanged(system, se
 
 def test_a_new_index_key_finds_the_same_people(system, session, keys_file):
     people = add_people(session, 5)
-    session.add(LegacyRecord(kind=LegacyKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
+    session.add(LegacyRecord(kind=ImportKind.PASSES, key="x", row_id=1, import_id=legacy_import(session), taken={"key": "x"}))
     session.commit()
     ring, turned = Keyring(), replace(KEYS, index=b"j" * 32, lasting=KEYS.index)
     ring.unlock(*turned.ring)

@@ -54,7 +54,7 @@ def test_nobody_is_scored_at_an_exam_that_does_not_hold(session, notice, signups
         exams.submit_scores(session, notice.id, CLERK, at=NOON)
     assert refused.value.code in ("notice-recalled", "exam-cancelled")
     with pytest.raises(AppError):
-        exams.import_scores(session, notice.id, b"", CLERK, at=NOON, digest="")
+        exams.notice_to_score(session, notice.id, CLERK)
     assert notice.scores_submitted_at is None
 
 

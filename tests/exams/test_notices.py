@@ -201,7 +201,7 @@ def test_a_forged_notice_id_is_not_found_by_any_function(session, forged, clerk,
         lambda: exams.candidates(session, forged, clerk, at=NOON, office=office),
         lambda: exams.select(session, forged, [(1, A)], clerk, at=NOON, office=office),
         lambda: exams.signup_sheet(session, forged, CLERK, at=NOON),
-        lambda: exams.read_scores(session, forged, b"", CLERK, at=NOON),
+        lambda: exams.notice_to_score(session, forged, CLERK),
         lambda: exams.submit_scores(session, forged, CLERK, at=NOON),
     ):
         with pytest.raises(NotFound):

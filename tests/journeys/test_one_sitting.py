@@ -104,7 +104,8 @@ def score(sitting, notice: int) -> None:
     exam, page = sitting.visitors["exam"], f"/exam/notices/{notice}/scores"
     workbook = exam.press("/exam/notices/", f"/exam/notices/{notice}/export").data
     sheet = filled_in(workbook, {"方圆": 88})
-    exam.press(exam.press(page, page, sheet=(sheet, "成绩.xlsx")), f"{page}/import")
+    checked = exam.press(page, page, sheet=(sheet, "成绩.xlsx"))
+    exam.press(checked, f"{checked.request.path}/confirm")
     exam.press(f"{page}/submit", f"{page}/submit")
     assert len(sitting.look(select(ExamPass.id).where(ExamPass.person_id == sitting.person_id))) == 1
 

@@ -17,8 +17,8 @@ from app.core.vocabulary import Action, Category, CertificateStatus, MatterKind,
 from app.files.folder_store import FolderStore
 from app.models import Certificate, ExamPass
 from tests import make, measures
-from tests.applications.legacy_import.conftest import means, take  # noqa: F401
-from tests.applications.legacy_import.sheets import PASSES, row
+from tests.applications.sheet_imports.conftest import means, take  # noqa: F401
+from tests.applications.sheet_imports.sheets import PASSES, row
 from tests.hostile_files import jpeg
 from tests.make import NOON, TODAY
 from tests.workflow_fixture import Firm

@@ -15,7 +15,7 @@ from app.core.vocabulary import Role
 from app.db.session import db, read_only
 from app.files.inspect import FileRefused, inspect
 from app.files.spreadsheets import SheetLimits, SheetRefused, read
-from app.models import CertificateMeasure, LegacyImport, Paper, Parameter
+from app.models import CertificateMeasure, Paper, Parameter, SheetImport
 from tests import foreign_ofd, hostile_files, hostile_sheets, make
 from tests.clamd import EICAR, clamd
 from tests.database import others_can_write
@@ -69,7 +69,7 @@ def browsers(app, session, signed_in, holder):
 
 def kept(session) -> int:
     session.rollback()
-    count = sum(session.scalar(select(func.count()).select_from(model)) for model in (Paper, LegacyImport))
+    count = sum(session.scalar(select(func.count()).select_from(model)) for model in (Paper, SheetImport))
     session.rollback()
     return count
 
@@ -150,7 +150,7 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     """Scans go through ``keep_scan``, which checks; everything else through ``request_context.uploaded_bytes``."""
     web = root / "app" / "web"
     read = {path.relative_to(web): path.read_text() for path in web.rglob("*.py") if "stream.read()" in path.read_text()}
-    legacy = Path("admin/legacy_import/imports.py")  # ``legacy_import.receive`` checks with its store
+    legacy = Path("admin/legacy_import/imports.py")  # ``sheet_imports.receive`` checks with its store
     scans = {Path("scan_upload.py"), Path("public/registration.py")}
     below = {  # handed on to an operation that keeps them
         Path("enterprise/identity_requests.py"): "app/accounts/identity_corrections.py",
@@ -161,7 +161,7 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     assert all("keep_scan(" in read[path] for path in scans)
     assert all("keep_scan(" in (root / path).read_text() for path in below.values())
     assert "store.screen(" in (root / "app/files/storage.py").read_text()
-    assert "store.screen(" in (root / "app/applications/legacy_import/batches.py").read_text()
+    assert "store.screen(" in (root / "app/applications/sheet_imports/batches.py").read_text()
 
 
 # --- what was accepted is not asked for twice ------------------------------------------------------------------------

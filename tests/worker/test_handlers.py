@@ -15,7 +15,7 @@ from app import models
 from app.accounts import rate_limit, sessions
 from app.accounts.interrupted_forms import SentForm, keep
 from app.accounts.pki import bindings, trust, verify
-from app.applications import legacy_import
+from app.applications import legacy_import, sheet_imports
 from app.backup.last_backup import last_backup
 from app.certificates.pdf import render_jobs
 from app.core.crypto.demo_ca import EmbeddedSeal
@@ -28,9 +28,9 @@ from app.core.vocabulary import (
     AuditAction,
     ChainFault,
     CheckResult,
+    ImportKind,
+    ImportPhase,
     JobState,
-    LegacyKind,
-    LegacyPhase,
     MessageState,
     Role,
     State,
@@ -490,10 +490,11 @@ def twice(session: Session, context: JobContext, kind: str, payload=None) -> Ite
     yield
 
 
-def old_sheet(session: Session, context: JobContext, kind: LegacyKind, **cells) -> int:
+def old_sheet(session: Session, context: JobContext, kind: ImportKind, **cells) -> int:
     """An uploaded sheet of the old system, not yet checked."""
     data, admin = write(legacy_import.COLUMNS[kind], [cells], sheet_title="x"), make.officer(Role.ADMIN)
-    course = legacy_import.receive(session, context.store, kind, data, "x.xlsx", admin, at=make.NOON, office=Office())
+    stored = sheet_imports.keep(context.store, data, "x.xlsx")
+    course = sheet_imports.receive(session, kind, stored, admin, at=make.NOON, office=Office())
     session.commit()
     return course.id
 
@@ -508,35 +509,35 @@ PASS = {"name": "李雷", "category": "C1", "passed_on": "2025-10-01"}
 
 
 def test_run_twice_legacy_check__a_sheet_is_checked_once(session, context):
-    number = old_sheet(session, context, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
+    number = old_sheet(session, context, ImportKind.PASSES, id_number=make.id_number(), **PASS)
     for _time in twice(session, context, "legacy_check", {"import": number, "locale": "zh"}):
-        assert read_row(session, models.LegacyImport.phase, models.LegacyImport.total) == (LegacyPhase.CHECKED, 1)
+        assert read_row(session, models.SheetImport.phase, models.SheetImport.total) == (ImportPhase.CHECKED, 1)
 
 
 def test_run_twice_legacy_import__a_row_is_imported_once(session, context):
-    number = old_sheet(session, context, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
-    legacy_import.check(
-        legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office()), number, at=make.NOON
+    number = old_sheet(session, context, ImportKind.PASSES, id_number=make.id_number(), **PASS)
+    sheet_imports.check(
+        sheet_imports.ImportContext(context.sessions, context.store, lambda *_: None, Office()), number, at=make.NOON
     )
-    digest = f"{read_row(session, models.LegacyImport.sha256)[0]}:0"
-    legacy_import.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
+    digest = f"{read_row(session, models.SheetImport.sha256)[0]}:0"
+    sheet_imports.confirm(session, number, digest, make.officer(Role.ADMIN), at=make.NOON)
     for _time in twice(session, context, "legacy_import", {"import": number, "locale": "zh"}):
         assert read_row(session, func.count(models.ExamPass.id)) == (1,)
-        assert read_row(session, models.LegacyImport.phase, models.LegacyImport.done) == (LegacyPhase.DONE, 1)
+        assert read_row(session, models.SheetImport.phase, models.SheetImport.done) == (ImportPhase.DONE, 1)
 
 
 def test_run_twice_legacy_undo__an_import_is_undone_once(session, context):
-    number = old_sheet(session, context, LegacyKind.PASSES, id_number=make.id_number(), **PASS)
-    means = legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office())
-    legacy_import.check(means, number, at=make.NOON)
-    digest, admin = f"{read_row(session, models.LegacyImport.sha256)[0]}:0", make.officer(Role.ADMIN)
-    legacy_import.confirm(session, number, digest, admin, at=make.NOON)
+    number = old_sheet(session, context, ImportKind.PASSES, id_number=make.id_number(), **PASS)
+    means = sheet_imports.ImportContext(context.sessions, context.store, lambda *_: None, Office())
+    sheet_imports.check(means, number, at=make.NOON)
+    digest, admin = f"{read_row(session, models.SheetImport.sha256)[0]}:0", make.officer(Role.ADMIN)
+    sheet_imports.confirm(session, number, digest, admin, at=make.NOON)
     session.commit()
-    legacy_import.take_over(means, number, at=make.NOON)
-    legacy_import.ask_undo(session, number, admin, at=make.NOON)
+    sheet_imports.take_over(means, number, at=make.NOON)
+    sheet_imports.ask_undo(session, number, admin, at=make.NOON)
     for _time in twice(session, context, "legacy_undo", {"import": number, "locale": "zh"}):
         assert read_row(session, func.count(models.ExamPass.id)) == (0,)
-        assert read_row(session, models.LegacyImport.phase) == (LegacyPhase.UNDONE,)
+        assert read_row(session, models.SheetImport.phase) == (ImportPhase.UNDONE,)
 
 
 def test_run_twice_reconcile__each_discrepancy_is_found_once(session, context):
@@ -547,14 +548,14 @@ def test_run_twice_reconcile__each_discrepancy_is_found_once(session, context):
 
 
 def test_run_twice_legacy_passwords__the_first_sheet_is_the_one_that_counts(session, context, app):
-    number = old_sheet(session, context, LegacyKind.ACCOUNTS, enterprise="湘江公司", uscc=make.uscc())
-    means = legacy_import.ImportContext(context.sessions, context.store, lambda *_: None, Office())
-    legacy_import.check(means, number, at=make.NOON)
-    legacy_import.confirm(
-        session, number, f"{read_row(session, models.LegacyImport.sha256)[0]}:0", make.officer(Role.ADMIN), at=make.NOON
+    number = old_sheet(session, context, ImportKind.ACCOUNTS, enterprise="湘江公司", uscc=make.uscc())
+    means = sheet_imports.ImportContext(context.sessions, context.store, lambda *_: None, Office())
+    sheet_imports.check(means, number, at=make.NOON)
+    sheet_imports.confirm(
+        session, number, f"{read_row(session, models.SheetImport.sha256)[0]}:0", make.officer(Role.ADMIN), at=make.NOON
     )
     session.commit()
-    legacy_import.take_over(means, number, at=make.NOON)
+    sheet_imports.take_over(means, number, at=make.NOON)
     words = iter([("Word", "hash"), ("Other", "another")])
     busy = replace(context, fresh_password=lambda: next(words))
     payload = {"import": number, "locale": "zh", "asked_at": make.NOON.isoformat()}

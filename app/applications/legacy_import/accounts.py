@@ -11,10 +11,11 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, inspect, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge
+from app.applications.importers.importer import CheckFacts, ImportRun, JsonValues
+from app.applications.legacy_import.merge import ADDED, MergeVerdict, RecordMerge
 from app.applications.legacy_import.parties import Firm, RowRefused
 from app.core.identifiers import fold_user_name, is_mobile
-from app.core.vocabulary import AccountSource, AuditAction, LegacyKind, Role
+from app.core.vocabulary import AccountSource, AuditAction, ImportKind, Role
 from app.db import audit
 from app.files.spreadsheets import SheetLine
 from app.models import Account, Enterprise
@@ -26,10 +27,10 @@ _TABLE = _FIRM | {"mobile": "contact_mobile"}
 
 
 class AccountMerge(RecordMerge):
-    kind = LegacyKind.ACCOUNTS
+    kind = ImportKind.ACCOUNTS
 
-    def __init__(self, *sheet: Any) -> None:
-        super().__init__(*sheet)
+    def __init__(self, facts: CheckFacts) -> None:
+        super().__init__(facts)
         self.accounts: dict[str, tuple[int | None, str]] = {}  # user name -> account id, credit code of its enterprise
 
     def key_of(self, line: SheetLine) -> str:

@@ -13,10 +13,11 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.applications.importers.importer import CheckFacts, ImportRun, JsonValues
 from app.applications.legacy_import.columns import agree, category_in, title_of
-from app.applications.legacy_import.merge import ADDED, ImportRun, JsonValues, MergeVerdict, RecordMerge, json_value
+from app.applications.legacy_import.merge import ADDED, MergeVerdict, RecordMerge, json_value
 from app.applications.legacy_import.parties import RowDoubtful, RowRefused
-from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus, LegacyKind
+from app.core.vocabulary import Category, CertificateEventKind, CertificateStatus, ImportKind
 from app.files.spreadsheets import SheetLine
 from app.models import Certificate, CertificateEvent, CertificateVersion, Enterprise, Person
 
@@ -35,10 +36,10 @@ class LegacyCertificateStatus:
 
 
 class CertificateMerge(RecordMerge):
-    kind = LegacyKind.CERTIFICATES
+    kind = ImportKind.CERTIFICATES
 
-    def __init__(self, *sheet: Any) -> None:
-        super().__init__(*sheet)
+    def __init__(self, facts: CheckFacts) -> None:
+        super().__init__(facts)
         self.existing: dict[str, LegacyCertificateStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:

@@ -21,7 +21,7 @@ from app.core.identifiers import (
     parse_telephone,
 )
 from app.core.spellings import categories_in, term_parser
-from app.core.vocabulary import CURRENT_CATEGORIES, Category, CertificateStatus, LegacyKind
+from app.core.vocabulary import CURRENT_CATEGORIES, Category, CertificateStatus, ImportKind
 from app.files.spreadsheets import Column, Doubtful, Kind, at_most, titles, write
 
 EARLIEST, LATEST = date(1990, 1, 1), date(2099, 12, 31)
@@ -142,8 +142,8 @@ _ID = Column("id_number", _("ID number"), parse=parse_asked_id_number, numbers=T
 _FIRM = _may_lack("enterprise", _("Enterprise name"), parse_enterprise_name, titles.ENTERPRISE, width=34)
 _USCC = _may_lack("uscc", _("Unified social credit code"), parse_credit_code, titles.CREDIT_CODE, width=24)
 
-COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
-    LegacyKind.ACCOUNTS: (
+COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
+    ImportKind.ACCOUNTS: (
         replace(_FIRM, required=True, may_lack=False),
         replace(_USCC, required=True, may_lack=False),
         _free("region", _("Region"), 60, titles.REGION),
@@ -154,7 +154,7 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         _free("legal_representative", _("Legal representative"), 50, titles.LEGAL_REPRESENTATIVE),
         _free("address", _("Address"), 200, titles.ADDRESS, width=40),
     ),
-    LegacyKind.PASSES: (
+    ImportKind.PASSES: (
         _NAME,
         _ID,
         Column(
@@ -168,7 +168,7 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
         _FIRM,
         _USCC,
     ),
-    LegacyKind.CERTIFICATES: (
+    ImportKind.CERTIFICATES: (
         Column("number", _("Certificate number"), parse=parse_number, width=26, also=titles.CERTIFICATE_NUMBER),
         _may_lack(
             *("category", _("Personnel category"), parse_single_category, titles.CATEGORY),
@@ -190,25 +190,25 @@ COLUMNS: dict[LegacyKind, tuple[Column, ...]] = {
     ),
 }
 
-_NOTES: dict[LegacyKind, object] = {
-    LegacyKind.ACCOUNTS: _(
+_NOTES: dict[ImportKind, object] = {
+    ImportKind.ACCOUNTS: _(
         "One enterprise per row. Without a user name the credit code is the user name; "
         "without a region the credit code tells it."
     ),
-    LegacyKind.PASSES: _(
+    ImportKind.PASSES: _(
         "One person and category per row. The enterprise: its credit code, or its name if it is on the books. "
         "Dates like 2018-03-05."
     ),
-    LegacyKind.CERTIFICATES: _(
+    ImportKind.CERTIFICATES: _(
         "One certificate per row. Status: a national code (01 to 07, 99) or its word, empty for valid. Dates like 2018-03-05."
     ),
 }
 
 
-def template(kind: LegacyKind) -> bytes:
+def template(kind: ImportKind) -> bytes:
     """An empty workbook to fill in."""
     return write(COLUMNS[kind], (), sheet_title=kind.label, note=_NOTES[kind], to_fill_in=True)
 
 
-def title_of(kind: LegacyKind, key: str) -> object:
+def title_of(kind: ImportKind, key: str) -> object:
     return next(column.title for column in COLUMNS[kind] if column.key == key)

@@ -6,15 +6,15 @@ Once the originals were verified or an application rests on the pass, no sheet c
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.merge import ADDED, ImportRun, MergeVerdict, RecordMerge
+from app.applications.importers.importer import CheckFacts, ImportRun
+from app.applications.legacy_import.merge import ADDED, MergeVerdict, RecordMerge
 from app.applications.legacy_import.parties import RowRefused
-from app.core.vocabulary import LegacyKind, PassSource
+from app.core.vocabulary import ImportKind, PassSource
 from app.files.spreadsheets import SheetLine
 from app.models import ExamPass, Person
 
@@ -27,10 +27,10 @@ class LegacyPassStatus:
 
 
 class PassMerge(RecordMerge):
-    kind = LegacyKind.PASSES
+    kind = ImportKind.PASSES
 
-    def __init__(self, *sheet: Any) -> None:
-        super().__init__(*sheet)
+    def __init__(self, facts: CheckFacts) -> None:
+        super().__init__(facts)
         self.existing: dict[str, LegacyPassStatus] = {}
 
     def key_of(self, line: SheetLine) -> str:

@@ -12,14 +12,14 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, upd
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.legacy_import.run import ImportContext
+from app.applications.importers.importer import ImportContext
 from app.core.errors import Stale
-from app.core.vocabulary import AuditAction, LegacyKind, Role
+from app.core.vocabulary import AuditAction, ImportKind, Role
 from app.db import audit
 from app.db.session import read_only
 from app.files.spreadsheets import Column, write
 from app.files.storage import Store
-from app.models import Account, Enterprise, LegacyImport, LegacyRecord
+from app.models import Account, Enterprise, LegacyRecord, SheetImport
 
 COLUMNS = (
     Column("enterprise", _("Enterprise name"), width=34),
@@ -38,7 +38,7 @@ def _never_signed_in() -> ColumnElement[bool]:
 
 
 def _of_import(import_id: int) -> Select[int]:
-    return select(LegacyRecord.row_id).where(LegacyRecord.kind == LegacyKind.ACCOUNTS, LegacyRecord.import_id == import_id)
+    return select(LegacyRecord.row_id).where(LegacyRecord.kind == ImportKind.ACCOUNTS, LegacyRecord.import_id == import_id)
 
 
 def without_password(session: Session, import_id: int) -> int:
@@ -56,7 +56,7 @@ def make_passwords(
     replaced, unless they were made after ``asked_at``: then this is a second run of the same job.
     """
     with read_only(), context.sessions() as session:
-        made_at = session.scalar(select(LegacyImport.passwords_at).where(LegacyImport.id == import_id))
+        made_at = session.scalar(select(SheetImport.passwords_at).where(SheetImport.id == import_id))
         accounts = session.execute(
             select(Account.id, Account.username, Enterprise.name, Enterprise.uscc, Enterprise.contact)
             .join(Enterprise, Enterprise.id == Account.enterprise_id)
@@ -76,9 +76,9 @@ def make_passwords(
     sheet = write(COLUMNS, rows, sheet_title=_("First passwords"), note=_NOTE)
     digest = context.store.put(sheet)
     with context.sessions.begin() as session:
-        not_since = LegacyImport.passwords_at.is_(None) | (LegacyImport.passwords_at < asked_at)
-        saved = update(LegacyImport).where(LegacyImport.id == import_id, not_since)
-        saved = saved.values(passwords_object=digest, passwords_at=at).returning(LegacyImport.id)
+        not_since = SheetImport.passwords_at.is_(None) | (SheetImport.passwords_at < asked_at)
+        saved = update(SheetImport).where(SheetImport.id == import_id, not_since)
+        saved = saved.values(passwords_object=digest, passwords_at=at).returning(SheetImport.id)
         if session.execute(saved.execution_options(synchronize_session=False)).first() is None:
             return
         _set_passwords(session, hashes)
@@ -94,7 +94,7 @@ def _set_passwords(session: Session, hashes: list[dict[str, object]]) -> None:
 def read_passwords(session: Session, store: Store, import_id: int, actor: Actor) -> tuple[bytes, str]:
     """The sheet of passwords and its digest; not to be handed out before ``take_passwords`` let this reader have it."""
     actor.demand(Role.ADMIN)
-    digest = session.scalar(select(LegacyImport.passwords_object).where(LegacyImport.id == import_id))
+    digest = session.scalar(select(SheetImport.passwords_object).where(SheetImport.id == import_id))
     if digest is None:
         raise Stale(_FETCHED)
     return store.read(digest), digest
@@ -103,10 +103,10 @@ def read_passwords(session: Session, store: Store, import_id: int, actor: Actor)
 def take_passwords(session: Session, import_id: int, digest: str, actor: Actor, *, at: datetime) -> None:
     """Log that the sheet was fetched: once, ``Stale`` afterwards. The caller commits, then removes the object."""
     actor.demand(Role.ADMIN)
-    taken = update(LegacyImport).where(LegacyImport.id == import_id, LegacyImport.passwords_object == digest)
-    taken = taken.values(passwords_object=None).returning(LegacyImport.id)
+    taken = update(SheetImport).where(SheetImport.id == import_id, SheetImport.passwords_object == digest)
+    taken = taken.values(passwords_object=None).returning(SheetImport.id)
     if session.execute(taken.execution_options(synchronize_session=False)).first() is None:
         raise Stale(_FETCHED)
-    audit.log(session, actor.name, AuditAction.EXPORT, LegacyImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
+    audit.log(session, actor.name, AuditAction.EXPORT, SheetImport.__tablename__, import_id, {"passwords": "fetched"}, at=at)
     session.flush()
     session.expire_all()

@@ -4,25 +4,26 @@ Checking writes nothing; writing does what the check found; both use a fixed num
 A differing value is imported only if the database still has the value that the old system last gave.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from typing import Any, Self
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from app.applications.importers.importer import CheckFacts, ImportRun, JsonValues, SheetCheck
 from app.applications.legacy_import.columns import COLUMNS, title_of
 from app.applications.legacy_import.parties import Firm, Human, Parties, RowDoubtful, RowRefused
+from app.core.clock import office_day
 from app.core.identifiers import BadNumber, parse_id_number
-from app.core.vocabulary import LegacyKind, RowOutcome, Term
+from app.core.vocabulary import ImportKind, RowOutcome, Term
 from app.files.fonts import parse_printable_name
 from app.files.spreadsheets import SheetLine
 from app.models import LegacyRecord
 
-JsonValues = dict[str, Any]  # column key -> value as stored in JSON
 ADDED, UPDATED, UNCHANGED, DOUBTFUL, REFUSED = RowOutcome
 
 
@@ -49,6 +50,24 @@ class MergeVerdict:
     human: Human | None = None
     made: dict[str, list[int]] = field(default_factory=dict)  # ids of enterprises and people that it brought
 
+    @property
+    def content(self) -> JsonValues:
+        """As ``RowVerdict``. Empty parts are left out: there are up to 100,000 of these."""
+        line = self.line
+        stored = {key: json_value(value) for key, value in line.values.items()}
+        stored |= {key: value for key, value in (self.after or self.taken).items() if key in line.shown}
+        content = {
+            "shown": {key: text for key, text in line.shown.items() if text},
+            "stored": {key: value for key, value in stored.items() if key in self.was or (value or "") != line.shown[key]},
+            "was": self.was,
+            "faults": self.faults,
+            "readings": self.readings,
+            "reasons": [str(reason) for reason in self.reasons],
+            "row": self.row_id,
+            "made": self.made,
+        }
+        return {part: value for part, value in content.items() if value}
+
 
 @dataclass(frozen=True, slots=True)
 class LastImported:
@@ -56,15 +75,6 @@ class LastImported:
 
     row_id: int
     values: JsonValues
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRun:
-    """Who imports, when, and for which import."""
-
-    import_id: int
-    actor: str
-    at: datetime
 
 
 def differences(
@@ -86,26 +96,26 @@ def differences(
     return changes, kept
 
 
-class RecordMerge(ABC):
-    """The merge of one kind of records. One instance per run; ``on`` is the office day of the run."""
+class RecordMerge(SheetCheck):
+    """The merge of one kind of records; ``on`` is the office day of the run."""
 
-    kind: LegacyKind
+    kind: ImportKind
 
-    def __init__(
-        self,
-        lines: Sequence[SheetLine],
-        on: date,
-        province: str,
-        least_age: int,
-        answered: frozenset[tuple[int, str]] = frozenset(),
-    ) -> None:
-        """``answered``: rows and column keys of the cells that a person settled."""
-        self.on, self.parties, self.least_age, self.answered = on, Parties(province), least_age, answered
+    def __init__(self, facts: CheckFacts) -> None:
+        self.facts, self.on, self.least_age = facts, office_day(facts.at), facts.office.least_age
+        self.parties, self.answered = Parties(facts.province), facts.answered
         self.records: dict[str, LastImported] = {}
         self._first: dict[str, int] = {}
+
+    def note(self, lines: Sequence[SheetLine]) -> None:
         for line in lines:
             if line.is_sound:
                 self._first.setdefault(self.key_of(line), line.number)
+
+    def afresh(self) -> Self:
+        merge = type(self)(self.facts)
+        merge._first = self._first
+        return merge
 
     # --- checking -----------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from app.accounts.access import Actor
 from app.core.discrepancy_vocabulary import DECISIONS, DiscrepancyState
 from app.core.errors import AppError, NotFound, Stale
 from app.core.redaction import REASON, without_numbers
-from app.core.vocabulary import JobState, LegacyKind, Role
-from app.models import Discrepancy, Job, LegacyImport
+from app.core.vocabulary import ImportKind, JobState, Role
+from app.models import Discrepancy, Job, SheetImport
 from app.outbox import jobs
 
 KIND = "reconcile"  # of the job
@@ -59,8 +59,8 @@ def ask(session: Session, actor: Actor, *, at: datetime) -> None:
 
 def after_import(session: Session, import_id: int, what: str, *, at: datetime) -> None:
     """Have everything compared after an import, or after it was undone (``what`` tells them apart). The caller commits."""
-    if session.get_one(LegacyImport, import_id).kind is LegacyKind.ACCOUNTS:
-        return  # no certificate and no pass
+    if session.get_one(SheetImport, import_id).kind not in (ImportKind.PASSES, ImportKind.CERTIFICATES):
+        return
     jobs.enqueue(session, KIND, f"{KIND}:{what}:{import_id}", {}, at=at)
 
 

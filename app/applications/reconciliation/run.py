@@ -19,15 +19,15 @@ from app.core.discrepancy_vocabulary import DiscrepancyKind, DiscrepancyState
 from app.core.identifiers import BadNumber, fold_certificate_number, fold_name, parse_old_id_number
 from app.core.office import Office
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import LegacyKind, LegacyPhase, RowOutcome
+from app.core.vocabulary import ImportKind, ImportPhase, RowOutcome
 from app.db.id_lists import among, read_rows
 from app.db.session import insert_into, read_only
-from app.models import Certificate, Discrepancy, ExamPass, LegacyImport, LegacyRow, Person
+from app.models import Certificate, Discrepancy, ExamPass, ImportedRow, Person, SheetImport
 
 PEOPLE = 3_000  # whose certificates and passes are compared at once
 ROWS = 500  # refused rows compared, and discrepancies stored, at once
 PURPOSE = "discrepancy.values"  # of the keyed digest
-_COMPARED = (LegacyKind.PASSES, LegacyKind.CERTIFICATES)
+_COMPARED = (ImportKind.PASSES, ImportKind.CERTIFICATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +125,18 @@ def _parts(groups: Iterable[Sequence[int]]) -> Iterator[list[int]]:
 
 def _imports() -> Any:
     """Imports that are done and of which the rows are still kept."""
-    done = LegacyImport.phase == LegacyPhase.DONE, LegacyImport.kind.in_(_COMPARED), LegacyImport.report_object.is_not(None)
-    return select(LegacyImport.id).where(*done).order_by(LegacyImport.id)
+    done = SheetImport.phase == ImportPhase.DONE, SheetImport.kind.in_(_COMPARED), SheetImport.report_object.is_not(None)
+    return select(SheetImport.id).where(*done).order_by(SheetImport.id)
 
 
 def _refused(sessions: sessionmaker[Session], import_id: int) -> Iterator[list[tuple[Any, ...]]]:
     last = -1
     while True:
-        query = select(LegacyRow.position, LegacyRow.content).where(
-            LegacyRow.import_id == import_id, LegacyRow.outcome == RowOutcome.REFUSED, LegacyRow.position > last
+        query = select(ImportedRow.position, ImportedRow.content).where(
+            ImportedRow.import_id == import_id, ImportedRow.outcome == RowOutcome.REFUSED, ImportedRow.position > last
         )
         with read_only(), sessions() as session:
-            rows = session.execute(query.order_by(LegacyRow.position).limit(ROWS)).all()
+            rows = session.execute(query.order_by(ImportedRow.position).limit(ROWS)).all()
         if not rows:
             return
         yield [_sheet_row(f"row:{import_id}:{row.position}", row.content) for row in rows]

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from app.applications.legacy_import import rows as sheet_rows
+from app.applications.sheet_imports import rows as sheet_rows
 from app.core.identifiers import mask_id
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import LegacyKind
-from app.models import Certificate, Discrepancy, Enterprise, ExamPass, LegacyImport, LegacyRecord, Person
+from app.core.vocabulary import ImportKind
+from app.models import Certificate, Discrepancy, Enterprise, ExamPass, LegacyRecord, Person, SheetImport
 
 TEXTS = ("number", "category", "enterprise")
 DAYS = ("first_issued_on", "issued_on", "valid_from", "valid_to")
@@ -56,7 +56,7 @@ def sides_of(session: Session, discrepancy: Discrepancy, on: date) -> list[Compa
 
 def _certificates(session: Session, ids: list[int], on: date) -> Iterator[tuple[str, ComparedRow]]:
     loads = (selectinload(Certificate.person), selectinload(Certificate.enterprise))
-    brought = _imports_of(session, LegacyKind.CERTIFICATES, ids)
+    brought = _imports_of(session, ImportKind.CERTIFICATES, ids)
     for held in session.scalars(select(Certificate).where(Certificate.id.in_(ids)).options(*loads)):
         days: dict[str, Any] = {name: f"{getattr(held, name)}" for name in DAYS}
         side = ComparedRow(
@@ -67,7 +67,7 @@ def _certificates(session: Session, ids: list[int], on: date) -> Iterator[tuple[
 
 
 def _passes(session: Session, ids: list[int]) -> Iterator[tuple[str, ComparedRow]]:
-    brought = _imports_of(session, LegacyKind.PASSES, ids)
+    brought = _imports_of(session, ImportKind.PASSES, ids)
     query = select(ExamPass, ExamPass.identity).where(ExamPass.id.in_(ids)).options(selectinload(ExamPass.person))
     for one, identity in session.execute(query):
         who = identity or {"name": one.person.name, "id_number": one.person.id_number}
@@ -95,7 +95,7 @@ def _refused(session: Session, places: list[str]) -> Iterator[tuple[str, Compare
             yield f"row:{place}", ComparedRow("row", id_number=id_number, import_id=import_id, position=position, **said)
 
 
-def _imports_of(session: Session, kind: LegacyKind, ids: list[int]) -> dict[int, int]:
+def _imports_of(session: Session, kind: ImportKind, ids: list[int]) -> dict[int, int]:
     query = select(LegacyRecord.row_id, LegacyRecord.import_id).where(LegacyRecord.kind == kind, LegacyRecord.row_id.in_(ids))
     return {row.row_id: row.import_id for row in session.execute(query)}
 
@@ -103,5 +103,5 @@ def _imports_of(session: Session, kind: LegacyKind, ids: list[int]) -> dict[int,
 def sheets_of(session: Session, sides: list[ComparedRow]) -> dict[int, str]:
     """File names of the imports that brought these."""
     ids = {side.import_id for side in sides if side.import_id}
-    query = select(LegacyImport.id, LegacyImport.filename).where(LegacyImport.id.in_(ids))
+    query = select(SheetImport.id, SheetImport.filename).where(SheetImport.id.in_(ids))
     return {row.id: row.filename for row in session.execute(query)}

@@ -57,7 +57,7 @@ from app.core.vocabulary import (
     Role,
     TechnicalTitle,
 )
-from app.files.spreadsheets import read, write
+from app.files.spreadsheets import read, read_lines, write
 from app.files.storage import keep_scan
 from app.files.stores import store_of
 from app.matters import standard_papers
@@ -204,8 +204,10 @@ class DemoBuilder:
         plain = [replace(column, parse=str, required=False) for column in exams.SCORE_COLUMNS]
         rows = [row.values | {"score": _score_of(entrants[row.values["name"]].story)} for row in read(sheet, plain).rows]
         filled = write(list(keys.values()), rows, sheet_title="成绩")
-        preview = exams.read_scores(self.session, notice.id, filled, exam, at=at)
-        exams.import_scores(self.session, notice.id, filled, exam, at=at, digest=preview.digest)
+        lines, scores = list(read_lines(filled, exams.READ_COLUMNS).lines), exams.ScoreCheck(notice.id)
+        scores.note(lines)
+        changes = [row.change for row in scores.check(self.session, lines) if row.change]
+        scores.write(self.session, changes, exam, at=at)
 
     def _held_exam(self, people: dict[str, Person]) -> None:
         """Held yesterday, everybody admitted, nobody scored: scores can be filled in, imported and submitted at once."""

@@ -31,10 +31,11 @@ from app.db.tables.audit import AuditCheckpoint, AuditEntry, AuditInspection, Au
 from app.db.tables.batches import DecisionBatch, DecisionBatchRow
 from app.db.tables.certificates import CertificateEvent
 from app.db.tables.findings import OpenFinding
-from app.db.tables.legacy import LegacyRecord, LegacyRow
+from app.db.tables.legacy import LegacyRecord
 from app.db.tables.outbox import Message, NightlyDone, PublicNotice
 from app.db.tables.parties import Account
 from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
+from app.db.tables.sheet_imports import ImportedRow
 from app.db.tables.sign_in import Challenge, InterruptedForm, PastPassword, UserSession
 from app.db.tables.statistics import StatisticsCount, StatisticsMonth
 from app.db.tables.waiting_scans import WaitingScan
@@ -46,7 +47,7 @@ SHORTEST_WHY, LONGEST_WHY = 2, 200  # characters of the reason for showing a num
 # Records of events, counters, and tables whose modules log their own changes.
 NOT_AUDITED = (
     *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
-    *(PastParameter, LegacyRecord, LegacyRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
+    *(PastParameter, LegacyRecord, ImportedRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
     *(PastPassword, InterruptedForm, DecisionBatch, DecisionBatchRow, OpenFinding, StatisticsMonth, StatisticsCount),
     WaitingScan,
 )

@@ -18,6 +18,7 @@ from app.db.tables import places as places
 from app.db.tables import privileged_changes as privileged_changes
 from app.db.tables import reasons as reasons
 from app.db.tables import settings as settings
+from app.db.tables import sheet_imports as sheet_imports
 from app.db.tables import sign_in as sign_in
 from app.db.tables import statistics as statistics
 from app.db.tables import waiting_scans as waiting_scans

@@ -6,6 +6,8 @@ meaning it is doubtful: asked about or refused, never guessed. Pasted text and C
 
 from app.files.spreadsheets import titles
 from app.files.spreadsheets.columns import (
+    LARGE_SHEET,
+    MOST_ROWS,
     CellDoubt,
     CellError,
     Column,
@@ -28,6 +30,8 @@ from app.files.spreadsheets.reader import Answers, examine, limit_errors, read, 
 from app.files.spreadsheets.writer import WrittenSheet, sheet_name, write, write_sheets
 
 __all__ = [
+    "LARGE_SHEET",
+    "MOST_ROWS",
     "Answers",
     "CellDoubt",
     "CellError",

@@ -177,6 +177,10 @@ class SheetLimits:
     spans: int = 5_000
 
 
+MOST_ROWS = 100_000  # of a sheet that an import takes, whatever it holds
+LARGE_SHEET = SheetLimits(file=20 * MIB, part=160 * MIB, unpacked=256 * MIB)  # so many rows as Excel writes them
+
+
 class SheetRefused(AppError):
     """The file as a whole cannot be read; the sentence says what to do with it."""
 

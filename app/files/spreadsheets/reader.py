@@ -15,6 +15,7 @@ from app.core.redaction import without_numbers
 from app.files.spreadsheets.cell_text import fold
 from app.files.spreadsheets.cells import Cell, Fault, shown_in, text_of
 from app.files.spreadsheets.columns import (
+    MOST_ROWS,
     CellDoubt,
     CellError,
     Column,
@@ -50,7 +51,7 @@ def read(
     data: bytes,
     columns: Sequence[Column],
     *,
-    most_rows: int = 20_000,
+    most_rows: int = MOST_ROWS,
     limits: SheetLimits | None = None,
     sheet: str = "",
     mapping: Mapping[str, str] | None = None,
@@ -70,7 +71,7 @@ def read_lines(
     data: bytes,
     columns: Sequence[Column],
     *,
-    most_rows: int = 20_000,
+    most_rows: int = MOST_ROWS,
     limits: SheetLimits | None = None,
     sheet: str = "",
     mapping: Mapping[str, str] | None = None,

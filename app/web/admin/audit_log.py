@@ -49,7 +49,7 @@ TABLES: dict[str, object] = {
     "filing": _("Filing"),
     "identity": _("Identity for signing in"),
     "job": _("Background jobs"),
-    "legacy_import": _("Import from the old system"),
+    "legacy_import": _("Import of a sheet"),
     "letter": _("Letter"),
     "message": _("Text message"),
     "paper": _("Scan"),

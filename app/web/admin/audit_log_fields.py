@@ -159,7 +159,7 @@ FIELDS: Mapping[str, object] = {
     "passed": _("Passed"),
     "pass_mark": _("Pass mark"),
     "roster": _("People imported"),
-    "legacy_import": _("Import from the old system"),
+    "legacy_import": _("Import of a sheet"),
     "layout": _("Columns of the sheet"),
     "answers": _("Answers to doubtful cells"),
     "mapping": _("Words mapped"),

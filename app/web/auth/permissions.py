@@ -24,6 +24,7 @@ ADMIN, SECURITY, AUDIT = (Role.ADMIN,), (Role.SECURITY_ADMIN,), (Role.AUDITOR,)
 CLERK = (Role.ENTERPRISE_CLERK,)
 OFFICERS = (Role.ACCEPTANCE_OFFICER, Role.REVIEWER, Role.APPROVER)
 PARTIES = (*CLERK, *OFFICERS, Role.VIEWER)
+IMPORTERS = (*CLERK, Role.EXAM_CLERK, *ADMIN)
 READERS = (*CLERK, Role.EXAM_CLERK, *OFFICERS)
 
 
@@ -114,7 +115,9 @@ PERMISSIONS: Declaration = {
     "MeasurePaper": to((*CLERK, *OFFICERS), "can_open"),
     "Standing": to((Role.REVIEWER, Role.APPROVER), "can_find") | to((Role.REVIEWER,), "can_propose"),
     "StandingSheet": to((Role.REVIEWER,), "can_mass"),
-    "SheetResults": to((*CLERK, Role.EXAM_CLERK, Role.REVIEWER, *ADMIN), "can_fetch"),  # of what one has imported oneself
+    "SheetResults": to((Role.REVIEWER, *ADMIN), "can_fetch"),  # of what one has imported oneself
+    "Imports": to(IMPORTERS, MENU, "can_home", "can_course", "can_step", "can_report", "can_refused")
+    | to(ADMIN, "can_passwords"),
     # the administrator on matters: releases only, never a decision
     "OfficeReleases": to(ADMIN, MENU),
     "OfficeRelease": to(ADMIN, "can_list", "can_release"),
@@ -128,17 +131,7 @@ PERMISSIONS: Declaration = {
     "StockReason": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     # the old system's records
     "LegacyImports": to(ADMIN, MENU),
-    "Legacy": to(
-        ADMIN,
-        "can_home",
-        "can_template",
-        "can_hand_in",
-        "can_course",
-        "can_step",
-        "can_report",
-        "can_refused",
-        "can_passwords",
-    ),
+    "Legacy": to(ADMIN, "can_home", "can_template", "can_hand_in"),
     "Discrepancies": to(ADMIN, MENU),
     "Discrepancy": to(ADMIN, "can_list", "can_examine", "can_decide", "can_compare"),  # who owns the import
     "LegacyPasses": to(PARTIES, MENU),
@@ -161,7 +154,7 @@ PERMISSIONS: Declaration = {
     "Roster": to(CLERK, "can_roster"),
     "BulkScans": to(CLERK, "can_home"),
     "Paper": to(READERS, "can_open"),
-    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_bring_in", "can_submit", "can_discard"),
+    "Scores": to((Role.EXAM_CLERK,), "can_scores", "can_submit", "can_discard"),
 }
 
 # Endpoints open to anonymous visitors, and why. All others redirect to the sign-in page before the view runs.

@@ -1,4 +1,4 @@
-"""导入成绩 and 上报: upload of a score sheet, preview with its errors, import of exactly that sheet, submission (R60–R62)."""
+"""导入成绩 and 上报: upload of a score sheet, whose import has its own page (``web.base.imports``); submission (R60–R62)."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,83 +11,49 @@ from werkzeug.wrappers import Response
 
 from app import exams
 from app.core.errors import AppError, NotFound, Refusal
-from app.core.vocabulary import SCORED, Role, SignupState
+from app.core.vocabulary import SCORED, ImportKind, Role, SignupState
 from app.db.session import db
-from app.exams import ScorePreview
-from app.files.spreadsheets import Answers, SheetLimits
+from app.files.spreadsheets import LARGE_SHEET, MOST_ROWS
 from app.models import ExamNotice, ExamSignup, Person
 from app.web import request_context
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import gaps_of
-from app.web.base.fab import BaseView, permission_name, route
-from app.web.base.sheet_preview import PlaceAsked, answered_cells, answers_noted, as_note, preview_page
-from app.web.base.sheet_results import ReadSheet, offer, offer_next
-from app.web.base.staged_upload import StagedUpload, remove
+from app.web.base.fab import BaseView, route
+from app.web.base.imports import take_in
 from app.web.exams.access import SignupCounts, counts_of, notice_of
 from app.web.exams.labels import score_text
 from app.web.forms import MEGABYTE, SHEETS, AppForm, UploadField
 
-LARGEST = SheetLimits().file
-UPLOAD = StagedUpload("scores", minutes=30)
 LISTED = 100  # names shown
 
 
 class ScoreForm(AppForm):
-    sheet = UploadField(_("Score sheet"), accept=SHEETS, limit_bytes=LARGEST, needed=True)
+    sheet = UploadField(_("Score sheet"), accept=SHEETS, limit_bytes=LARGE_SHEET.file, needed=True)
 
 
 class ScoreView(BaseView):
-    """The scores of one exam: check, import, submit."""
+    """The scores of one exam: upload, submission."""
 
     route_base = "/exam/notices"
     default_view = "scores"
     class_permission_name = "Scores"
-    base_permissions = ["can_scores", "can_bring_in", "can_submit", "can_discard"]
+    base_permissions = ["can_scores", "can_submit", "can_discard"]
 
     @route(f"/{ROW}notice_id>/scores", "GET", "POST")
     def scores(self, notice_id: int) -> Response:
-        """The upload form; after an upload, the preview."""
+        """The upload form; an upload leads to the page of its import."""
         notice, form = _notice(notice_id), ScoreForm()
         if request.method == "GET":
             return self._page(notice, form)
         file = form.sheet.data if form.validate() else None
         if file is None:
-            large = (request.content_length or 0) > LARGEST
-            return self._page(notice, form, status=413 if large else 422)
-        return self._checked(notice, request_context.uploaded_bytes(file), {})
-
-    @route(f"/{ROW}notice_id>/scores/check", "POST")
-    @permission_name("scores")
-    def check(self, notice_id: int) -> Response:
-        """The preview of the same sheet with what was answered to it, or other rows of it."""
-        notice = _notice(notice_id)
+            return self._page(notice, form, 413 if (request.content_length or 0) > LARGE_SHEET.file else 422)
         try:
-            file = UPLOAD.staged(notice_id)
+            number = take_in(ImportKind.SCORES, file, notice_id)
         except AppError as error:
+            db.session.rollback()
             return self._refused(notice_id, error)
-        return self._checked(notice, file.data, answers_noted(file.note) | answered_cells(request.form))
-
-    @route(f"/{ROW}notice_id>/scores/import", "POST")
-    def bring_in(self, notice_id: int) -> Response:
-        """确认导入: all of them, or none."""
-        _notice(notice_id)
-        session, actor, at = db.session(), request_context.current_actor(), request_context.office_now()
-        try:
-            file = UPLOAD.staged(notice_id)
-            answers = answers_noted(file.note)
-            if typed := answered_cells(request.form):  # it was not checked yet
-                return self._checked(notice_of(notice_id), file.data, answers | typed)
-            preview = exams.import_scores(session, notice_id, file.data, actor, at=at, digest=file.digest, answers=answers)
-            session.commit()
-        except AppError as error:
-            session.rollback()
-            return self._refused(notice_id, error)
-        remove(file)
-        count = gettext("%(n)s scores were imported.", n=len(preview.changes) + preview.counts["unchanged"])
-        final = gettext("They are not final until you submit them.")
-        flash(f"{count} {final}", "success")
-        offer_next(_sheet(file.data, preview, answers))
-        return redirect(url_for("ScoreView.submit", notice_id=notice_id))
+        return redirect(url_for("ImportView.course", import_id=number))
 
     @route(f"/{ROW}notice_id>/scores/submit", "GET", "POST")
     def submit(self, notice_id: int) -> Response:
@@ -122,45 +88,23 @@ class ScoreView(BaseView):
         flash(gettext("%(n)s imported scores were discarded.", n=count), "success")
         return redirect(url_for("ScoreView.scores", notice_id=notice_id))
 
-    def _page(
-        self,
-        notice: ExamNotice,
-        form: ScoreForm,
-        preview: ScorePreview | None = None,
-        ticket: str = "",
-        sheet: ReadSheet | None = None,
-        status: int = 200,
-    ) -> Response:
-        asked = PlaceAsked.of(request.form.get("go", ""))
-        text = self.render_template(
+    def _page(self, notice: ExamNotice, form: ScoreForm, status: int = 200) -> Response:
+        return self.rendered(
             "exams/scores.html",
+            status,
             title=gettext("Scores") if notice.scores_submitted_at else gettext("Import scores"),
             crumbs=_crumbs(notice),
             notice=notice,
             form=form,
-            preview=preview,
-            rows=preview_page(exams.READ_COLUMNS, preview.rows, asked, may_answer=True) if preview else None,
-            ticket=ticket,
-            results=offer(sheet) if sheet else None,
             standing=ExamSummary(notice),
             listed=LISTED,
-            limit=LARGEST // MEGABYTE,
+            limit=LARGE_SHEET.file // MEGABYTE,
+            most=MOST_ROWS,
             rates=exams.pass_rates(db.session(), notice.id, request_context.current_actor())
             if notice.scores_submitted_at
             else [],
             mark=mark,
         )
-        return Response(text, status, mimetype="text/html")
-
-    def _checked(self, notice: ExamNotice, data: bytes, answers: Answers) -> Response:
-        session, actor, at = db.session(), request_context.current_actor(), request_context.office_now()
-        try:
-            preview = exams.read_scores(session, notice.id, data, actor, at=at, answers=answers)
-        except AppError as error:
-            return self._refused(notice.id, error)
-        ticket = UPLOAD.stage(data, notice.id, note=as_note(answers)) if preview.rows else ""
-        sheet, status = _sheet(data, preview, answers), 422 if preview.errors else 200
-        return self._page(notice, ScoreForm(formdata=None), preview, ticket, sheet, status)
 
     def _refused(self, notice_id: int, error: AppError) -> Response:
         """The upload page with the reasons; not found and not allowed become error pages."""
@@ -168,7 +112,7 @@ class ScoreView(BaseView):
             raise error
         form = ScoreForm(formdata=None)
         form.sheet.errors = [refusal.sentence for refusal in error.refusals]
-        return self._page(notice_of(notice_id), form, status=error.status)
+        return self._page(notice_of(notice_id), form, error.status)
 
     def _submit_page(self, notice: ExamNotice, refusals: Sequence[Refusal] = (), status: int = 200) -> Response:
         text = self.render_template(
@@ -186,10 +130,6 @@ class ScoreView(BaseView):
 def _notice(notice_id: int) -> ExamNotice:
     request_context.current_actor().demand(Role.EXAM_CLERK)
     return notice_of(notice_id)
-
-
-def _sheet(data: bytes, preview: ScorePreview, answers: Answers) -> ReadSheet:
-    return ReadSheet(data, exams.READ_COLUMNS, preview.layout, preview.rows, answers, "exam_notice")
 
 
 def _crumbs(notice: ExamNotice) -> list[tuple[object, str]]:

@@ -3,8 +3,8 @@
 from app.core.vocabulary import Role
 from app.models import Account, Enterprise
 from tests import make
-from tests.applications.legacy_import.conftest import only, results, take
-from tests.applications.legacy_import.sheets import ACCOUNTS, USCC, row
+from tests.applications.sheet_imports.conftest import only, results, take
+from tests.applications.sheet_imports.sheets import ACCOUNTS, USCC, row
 
 
 def test_an_account_comes_without_a_password_and_must_have_one_changed(session, means, app):

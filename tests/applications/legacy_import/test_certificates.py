@@ -5,8 +5,8 @@ from datetime import date
 from app.core.vocabulary import AccountSource, Category, CertificateEventKind, CertificateStatus
 from app.models import Certificate, CertificateVersion
 from tests import make
-from tests.applications.legacy_import.conftest import only, results, take
-from tests.applications.legacy_import.sheets import CERTIFICATES, PASSES, USCC, row
+from tests.applications.sheet_imports.conftest import only, results, take
+from tests.applications.sheet_imports.sheets import CERTIFICATES, PASSES, USCC, row
 
 
 def test_a_certificate_comes_with_its_person_its_enterprise_and_one_line_of_history(session, means):

@@ -3,12 +3,12 @@
 from datetime import date
 
 from app.applications.legacy_import.columns import parse_status
-from app.core.vocabulary import LegacyKind
+from app.core.vocabulary import OLD_SYSTEM
 from app.files.spreadsheets import Column, Kind
 from app.models import Account, Certificate, ExamPass, Person
 from tests import hostile_sheets, make
-from tests.applications.legacy_import.conftest import count, only, results, take
-from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
+from tests.applications.sheet_imports.conftest import count, only, results, take
+from tests.applications.sheet_imports.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
 
 
 def test_a_number_of_15_digits_is_asked_about_and_becomes_no_person(session, means):
@@ -56,7 +56,7 @@ REFUSED = [
 
 
 def test_bad_cells_refuse_their_own_row_and_no_other(session, means, app):
-    for kind in LegacyKind:
+    for kind in OLD_SYSTEM:
         bad = [(cell, sentence) for of, cell, sentence in REFUSED if of is kind]
         good = [row(kind)] if kind is ACCOUNTS else [row(kind), row(kind)]
         firms = {"uscc": OTHER} if kind is ACCOUNTS else {}

@@ -5,8 +5,8 @@ from datetime import date
 from app.core.vocabulary import Category, PassSource
 from app.models import ExamPass
 from tests import make
-from tests.applications.legacy_import.conftest import only, outcomes, take
-from tests.applications.legacy_import.sheets import FIRM, PASSES, row
+from tests.applications.sheet_imports.conftest import only, outcomes, take
+from tests.applications.sheet_imports.sheets import FIRM, PASSES, row
 
 
 def test_a_pass_is_one_of_the_old_system_and_nobody_has_seen_its_originals(session, means):

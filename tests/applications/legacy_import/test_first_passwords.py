@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app.applications import legacy_import
+from app.applications import legacy_import, sheet_imports
 from app.core.errors import Stale
 from app.files.spreadsheets import Column, read
 from app.models import Account
 from tests import make
-from tests.applications.legacy_import.conftest import ADMIN, course, let_go, take
-from tests.applications.legacy_import.sheets import ACCOUNTS, OTHER, USCC, row
+from tests.applications.sheet_imports.conftest import ADMIN, course, let_go, take
+from tests.applications.sheet_imports.sheets import ACCOUNTS, OTHER, USCC, row
 
 SECOND = timedelta(seconds=1)
 
@@ -65,6 +65,6 @@ def test_passwords_that_nobody_fetched_expire_within_a_day(session, means, app):
     assert not means.store.path(digest).read_bytes().startswith(b"PK")
     assert means.store.read(digest).startswith(b"PK")
     with means.sessions.begin() as other:
-        legacy_import.expire(other, at=make.NOON + timedelta(days=2))
+        sheet_imports.expire(other, at=make.NOON + timedelta(days=2))
     with pytest.raises(Stale):
         fetch(means, import_id)

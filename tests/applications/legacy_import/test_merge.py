@@ -6,15 +6,15 @@ from datetime import date
 import pytest
 
 from app.core.office import Office
-from app.core.vocabulary import CertificateStatus, LegacyKind
+from app.core.vocabulary import OLD_SYSTEM, CertificateStatus
 from app.models import Account, AuditEntry, Certificate, CertificateEvent, Enterprise, ExamPass, LegacyRecord, Person
 from tests import make
-from tests.applications.legacy_import.conftest import count, hand_in, only, outcomes, results, take
-from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, PASSES, row, sheet
+from tests.applications.sheet_imports.conftest import count, hand_in, only, outcomes, results, take
+from tests.applications.sheet_imports.sheets import ACCOUNTS, CERTIFICATES, PASSES, row, sheet
 
 
 def test_the_same_sheets_again_change_nothing(session, means, app):
-    for kind in LegacyKind:
+    for kind in OLD_SYSTEM:
         data = sheet(kind, row(kind)) if kind is ACCOUNTS else sheet(kind, *(row(kind) for _n in range(3)))
         take(means, kind, data=data)
         before = count(session, AuditEntry)

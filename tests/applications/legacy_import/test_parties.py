@@ -3,8 +3,8 @@
 from app.core.vocabulary import AccountSource
 from app.models import Account, Certificate, Enterprise, ExamPass, Person
 from tests import make
-from tests.applications.legacy_import.conftest import count, hand_in, only, outcomes, results, take
-from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, PASSES, USCC, row, sheet
+from tests.applications.sheet_imports.conftest import count, hand_in, only, outcomes, results, take
+from tests.applications.sheet_imports.sheets import ACCOUNTS, CERTIFICATES, PASSES, USCC, row, sheet
 
 
 def test_one_person_in_all_three_sheets_is_one_person_of_one_enterprise(session, means, app):

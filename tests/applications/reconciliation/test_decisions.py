@@ -7,8 +7,8 @@ from app.applications.reconciliation import after_import, ask, decide
 from app.applications.reconciliation.sides import DAYS, sides_of
 from app.core.discrepancy_vocabulary import DiscrepancyKind, DiscrepancyState
 from app.core.errors import AppError, NotAllowed, NotFound, Stale
-from app.core.vocabulary import JobState, LegacyKind, LegacyPhase, Role, RowOutcome
-from app.models import AuditEntry, Discrepancy, Job, LegacyImport, LegacyRow
+from app.core.vocabulary import ImportKind, ImportPhase, JobState, Role, RowOutcome
+from app.models import AuditEntry, Discrepancy, ImportedRow, Job, SheetImport
 from tests import make
 
 RIGHT, POSTPONED, OPEN, GONE = (DiscrepancyState(code) for code in ("right", "postponed", "open", "gone"))
@@ -55,8 +55,8 @@ def test_a_decision_without_reason_or_of_what_was_not_shown_is_refused(session, 
 def test_a_comparison_is_asked_for_once_while_one_waits_and_after_imports_of_certificates(session):
     for _time in range(2):
         ask(session, ADMIN, at=make.NOON)
-    for n, kind in enumerate(LegacyKind):
-        course = LegacyImport(id=n + 1, kind=kind, phase=LegacyPhase.DONE, filename="x", sha256="0" * 64,
+    for n, kind in enumerate(ImportKind):
+        course = SheetImport(id=n + 1, kind=kind, phase=ImportPhase.DONE, filename="x", sha256="0" * 64,
                               received_at=make.NOON, by="x", expires_at=make.NOON)  # fmt: skip
         session.add(course)
         session.flush()
@@ -80,13 +80,13 @@ def test_the_rows_are_shown_as_they_are_now_with_masked_numbers(session):
 
 def test_a_refused_row_shows_no_number_whichever_column_it_stands_in(session):
     stray, keys = make.id_number(), ("name", "number", "category", "enterprise", "status", *DAYS, "passed_on")
-    imported = LegacyImport(kind=LegacyKind.CERTIFICATES, phase=LegacyPhase.DONE, filename="x", sha256="0" * 64,
+    imported = SheetImport(kind=ImportKind.CERTIFICATES, phase=ImportPhase.DONE, filename="x", sha256="0" * 64,
                             received_at=make.NOON, by="x", expires_at=make.NOON)  # fmt: skip
     session.add(imported)
     session.flush()
     for n, left_out in enumerate(("passed_on", "issued_on")):
         content = {"shown": {key: stray for key in keys if key != left_out}}
-        session.add(LegacyRow(import_id=imported.id, position=n, number=2, outcome=RowOutcome.REFUSED, content=content))
+        session.add(ImportedRow(import_id=imported.id, position=n, number=2, outcome=RowOutcome.REFUSED, content=content))
     item = make.discrepancy(DiscrepancyKind.NAMES, sides=[f"row:{imported.id}:{n}" for n in (0, 1)])
     shown = sides_of(session, item, make.TODAY)
     assert (len(shown), stray in str(shown)) == (2, False)

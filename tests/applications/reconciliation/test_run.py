@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from app.applications.reconciliation import decide, run
 from app.core.discrepancy_vocabulary import DiscrepancyState
-from app.core.vocabulary import Category, CertificateStatus, LegacyKind, LegacyPhase, PassSource, Role, RowOutcome
-from app.models import Certificate, Discrepancy, LegacyImport, LegacyRow
+from app.core.vocabulary import Category, CertificateStatus, ImportKind, ImportPhase, PassSource, Role, RowOutcome
+from app.models import Certificate, Discrepancy, ImportedRow, SheetImport
 from tests import make
 
 DAY = timedelta(days=1)
@@ -75,16 +75,16 @@ def test_each_rule_finds_what_is_wrong_and_nothing_at_its_boundary(session, held
     }
 
 
-def refused(session, **cells) -> LegacyRow:
+def refused(session, **cells) -> ImportedRow:
     """A row that an import refused."""
-    imported = LegacyImport(
-        kind=LegacyKind.CERTIFICATES, phase=LegacyPhase.DONE, filename="证书.xlsx", sha256="0" * 64, received_at=make.NOON,
+    imported = SheetImport(
+        kind=ImportKind.CERTIFICATES, phase=ImportPhase.DONE, filename="证书.xlsx", sha256="0" * 64, received_at=make.NOON,
         by="x", expires_at=make.NOON, report_object="0" * 64,
     )  # fmt: skip
     session.add(imported)
     session.flush()
     content = {"shown": cells | {"valid_from": ""}, "stored": {"valid_from": "2024-05-01"}}
-    row = LegacyRow(import_id=imported.id, position=4, number=6, outcome=RowOutcome.REFUSED, content=content)
+    row = ImportedRow(import_id=imported.id, position=4, number=6, outcome=RowOutcome.REFUSED, content=content)
     session.add(row)
     session.flush()
     return row

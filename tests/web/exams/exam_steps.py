@@ -101,4 +101,11 @@ def exported(clerk, notice) -> ScoreSheet:
 
 
 def check(clerk, notice, sheet):
-    return clerk.post(f"/exam/notices/{notice.id}/scores", data=sheet.file())
+    """The page of the import that it becomes, or that of the upload."""
+    return clerk.post(f"/exam/notices/{notice.id}/scores", data=sheet.file(), follow_redirects=True)
+
+
+def confirm(clerk, page, digest=""):
+    """The page afterwards."""
+    address = re.search(r'action="(/imports/\d+/confirm)"', page.text)[1]
+    return clerk.post(address, data={"digest": digest or ticket(page, "digest")}, follow_redirects=True)

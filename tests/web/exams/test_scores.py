@@ -1,17 +1,17 @@
 """Export, check, import and submission of scores."""
 
+import re
 from decimal import Decimal
 from io import BytesIO
 
 import pytest
 from sqlalchemy import select, update
 
-from app.core.clock import now, office_day
+from app.core.clock import now
 from app.core.vocabulary import AuditAction, Role, SignupState
-from app.files.spreadsheets import SheetLimits
+from app.files.spreadsheets import LARGE_SHEET
 from app.models import AuditEntry, ExamNotice, ExamSignup
-from tests import make
-from tests.web.exams.exam_steps import ADMITTED, PASSED, REJECTED, check, end_sign_up, exported, states, ticket
+from tests.web.exams.exam_steps import ADMITTED, PASSED, XLSX, check, confirm, end_sign_up, exported, read, states, ticket
 
 
 def test_the_export_has_a_chinese_name_and_is_audited(session, clerk, notice, sign):
@@ -22,50 +22,38 @@ def test_the_export_has_a_chinese_name_and_is_audited(session, clerk, notice, si
     assert (entry.table, entry.row) == ("exam_notice", str(notice.id))
 
 
-def test_bad_cells_are_named_and_nothing_is_offered_to_be_confirmed(session, clerk, notice, sign):
+def test_a_small_sheet_is_checked_answered_and_imported_while_its_clerk_waits_and_undone_again(session, clerk, notice, sign):
     sign(ADMITTED, names=["张三", "李四"])
     end_sign_up(session, notice)
-    sheet = exported(clerk, notice).put("张三", "Score", "101").put("李四", "Score", "良好")
-    answer = check(clerk, notice, sheet)
-    assert answer.status_code == 422
-    assert "Confirm the import" not in answer.text
-    assert "The score 101 does not lie between 0 and 100." in answer.text
-
-
-def test_only_the_checked_sheet_of_this_exam_and_clerk_is_imported(session, clerk, at_work, notice, sign):
-    sign(ADMITTED, names=["张三"])
-    end_sign_up(session, notice)
-    good = ticket(check(clerk, notice, exported(clerk, notice).put("张三", "Score", 80)))
-    other = make.notice(title="另一期", exam_on=office_day(now()))
-    session.add(other)
-    session.commit()
-    tries = [(clerk, notice, "forged"), (clerk, notice, ""), (clerk, other, good), (clerk, notice, good[:-2] + "xx")]
-    tries.append((at_work(Role.EXAM_CLERK), notice, good))
-    answers = [who.post(f"/exam/notices/{on.id}/scores/import", data={"ticket": it}) for who, on, it in tries]
-    assert {answer.status_code for answer in answers} == {409}
+    page = check(clerk, notice, exported(clerk, notice).put("张三", "Score", "101").put("李四", "Score", "缺考"))
+    assert ('/confirm"' in page.text, "1 rows must be put right first" in page.text) == (False, True)
+    assert "The score 101 does not lie between 0 and 100." in page.text
+    address = re.search(r'action="(/imports/\d+)/answer"', page.text)[1]
+    answers = {"digest": ticket(page, "digest"), "cell:3:score": "80"}
+    page = clerk.post(f"{address}/answer", data=answers, follow_redirects=True)
     assert session.scalar(select(ExamSignup.score)) is None
+    session.rollback()
+    page = confirm(clerk, page)
+    assert "What the import did" in page.text
+    marks = select(ExamSignup.score, ExamSignup.absent).order_by(ExamSignup.id)
+    assert read(session, lambda: session.execute(marks).all()) == [(80, False), (None, True)]
+    assert "成绩.xlsx" in clerk.get("/imports/").text
+    assert clerk.post(f"{address}/report.xlsx").mimetype == XLSX
+    assert "undone as a whole" in clerk.post(f"{address}/undo", follow_redirects=True).text
+    assert read(session, lambda: session.execute(marks).all()) == [(None, False)] * 2
 
 
-def test_the_sheet_is_removed_from_the_store_after_the_import(session, system, clerk, notice, sign):
+def test_an_import_is_that_of_its_region_and_is_confirmed_as_it_was_shown(session, clerk, at_work, notice, sign):
     sign(ADMITTED, names=["张三"])
     end_sign_up(session, notice)
-    good = ticket(check(clerk, notice, exported(clerk, notice).put("张三", "Score", 80)))
-    kept = set(system.settings.blobs.glob("??/??/*"))
-    clerk.post(f"/exam/notices/{notice.id}/scores/import", data={"ticket": good})
-    assert len(kept - set(system.settings.blobs.glob("??/??/*"))) == 1
-    again = clerk.post(f"/exam/notices/{notice.id}/scores/import", data={"ticket": good})
-    assert (again.status_code, "has expired" in again.text) == (409, True)
-
-
-def test_a_change_between_check_and_import_stops_the_import(session, clerk, notice, sign):
-    sign(ADMITTED, names=["张三"])
-    end_sign_up(session, notice)
-    good = ticket(check(clerk, notice, exported(clerk, notice).put("张三", "Score", 80)))
-    session.execute(update(ExamSignup).values(state=REJECTED, reason="误将另一人的报名审核通过"))
-    session.commit()
-    answer = clerk.post(f"/exam/notices/{notice.id}/scores/import", data={"ticket": good})
-    assert (answer.status_code, "not admitted" in answer.text) == (422, True)
-    assert session.scalar(select(ExamSignup.score)) is None
+    page = check(clerk, notice, exported(clerk, notice).put("张三", "Score", 80))
+    address = re.search(r'action="(/imports/\d+)/confirm"', page.text)[1]
+    confirm(clerk, page, "forged")
+    others = at_work(Role.EXAM_CLERK, region_code="430200"), at_work(Role.ENTERPRISE_CLERK), at_work(Role.APPROVER)
+    statuses = [(other.get(address).status_code, other.post(f"{address}/undo").status_code) for other in others]
+    assert statuses == [(404, 404), (404, 404), (403, 403)]
+    assert "成绩.xlsx" not in others[0].get("/imports/").text
+    assert read(session, lambda: session.scalar(select(ExamSignup.score))) is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +63,7 @@ def test_a_change_between_check_and_import_stops_the_import(session, clerk, noti
         ("成绩.docx", b"a,b", 422, "Only these kinds of file"),
         ("成绩.xlsx", b"a\0b", 422, "neither a workbook nor a text table"),
         ("成绩.xlsx", b"PK\x03\x04" + b"0" * 500, 422, "damaged or incomplete"),
-        ("成绩.xlsx", b"0" * (SheetLimits().file + 1), 413, "larger than 10 MB"),
+        ("成绩.xlsx", b"0" * (LARGE_SHEET.file + 1), 413, "larger than 20 MB"),
     ],
 )
 def test_a_file_that_is_no_score_sheet_is_refused_with_a_reason(name, data, status, sentence, clerk, notice):
@@ -98,8 +86,7 @@ def test_an_empty_column_offers_no_import(session, clerk, notice, sign):
     sign(ADMITTED, names=["张三"])
     end_sign_up(session, notice)
     answer = check(clerk, notice, exported(clerk, notice))
-    assert "there is nothing to import" in answer.text
-    assert "Confirm the import" not in answer.text
+    assert '/confirm"' not in answer.text
 
 
 def test_the_last_page_names_who_is_missing_and_refuses(session, clerk, notice, sign):

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 from sqlalchemy import exists
 
-from app.core.vocabulary import LegacyKind, PassSource
+from app.core.vocabulary import ImportKind, PassSource
 from app.models import Certificate, ExamPass, LegacyRecord
 from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, tone
@@ -26,7 +26,7 @@ class FromOldSystem(BaseFilter):
     def apply(self, query: Any, value: Any) -> Any:  # noqa: ARG002 - FAB's own signature
         if self.model is ExamPass:
             return query.filter(ExamPass.source == PassSource.LEGACY)
-        taken = exists().where(LegacyRecord.kind == LegacyKind.CERTIFICATES, LegacyRecord.row_id == Certificate.id)
+        taken = exists().where(LegacyRecord.kind == ImportKind.CERTIFICATES, LegacyRecord.row_id == Certificate.id)
         return query.filter(taken)
 
 

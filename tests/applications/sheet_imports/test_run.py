@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app.applications import legacy_import
-from app.applications.legacy_import import run as import_run
+from app.applications import sheet_imports
+from app.applications.legacy_import.merge import RecordMerge
+from app.applications.sheet_imports import run as import_run
 from app.core.vocabulary import Category
-from app.models import Certificate, CertificateEvent, Enterprise, ExamPass, LegacyRow, Person
+from app.models import Certificate, CertificateEvent, Enterprise, ExamPass, ImportedRow, Person
 from tests import make
-from tests.applications.legacy_import.conftest import confirm, count, course, hand_in, outcomes, take
-from tests.applications.legacy_import.sheets import CERTIFICATES, PASSES, row, sheet
+from tests.applications.sheet_imports.conftest import confirm, count, course, hand_in, outcomes, take
+from tests.applications.sheet_imports.sheets import CERTIFICATES, PASSES, row, sheet
 from tests.at_once import at_once
 from tests.query_counter import queries
 
@@ -34,11 +35,11 @@ def test_whoever_is_killed_in_the_middle_goes_on_without_a_double(session, means
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        legacy_import.take_over(replace(means, progress=dies), import_id, at=make.NOON)
+        sheet_imports.take_over(replace(means, progress=dies), import_id, at=make.NOON)
     assert (count(session, ExamPass), course(means, import_id).done) == (12, 12)
-    legacy_import.take_over(means, import_id, at=make.NOON)
-    legacy_import.take_over(means, import_id, at=make.NOON)  # a job may run twice
-    assert (count(session, ExamPass), count(session, LegacyRow)) == (18, 19)
+    sheet_imports.take_over(means, import_id, at=make.NOON)
+    sheet_imports.take_over(means, import_id, at=make.NOON)  # a job may run twice
+    assert (count(session, ExamPass), count(session, ImportedRow)) == (18, 19)
     assert outcomes(means, import_id) == ["added"] * 18 + ["refused"]
     assert course(means, import_id).counts["added"] == 18
 
@@ -48,13 +49,13 @@ def test_two_imports_at_once_make_each_record_once(session, means, small_chunks)
     ids = [hand_in(means, CERTIFICATES, sheet(CERTIFICATES, *order)) for order in (rows, rows[::-1])]
     for import_id in ids:
         confirm(means, import_id)
-    at_once(lambda import_id: legacy_import.take_over(means, import_id, at=make.NOON), [*ids, ids[0]])
+    at_once(lambda import_id: sheet_imports.take_over(means, import_id, at=make.NOON), [*ids, ids[0]])
     assert [count(session, model) for model in (Certificate, Person, Enterprise, CertificateEvent)] == [20, 20, 1, 20]
     assert sorted(outcomes(means, ids[0]) + outcomes(means, ids[1])) == ["added"] * 20 + ["unchanged"] * 20
 
 
 def test_a_person_added_at_the_same_moment_is_found_when_the_chunk_is_tried_again(session, means, monkeypatch):
-    wanted, check, tries = row(PASSES), import_run.RecordMerge.check, []
+    wanted, check, tries = row(PASSES), RecordMerge.check, []
 
     def slow_check(self, inner, lines):
         verdicts = check(self, inner, lines)
@@ -66,8 +67,8 @@ def test_a_person_added_at_the_same_moment_is_found_when_the_chunk_is_tried_agai
 
     import_id = hand_in(means, PASSES, sheet(PASSES, wanted))
     confirm(means, import_id)
-    monkeypatch.setattr(import_run.RecordMerge, "check", slow_check)
-    legacy_import.take_over(means, import_id, at=make.NOON)
+    monkeypatch.setattr(RecordMerge, "check", slow_check)
+    sheet_imports.take_over(means, import_id, at=make.NOON)
     assert (count(session, Person), count(session, ExamPass)) == (1, 1)
 
 
@@ -79,7 +80,7 @@ def test_a_chunk_asks_as_much_for_four_hundred_rows_as_for_four(system, means, a
             import_id = hand_in(means, kind, sheet(kind, *(row(kind) for _n in range(number))))
             confirm(means, import_id)
             with queries(system.engine) as seen:
-                legacy_import.take_over(means, import_id, at=make.NOON)
+                sheet_imports.take_over(means, import_id, at=make.NOON)
             asked.append(len(seen))
         assert asked[0] == asked[1] <= 28  # the hash chain of the audit log takes four at each of two commits
 

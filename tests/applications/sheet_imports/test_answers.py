@@ -2,15 +2,15 @@
 
 import pytest
 
-from app.applications import legacy_import
-from app.applications.legacy_import import SheetAnswers
-from app.core.errors import NotAllowed, Stale
-from app.core.vocabulary import LegacyPhase, Role, RowOutcome
+from app.applications import sheet_imports
+from app.applications.sheet_imports import SheetAnswers
+from app.core.errors import NotFound, Stale
+from app.core.vocabulary import ImportPhase, Role, RowOutcome
 from app.files.spreadsheets import Column, write
 from app.models import AuditEntry, Certificate, ExamPass
 from tests import make
-from tests.applications.legacy_import.conftest import ADMIN, confirm, count, course, hand_in, let_go, only, outcomes
-from tests.applications.legacy_import.sheets import CERTIFICATES, PASSES, row, sheet
+from tests.applications.sheet_imports.conftest import ADMIN, confirm, count, course, hand_in, let_go, only, outcomes
+from tests.applications.sheet_imports.sheets import CERTIFICATES, PASSES, row, sheet
 
 ADDED, _UPDATED, _UNCHANGED, DOUBTFUL, REFUSED = RowOutcome
 
@@ -18,15 +18,15 @@ ADDED, _UPDATED, _UNCHANGED, DOUBTFUL, REFUSED = RowOutcome
 def answer(means, import_id, *, check=True, **given) -> None:
     shown = course(means, import_id).shown
     with means.sessions.begin() as session:
-        legacy_import.answer(session, import_id, shown, SheetAnswers(**given), ADMIN, at=make.NOON)
+        sheet_imports.answer(session, import_id, shown, SheetAnswers(**given), ADMIN, at=make.NOON)
     if check:
-        legacy_import.check(means, import_id, at=make.NOON)
+        sheet_imports.check(means, import_id, at=make.NOON)
 
 
 def preview(means, import_id, only_=None, page=0):
     let_go()
     with means.sessions() as session:
-        return legacy_import.page_of(session, import_id, only_, page)
+        return sheet_imports.page_of(session, import_id, only_, page)
 
 
 def test_two_categories_in_a_cell_are_asked_about_and_become_two_rows(session, means):
@@ -46,7 +46,7 @@ def test_two_categories_in_a_cell_are_asked_about_and_become_two_rows(session, m
     third = preview(means, import_id)[2]
     assert (third.shown["category"], third.stored["category"]) == ("B+C1", "B")
     confirm(means, import_id)
-    legacy_import.take_over(means, import_id, at=make.NOON)
+    sheet_imports.take_over(means, import_id, at=make.NOON)
     assert (outcomes(means, import_id), count(session, ExamPass)) == (["added"] * 4, 4)
 
 
@@ -69,7 +69,7 @@ def test_a_category_that_does_not_fit_the_number_is_settled_by_a_person(session,
     assert (one.outcome, one.readings) == (DOUBTFUL, {"category": ["B", "A"]})
     answer(means, import_id, cells={(2, "category"): "B"})
     confirm(means, import_id)
-    legacy_import.take_over(means, import_id, at=make.NOON)
+    sheet_imports.take_over(means, import_id, at=make.NOON)
     assert only(session, Certificate).category.value == "B"
 
 
@@ -84,13 +84,13 @@ def test_titles_that_no_list_knows_are_mapped_by_hand(means):
     titles = {"name": "人", "id_number": "号", "category": "类别", "passed_on": "何时"}
     columns = [Column(key, title) for key, title in titles.items()]
     import_id = hand_in(means, PASSES, write(columns, [row(PASSES)], sheet_title="x"))
-    assert course(means, import_id).phase is LegacyPhase.UNREADABLE
+    assert course(means, import_id).phase is ImportPhase.UNREADABLE
     answer(means, import_id, titles={"name": "人", "id_number": "号", "passed_on": "何时", "x": "y"})
     found = course(means, import_id)
-    assert (found.phase, found.counts["added"], "x" in found.mapping["titles"]) == (LegacyPhase.CHECKED, 1, False)
+    assert (found.phase, found.counts["added"], "x" in found.mapping["titles"]) == (ImportPhase.CHECKED, 1, False)
     for later in (write(columns, [row(PASSES)], sheet_title="y"), sheet(PASSES, row(PASSES))):  # laid out so, or as usual
         found = course(means, hand_in(means, PASSES, later))
-        assert (found.phase, found.counts["added"]) == (LegacyPhase.CHECKED, 1), found.fault
+        assert (found.phase, found.counts["added"]) == (ImportPhase.CHECKED, 1), found.fault
 
 
 def test_what_was_not_shown_is_not_confirmed_and_nobody_else_answers(session, means):
@@ -99,10 +99,10 @@ def test_what_was_not_shown_is_not_confirmed_and_nobody_else_answers(session, me
     answer(means, import_id, cells={(2, "category"): "A"})
     for stale in (before, "", before + "x"):
         with means.sessions() as other, pytest.raises(Stale):
-            legacy_import.confirm(other, import_id, stale, ADMIN, at=make.NOON)
+            sheet_imports.confirm(other, import_id, stale, ADMIN, at=make.NOON)
         with means.sessions() as other, pytest.raises(Stale):
-            legacy_import.answer(other, import_id, stale, SheetAnswers(), ADMIN, at=make.NOON)
+            sheet_imports.answer(other, import_id, stale, SheetAnswers(), ADMIN, at=make.NOON)
     shown, reviewer = course(means, import_id).shown, make.officer(Role.REVIEWER)
-    with means.sessions() as other, pytest.raises(NotAllowed):
-        legacy_import.answer(other, import_id, shown, SheetAnswers(), reviewer, at=make.NOON)
+    with means.sessions() as other, pytest.raises(NotFound):
+        sheet_imports.answer(other, import_id, shown, SheetAnswers(), reviewer, at=make.NOON)
     assert {"answers": 1, "words": 0, "titles": 0} in [line.change for line in session.query(AuditEntry)]

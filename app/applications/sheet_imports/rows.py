@@ -4,33 +4,32 @@ The check writes them, the import rewrites each chunk in the transaction that im
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.applications.legacy_import.columns import COLUMNS
-from app.applications.legacy_import.merge import MergeVerdict, json_value
-from app.core.vocabulary import CertificateStatus, LegacyKind, RowOutcome, Term
+from app.applications.importers.importer import RowVerdict, Trace
+from app.core.vocabulary import CertificateStatus, RowOutcome, Term
 from app.files.row_preview import PreviewRow
-from app.files.spreadsheets import CellDoubt, Layout, SheetLine
-from app.models import LegacyRow
+from app.files.spreadsheets import CellDoubt, Column, Layout, SheetLine
+from app.models import ImportedRow
 
 LONGEST_WORD = 60  # characters
 MOST_WORDS = 20  # different texts listed of a column that are on no list
 PAGE = 100  # rows of the preview
 
 
-def store(session: Session, import_id: int, first: int, verdicts: Sequence[MergeVerdict]) -> None:
+def store(session: Session, import_id: int, first: int, verdicts: Sequence[RowVerdict]) -> None:
     """Keep these rows, whose first one has the position ``first``, in place of what was kept there. The caller commits."""
     places = range(first, first + len(verdicts))
-    _remove(session, LegacyRow.import_id == import_id, LegacyRow.position.between(places[0], places[-1]))
+    _remove(session, ImportedRow.import_id == import_id, ImportedRow.position.between(places[0], places[-1]))
     session.execute(
-        insert(LegacyRow),
+        insert(ImportedRow),
         [
             {"import_id": import_id, "position": position, "number": verdict.line.number, "outcome": verdict.outcome}
-            | {"content": _content(verdict)}
+            | {"content": verdict.content}
             for position, verdict in zip(places, verdicts, strict=True)
         ],
     )
@@ -38,29 +37,11 @@ def store(session: Session, import_id: int, first: int, verdicts: Sequence[Merge
 
 def forget(session: Session, import_id: int, beyond: int = 0) -> None:
     """Remove the rows from a position on."""
-    _remove(session, LegacyRow.import_id == import_id, LegacyRow.position >= beyond)
+    _remove(session, ImportedRow.import_id == import_id, ImportedRow.position >= beyond)
 
 
 def _remove(session: Session, *which: Any) -> None:
-    session.execute(delete(LegacyRow).where(*which), execution_options={"synchronize_session": False})
-
-
-def _content(verdict: MergeVerdict) -> dict[str, Any]:
-    """Empty parts are left out: there are up to 100,000 of these."""
-    line = verdict.line
-    stored = {key: json_value(value) for key, value in line.values.items()}
-    stored |= {key: value for key, value in (verdict.after or verdict.taken).items() if key in line.shown}
-    content = {
-        "shown": {key: text for key, text in line.shown.items() if text},
-        "stored": {key: value for key, value in stored.items() if key in verdict.was or (value or "") != line.shown[key]},
-        "was": verdict.was,
-        "faults": verdict.faults,
-        "readings": verdict.readings,
-        "reasons": [str(reason) for reason in verdict.reasons],
-        "row": verdict.row_id,
-        "made": verdict.made,
-    }
-    return {part: value for part, value in content.items() if value}
+    session.execute(delete(ImportedRow).where(*which), execution_options={"synchronize_session": False})
 
 
 # --- reading them ---------------------------------------------------------------------------------------
@@ -68,24 +49,24 @@ def _content(verdict: MergeVerdict) -> dict[str, Any]:
 
 def counts_of(session: Session, import_id: int) -> dict[str, int]:
     """Rows by outcome."""
-    query = select(LegacyRow.outcome, func.count()).where(LegacyRow.import_id == import_id).group_by(LegacyRow.outcome)
+    query = select(ImportedRow.outcome, func.count()).where(ImportedRow.import_id == import_id).group_by(ImportedRow.outcome)
     found = {row[0]: row[1] for row in session.execute(query)}
     return {outcome.value: found.get(outcome, 0) for outcome in RowOutcome}
 
 
 def page_of(session: Session, import_id: int, outcome: RowOutcome | None, page: int) -> list[PreviewRow]:
     """A hundred rows, of one outcome or of all; ``page`` counts from 0."""
-    query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(LegacyRow.import_id == import_id)
+    query = select(ImportedRow.number, ImportedRow.outcome, ImportedRow.content).where(ImportedRow.import_id == import_id)
     if outcome is not None:
-        query = query.where(LegacyRow.outcome == outcome)
-    query = query.order_by(LegacyRow.position).offset(page * PAGE).limit(PAGE)
+        query = query.where(ImportedRow.outcome == outcome)
+    query = query.order_by(ImportedRow.position).offset(page * PAGE).limit(PAGE)
     return [_preview(*row) for row in session.execute(query)]
 
 
 def shown_in(session: Session, import_id: int, cells: Sequence[tuple[int, str]]) -> dict[tuple[int, str], str]:
     """What these cells show, by row number and column key."""
-    query = select(LegacyRow.number, LegacyRow.content).where(
-        LegacyRow.import_id == import_id, LegacyRow.number.in_({number for number, _key in cells})
+    query = select(ImportedRow.number, ImportedRow.content).where(
+        ImportedRow.import_id == import_id, ImportedRow.number.in_({number for number, _key in cells})
     )
     found = {row.number: row.content.get("shown", {}) for row in session.execute(query)}
     return {(number, key): found[number].get(key, "") for number, key in cells if number in found}
@@ -93,26 +74,37 @@ def shown_in(session: Session, import_id: int, cells: Sequence[tuple[int, str]])
 
 def rows_numbered(session: Session, import_id: int, numbers: Sequence[int]) -> list[PreviewRow]:
     """The rows with these numbers in the sheet."""
-    query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(
-        LegacyRow.import_id == import_id, LegacyRow.number.in_(numbers)
+    query = select(ImportedRow.number, ImportedRow.outcome, ImportedRow.content).where(
+        ImportedRow.import_id == import_id, ImportedRow.number.in_(numbers)
     )
-    return [_preview(*row) for row in session.execute(query.order_by(LegacyRow.position))]
+    return [_preview(*row) for row in session.execute(query.order_by(ImportedRow.position))]
 
 
 def slice_of(session: Session, import_id: int, first: int, number: int) -> list[PreviewRow]:
     """The rows from a position on, in the order of the sheet."""
-    query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(
-        LegacyRow.import_id == import_id, LegacyRow.position.between(first, first + number - 1)
+    query = select(ImportedRow.number, ImportedRow.outcome, ImportedRow.content).where(
+        ImportedRow.import_id == import_id, ImportedRow.position.between(first, first + number - 1)
     )
-    return [_preview(*row) for row in session.execute(query.order_by(LegacyRow.position))]
+    return [_preview(*row) for row in session.execute(query.order_by(ImportedRow.position))]
 
 
 def not_taken(session: Session, import_id: int) -> list[PreviewRow]:
     """The rows that are refused or doubtful."""
-    query = select(LegacyRow.number, LegacyRow.outcome, LegacyRow.content).where(
-        LegacyRow.import_id == import_id, LegacyRow.outcome.in_((RowOutcome.REFUSED, RowOutcome.DOUBTFUL))
+    query = select(ImportedRow.number, ImportedRow.outcome, ImportedRow.content).where(
+        ImportedRow.import_id == import_id, ImportedRow.outcome.in_((RowOutcome.REFUSED, RowOutcome.DOUBTFUL))
     )
-    return [_preview(*row) for row in session.execute(query.order_by(LegacyRow.position))]
+    return [_preview(*row) for row in session.execute(query.order_by(ImportedRow.position))]
+
+
+def traces_of(session: Session, import_id: int) -> Iterator[Trace]:
+    """The rows that added or changed something, in the order of the sheet."""
+    query = select(ImportedRow.number, ImportedRow.outcome, ImportedRow.content).where(
+        ImportedRow.import_id == import_id, ImportedRow.outcome.in_((RowOutcome.ADDED, RowOutcome.UPDATED))
+    )
+    rows = session.execute(query.order_by(ImportedRow.position).execution_options(yield_per=1_000))
+    for number, outcome, content in rows:
+        was, now = (content.get(own, content.get(shown, {})) for own, shown in (("before", "was"), ("after", "stored")))
+        yield Trace(number, outcome, content["row"], was, now, content.get("made", {}))
 
 
 def _preview(number: int, outcome: RowOutcome, content: Mapping[str, Any]) -> PreviewRow:
@@ -141,9 +133,9 @@ def text_of(key: str, value: Any) -> str:
 class ColumnCounts:
     """Of each column how many cells are filled, doubtful and refused, and which texts of a closed list are unknown."""
 
-    def __init__(self, kind: LegacyKind) -> None:
-        self.keys = {str(column.title): column.key for column in COLUMNS[kind]}
-        self.listed = {column.key for column in COLUMNS[kind] if column.choices}
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.keys = {str(column.title): column.key for column in columns}
+        self.listed = {column.key for column in columns if column.choices}
         self.found: dict[str, Counter[str]] = {key: Counter() for key in self.keys.values()}
         self.words: dict[str, Counter[str]] = {key: Counter() for key in self.listed}
         self.readings: dict[str, Sequence[str]] = {}  # of doubtful ones among these words

@@ -2,14 +2,14 @@
 
 import pytest
 
-from app.applications import legacy_import
-from app.core.errors import NotAllowed, Stale
-from app.core.vocabulary import LegacyPhase, Role, RowOutcome
-from app.models import AuditEntry, Enterprise, Person
+from app.applications import sheet_imports
+from app.core.errors import NotFound, Stale
+from app.core.vocabulary import ImportPhase, Role, RowOutcome
+from app.models import AuditEntry, Enterprise, Person, SheetImport
 from tests import make
-from tests.applications.legacy_import.conftest import ADMIN, course, hand_in, let_go
-from tests.applications.legacy_import.sheets import FIRM, OTHER, PASSES, USCC, row, sheet
-from tests.applications.legacy_import.test_answers import answer, preview
+from tests.applications.sheet_imports.conftest import ADMIN, course, hand_in, let_go
+from tests.applications.sheet_imports.sheets import FIRM, OTHER, PASSES, USCC, row, sheet
+from tests.applications.sheet_imports.test_answers import answer, preview
 
 NUMBER = make.id_number(sequence=411)
 SWAPPED = NUMBER[:8] + NUMBER[9] + NUMBER[8] + NUMBER[10:]
@@ -27,7 +27,7 @@ def books(session) -> None:
 def proposed(means, import_id, actor=ADMIN) -> dict[int, list[str]]:
     rows = preview(means, import_id)
     with means.sessions() as session:
-        found = legacy_import.proposals(session, import_id, rows, actor)
+        found = sheet_imports.proposals(session, session.get_one(SheetImport, import_id), rows, actor)
     return {number: [one.number for one in offered.values()] for number, offered in found.items()}
 
 
@@ -42,7 +42,7 @@ def test_proposals_are_of_the_same_name_enterprise_and_region(means):
     import_id = hand_in(means, PASSES, sheet(PASSES, *rows))
     assert proposed(means, import_id) == {2: [NUMBER], 4: [NUMBER], 7: [NUMBER]}
     assert proposed(means, import_id, make.officer(Role.ADMIN, region="430200")) == {4: [NUMBER]}  # computed, not known
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NotFound):
         proposed(means, import_id, make.officer(Role.ACCEPTANCE_OFFICER))
 
 
@@ -55,7 +55,8 @@ def test_nothing_is_taken_that_was_not_confirmed_and_what_was_is_logged_row_by_r
     assert [one.outcome for one in shown] == [RowOutcome.REFUSED, RowOutcome.DOUBTFUL]
     assert NUMBER not in str(shown)
     with means.sessions() as own:
-        tokens = {number: next(iter(one)) for number, one in legacy_import.proposals(own, import_id, shown, ADMIN).items()}
+        found = sheet_imports.proposals(own, own.get_one(SheetImport, import_id), shown, ADMIN)
+        tokens = {number: next(iter(one)) for number, one in found.items()}
     assert len(set(tokens.values())) == 2
     with pytest.raises(Stale):
         answer(means, import_id, confirmed={2: tokens[3]})  # of another row
@@ -67,5 +68,5 @@ def test_nothing_is_taken_that_was_not_confirmed_and_what_was_is_logged_row_by_r
     masked = f"{NUMBER[:6]}********{NUMBER[-4:]}"
     assert (entry.change["rows"], entry.change["id_number"][1], NUMBER in str(entry.change)) == (2, masked, False)
     answer(means, import_id, confirmed={3: tokens[3]}, cells={(3, "id_number"): SWAPPED})  # what was typed counts
-    assert course(means, import_id).phase is LegacyPhase.CHECKED
+    assert course(means, import_id).phase is ImportPhase.CHECKED
     assert preview(means, import_id)[1].outcome is RowOutcome.REFUSED

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.models import LegacyImport
+from app.models import SheetImport
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class SheetAnswers:
     confirmed: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, batch: LegacyImport) -> "SheetAnswers":
+    def of(cls, batch: SheetImport) -> "SheetAnswers":
         """What was answered to an import so far."""
         private, kept = batch.answers or {}, batch.mapping or {}
         cells = {(row, key): text for row, key, text, _shown in private.get("cells", ())}
@@ -39,11 +39,11 @@ class SheetAnswers:
 
     @property
     def private(self) -> dict[str, Any]:
-        """For ``LegacyImport.answers``: of this sheet only."""
+        """For ``SheetImport.answers``: of this sheet only."""
         cells = [[*spot, text, self.shown.get(spot, "")] for spot, text in self.cells.items()]
         return {"cells": cells, "sheet": self.sheet}
 
     @property
     def kept(self) -> dict[str, Any]:
-        """For ``LegacyImport.mapping``: also for later sheets."""
+        """For ``SheetImport.mapping``: also for later sheets."""
         return {"words": {key: dict(one) for key, one in self.words.items()}, "titles": dict(self.titles)}

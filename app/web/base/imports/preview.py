@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
-from app.applications import legacy_import
-from app.applications.legacy_import import SheetAnswers
+from app.applications import sheet_imports
+from app.applications.sheet_imports import SheetAnswers
 from app.core.redaction import mask_numbers
-from app.core.vocabulary import LegacyPhase, RowOutcome
+from app.core.vocabulary import ImportPhase, RowOutcome
 from app.db.session import db
 from app.files.row_preview import PreviewRow
 from app.files.spreadsheets import Column
-from app.models import LegacyImport
+from app.models import SheetImport
 from app.web import request_context
 from app.web.base.sheet_preview import (
     LONGEST_ANSWER,
@@ -26,7 +26,7 @@ from app.web.base.sheet_preview import (
     pages_of,
 )
 
-ROWS_KEPT = (LegacyPhase.CHECKED, LegacyPhase.DRY_RUN, LegacyPhase.DONE)
+ROWS_KEPT = (ImportPhase.CHECKED, ImportPhase.DRY_RUN, ImportPhase.DONE)
 
 
 class ColumnReading(NamedTuple):
@@ -54,7 +54,7 @@ class LayoutReading(NamedTuple):
     needs_look: bool  # something of it may have to be mapped
 
 
-def layout_of(course: LegacyImport) -> LayoutReading | None:
+def layout_of(course: SheetImport) -> LayoutReading | None:
     """None where nothing is kept of it."""
     layout = course.layout
     if layout is None:
@@ -73,38 +73,38 @@ def layout_of(course: LegacyImport) -> LayoutReading | None:
             ],
             course.mapping.get("words", {}).get(column.key, {}),
         )
-        for column in legacy_import.COLUMNS[course.kind]
+        for column in sheet_imports.IMPORTERS[course.kind].columns
     ]
     sheets = layout.get("sheets", [])
-    unread = course.phase is LegacyPhase.UNREADABLE or any(column.words for column in columns)
+    unread = course.phase is ImportPhase.UNREADABLE or any(column.words for column in columns)
     left_out = [(row, mask_numbers(text)) for row, text in layout.get("left_out", [])]
     return LayoutReading(layout.get("sheet", ""), sheets, [*titles.values(), *unmapped], unmapped, left_out, columns, unread)
 
 
-def rows_of(course: LegacyImport) -> SheetPreview | None:
+def rows_of(course: SheetImport) -> SheetPreview | None:
     """The page of rows that the address asks for."""
     if course.phase not in ROWS_KEPT or course.layout is None:
         return None
     counts = {outcome: course.counts.get(outcome.value, 0) for outcome in RowOutcome}
     asked = PlaceAsked.of(request.args.get("rows", ""))
     asked = asked._replace(page=min(asked.page, pages_of(counts, asked.only)))
-    rows = legacy_import.page_of(db.session(), course.id, asked.only, asked.page - 1)
-    columns = faulty_first(legacy_import.COLUMNS[course.kind], rows)
+    rows = sheet_imports.page_of(db.session(), course.id, asked.only, asked.page - 1)
+    columns = faulty_first(sheet_imports.IMPORTERS[course.kind].columns, rows)
     return SheetPreview(
         columns,
         lines_of(columns, rows, asked.edit, _proposals(course, rows)),
         counts,
         asked,
-        course.phase is LegacyPhase.CHECKED,
-        lambda place: url_for("LegacyView.course", import_id=course.id, rows=place, _anchor="rows"),
+        course.phase is ImportPhase.CHECKED,
+        lambda place: url_for("ImportView.course", import_id=course.id, rows=place, _anchor="rows"),
     )
 
 
-def _proposals(course: LegacyImport, rows: Sequence[PreviewRow]) -> dict[int, dict[str, str]]:
+def _proposals(course: SheetImport, rows: Sequence[PreviewRow]) -> dict[int, dict[str, str]]:
     """For ID numbers that cannot be read, while they can be answered."""
-    if course.phase is not LegacyPhase.CHECKED:
+    if course.phase is not ImportPhase.CHECKED:
         return {}
-    offered = legacy_import.proposals(db.session(), course.id, rows, request_context.current_actor())
+    offered = sheet_imports.proposals(db.session(), course, rows, request_context.current_actor())
     return {row: {token: one.shown for token, one in found.items()} for row, found in offered.items()}
 
 

@@ -5,13 +5,13 @@ from datetime import date
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.applications import legacy_import
-from app.applications.legacy_import import rows
+from app.applications import sheet_imports
+from app.applications.sheet_imports import rows
 from app.core.vocabulary import RowOutcome
-from app.models import LegacyRow
+from app.models import ImportedRow
 from tests import make
-from tests.applications.legacy_import.conftest import ADMIN, confirm, count, course, hand_in, let_go, take
-from tests.applications.legacy_import.sheets import CERTIFICATES, OTHER, PASSES, USCC, row, sheet
+from tests.applications.sheet_imports.conftest import ADMIN, confirm, count, course, hand_in, let_go, take
+from tests.applications.sheet_imports.sheets import CERTIFICATES, OTHER, PASSES, USCC, row, sheet
 from tests.query_counter import queries
 
 ADDED, UPDATED, UNCHANGED, _DOUBTFUL, REFUSED = RowOutcome
@@ -50,7 +50,7 @@ def test_the_preview_is_what_the_import_does_row_by_row(means, cells):
     import_id = hand_in(means, PASSES, data)
     promised = pages(means, import_id)
     confirm(means, import_id)
-    legacy_import.take_over(means, import_id, at=make.NOON)
+    sheet_imports.take_over(means, import_id, at=make.NOON)
     assert pages(means, import_id) == promised
     expected = [UNCHANGED if one.outcome is ADDED else one.outcome for one in promised]
     assert [one.outcome for one in pages(means, hand_in(means, PASSES, data))] == expected
@@ -71,5 +71,5 @@ def test_rows_go_with_the_sheet(session, means):
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     shown = course(means, import_id).shown
     with means.sessions.begin() as other:
-        legacy_import.discard(other, import_id, shown, ADMIN, at=make.NOON)
-    assert (count(session, LegacyRow), course(means, import_id).layout) == (0, None)
+        sheet_imports.discard(other, import_id, shown, ADMIN, at=make.NOON)
+    assert (count(session, ImportedRow), course(means, import_id).layout) == (0, None)

@@ -8,36 +8,37 @@ import xlwt
 from openpyxl import load_workbook
 from sqlalchemy import select
 
-from app.applications import legacy_import
+from app.applications import legacy_import, sheet_imports
 from app.applications.legacy_import.columns import template
-from app.core.errors import NotAllowed, Stale
+from app.applications.sheet_imports.batches import StoredSheet
+from app.core.errors import NotAllowed, NotFound, Stale
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, LegacyKind, LegacyPhase, Role
+from app.core.vocabulary import OLD_SYSTEM, AuditAction, ImportPhase, Role
 from app.files.spreadsheets import Column, SheetRefused, write
 from app.models import Account, AuditEntry, Certificate, ExamPass, Person
 from tests import hostile_sheets, make
-from tests.applications.legacy_import.conftest import ADMIN, confirm, count, course, hand_in, let_go, outcomes, results, take
-from tests.applications.legacy_import.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
+from tests.applications.sheet_imports.conftest import ADMIN, confirm, count, course, hand_in, let_go, outcomes, results, take
+from tests.applications.sheet_imports.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
 
 
 def test_a_dry_run_writes_nothing_and_promises_what_the_import_keeps(session, means, app):
-    for kind in LegacyKind:
+    for kind in OLD_SYSTEM:
         rows = [row(kind), row(kind, uscc="1")] if kind is ACCOUNTS else [row(kind), row(kind, name="3"), row(kind)]
         import_id = hand_in(means, kind, sheet(kind, *rows))
         promised, before = results(means, import_id), [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
         assert before == [count(session, m) for m in (Account, Person, ExamPass, Certificate)]
-        assert course(means, import_id).phase is LegacyPhase.CHECKED
+        assert course(means, import_id).phase is ImportPhase.CHECKED
         confirm(means, import_id)
-        legacy_import.take_over(means, import_id, at=make.NOON)
+        sheet_imports.take_over(means, import_id, at=make.NOON)
         assert results(means, import_id) == promised
         done = course(means, import_id)
-        assert (done.phase, done.done, done.counts["refused"], done.sheet_object) == (LegacyPhase.DONE, len(rows), 1, None)
+        assert (done.phase, done.done, done.counts["refused"], done.sheet_object) == (ImportPhase.DONE, len(rows), 1, None)
 
 
 def test_only_what_was_checked_is_confirmed_and_only_once(session, means):
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     with means.sessions() as other, pytest.raises(Stale):
-        legacy_import.confirm(other, import_id, "0" * 64, ADMIN, at=make.NOON)
+        sheet_imports.confirm(other, import_id, "0" * 64, ADMIN, at=make.NOON)
     confirm(means, import_id)
     with pytest.raises(Stale):
         confirm(means, import_id)
@@ -47,10 +48,10 @@ def test_a_sheet_that_was_set_aside_is_not_imported(session, means):
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     shown = course(means, import_id).shown
     with means.sessions.begin() as other:
-        legacy_import.discard(other, import_id, shown, ADMIN, at=make.NOON)
+        sheet_imports.discard(other, import_id, shown, ADMIN, at=make.NOON)
     with pytest.raises(Stale):
         confirm(means, import_id)
-    legacy_import.take_over(means, import_id, at=make.NOON)
+    sheet_imports.take_over(means, import_id, at=make.NOON)
     assert count(session, Person) == 0
 
 
@@ -60,16 +61,16 @@ def test_nobody_but_the_administrator_imports_or_reads_a_report(session, means, 
     import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
     digest = course(means, import_id).shown
     actions = (
-        lambda: legacy_import.receive(session, means.store, PASSES, sheet(PASSES), "x", actor, at=at, office=Office()),
-        lambda: legacy_import.confirm(session, import_id, digest, actor, at=at),
-        lambda: legacy_import.discard(session, import_id, digest, actor, at=at),
-        lambda: legacy_import.report_of(session, means.store, import_id, actor),
-        lambda: legacy_import.refused_of(session, means.store, import_id, actor),
+        lambda: sheet_imports.receive(session, PASSES, StoredSheet("x", "", ""), actor, at=at, office=Office()),
+        lambda: sheet_imports.confirm(session, import_id, digest, actor, at=at),
+        lambda: sheet_imports.discard(session, import_id, digest, actor, at=at),
+        lambda: sheet_imports.report_of(session, means.store, import_id, actor),
+        lambda: sheet_imports.refused_of(session, means.store, import_id, actor),
         lambda: legacy_import.read_passwords(session, means.store, import_id, actor),
         lambda: legacy_import.take_passwords(session, import_id, digest, actor, at=at),
     )
     for action in actions:
-        with pytest.raises(NotAllowed):
+        with pytest.raises((NotAllowed, NotFound)):
             action()
 
 
@@ -82,10 +83,10 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("made", HOSTILE, ids=range(len(HOSTILE)))
-def test_malformed_files_are_refused_on_upload(session, means, made):
+def test_malformed_files_are_refused_on_upload(means, made):
     data = made()
     with pytest.raises(SheetRefused):
-        legacy_import.receive(session, means.store, PASSES, data, "x.xlsx", ADMIN, at=make.NOON, office=Office())
+        sheet_imports.keep(means.store, data, "x.xlsx")
     assert not list(means.store.folder.glob("??/??/*"))
 
 
@@ -96,7 +97,7 @@ def test_malformed_files_are_refused_on_upload(session, means, made):
 )
 def test_a_sheet_that_cannot_be_read_says_why(means, data, fault):
     found = course(means, hand_in(means, PASSES, data))
-    assert (found.phase, bool(found.sheet_object)) == (LegacyPhase.UNREADABLE, bool(found.layout))
+    assert (found.phase, bool(found.sheet_object)) == (ImportPhase.UNREADABLE, bool(found.layout))
     assert found.fault
     assert fault in found.fault
 
@@ -105,7 +106,7 @@ def test_a_sheet_whose_titles_are_not_understood_stays_for_the_answer(means):
     data = write([Column("a", "姓名"), Column("b", "乙")], [{"a": 1}], sheet_title="x")
     found = course(means, hand_in(means, PASSES, data))
     assert (found.phase, "column is missing" in found.fault, found.layout["unmapped"]) == (
-        *(LegacyPhase.UNREADABLE, True),
+        *(ImportPhase.UNREADABLE, True),
         ["乙"],
     )
     assert found.sheet_object
@@ -115,12 +116,12 @@ def test_files_lie_sealed_for_the_owner_only_and_go_when_their_time_has_come(ses
     import_id, number = hand_in(means, PASSES, sheet(PASSES, row(PASSES))), b"PK\x03\x04"
     lying = list(means.store.folder.glob("??/??/*"))
     assert [(place.stat().st_mode & 0o777, number in place.read_bytes()) for place in lying] == [(0o600, False)] * 2
-    assert {place.name for place in lying} == legacy_import.stored_objects(session)
+    assert {place.name for place in lying} == sheet_imports.stored_objects(session)
     session.rollback()
     for days, left in ((29, 2), (31, 0)):
         with means.sessions.begin() as other:
-            legacy_import.expire(other, at=make.NOON + timedelta(days=days))
-        assert len(legacy_import.stored_objects(session)) == left
+            sheet_imports.expire(other, at=make.NOON + timedelta(days=days))
+        assert len(sheet_imports.stored_objects(session)) == left
         session.rollback()
     assert course(means, import_id).report_object is None
 
@@ -129,7 +130,7 @@ def test_an_import_and_its_report_are_logged_without_id_numbers(session, means):
     number = make.id_number()
     import_id = take(means, PASSES, row(PASSES, id_number=number))
     with means.sessions() as other:
-        _data, summary = legacy_import.report_of(other, means.store, import_id, ADMIN)
+        _data, summary = sheet_imports.report_of(other, means.store, import_id, ADMIN)
     lines = session.scalars(select(AuditEntry).where(AuditEntry.table == "legacy_import").order_by(AuditEntry.id)).all()
     assert [line.deed for line in lines][:2] == [AuditAction.CREATE, AuditAction.CHANGE]
     counts = {"added": 1, "updated": 0, "unchanged": 0, "doubtful": 0, "refused": 0, "total": 1}
@@ -166,7 +167,7 @@ def test_the_refused_rows_of_a_dry_run_come_out_of_a_copy_whose_sheet_has_anothe
     import_id = hand_in(means, PASSES, saved(book))
     shown = course(means, import_id).shown
     with means.sessions.begin() as other:
-        legacy_import.end_dry_run(other, import_id, shown, ADMIN, at=make.NOON)
+        sheet_imports.end_dry_run(other, import_id, shown, ADMIN, at=make.NOON)
     for data in downloads(means, import_id):
         assert list(load_workbook(BytesIO(data)).active.columns)[-1][0].value == "Check of the row"
 
@@ -180,5 +181,5 @@ def saved(book) -> bytes:
 def downloads(means, import_id) -> list[bytes]:
     let_go()
     with means.sessions() as session:
-        ways = legacy_import.report_of, legacy_import.refused_of
+        ways = sheet_imports.report_of, sheet_imports.refused_of
         return [way(session, means.store, import_id, ADMIN)[0] for way in ways]

@@ -1,11 +1,11 @@
 """Rows and sheets of the old system."""
 
 from app.applications.legacy_import.columns import COLUMNS
-from app.core.vocabulary import LegacyKind
+from app.core.vocabulary import OLD_SYSTEM, ImportKind
 from app.files.spreadsheets import write
 from tests import make
 
-ACCOUNTS, PASSES, CERTIFICATES = LegacyKind
+ACCOUNTS, PASSES, CERTIFICATES = OLD_SYSTEM
 FIRM, USCC = "湖南湘江建设有限公司", "91430100MA4L000150"
 OTHER = make.uscc(777777)
 USUAL = {
@@ -15,7 +15,7 @@ USUAL = {
 }
 
 
-def row(kind: LegacyKind, **cells) -> dict[str, object]:
+def row(kind: ImportKind, **cells) -> dict[str, object]:
     usual = dict(USUAL[kind])
     if kind is not ACCOUNTS:
         usual["id_number"] = make.id_number()
@@ -24,5 +24,5 @@ def row(kind: LegacyKind, **cells) -> dict[str, object]:
     return usual | cells
 
 
-def sheet(kind: LegacyKind, *rows: dict[str, object], columns=None) -> bytes:
+def sheet(kind: ImportKind, *rows: dict[str, object], columns=None) -> bytes:
     return write(columns or COLUMNS[kind], rows, sheet_title="原系统")
