@@ -19,6 +19,8 @@ from app.exams.notice_states import must_not_be_final
 from app.exams.scores import Mark, plain_mark, set_marks
 from app.models import ExamNotice, ExamSignup
 
+AT_ONCE = 1_000  # marks in a statement
+
 
 class ImportedMark(NamedTuple):
     """A mark that an import wrote: of whom, and what there was before."""
@@ -36,14 +38,15 @@ def take_back(session: Session, notice_id: int, marks: Sequence[ImportedMark], a
     """
     notice = lock_notices(session, ExamNotice.id == notice_id)[notice_id]
     must_not_be_final(notice)
-    admitted = (ExamSignup.notice_id == notice_id) & (ExamSignup.state == SignupState.ADMITTED)
     columns = ExamSignup.id, ExamSignup.score, ExamSignup.absent
-    present = {row[0]: SignupState.ABSENT if row[2] else row[1] for row in session.execute(select(*columns).where(admitted))}
-    if since := [mark.signup_id for mark in marks if present.get(mark.signup_id, mark) != mark.now]:
+    marked = session.execute(select(*columns).where(_marked(notice_id)).execution_options(yield_per=AT_ONCE))
+    present = {row[0]: SignupState.ABSENT if row[2] else row[1] for row in marked}
+    if since := [mark.signup_id for mark in marks if present.get(mark.signup_id) != mark.now]:
         return since
-    if marks:
-        set_marks(session, [(mark.signup_id, mark.was) for mark in marks])
-        lines = [(mark.signup_id, {"score": [plain_mark(mark.now), plain_mark(mark.was)]}) for mark in marks]
+    for first in range(0, len(marks), AT_ONCE):  # in little memory, all in this transaction
+        part = marks[first : first + AT_ONCE]
+        set_marks(session, [(mark.signup_id, mark.was) for mark in part])
+        lines = [(mark.signup_id, {"score": [plain_mark(mark.now), plain_mark(mark.was)]}) for mark in part]
         log_signups(session, lines, actor, at)
     if not session.scalar(select(exists().where(_marked(notice_id)))):
         notice.scores_imported_at = None
