@@ -151,7 +151,7 @@ TOO_MUCH = {
     "a file where none belongs": (Role.ENTERPRISE_CLERK, "/filings/add", PARTS, multipart(("a", "a.jpg", b"x" * 4 * MIB))),
     "a public check": (None, "/verify-file", PARTS, multipart(("paper", "a.pdf", b"x" * 5 * MIB))),
     "a list": (None, "/lookup/list/", PARTS, multipart(("sheet", "a.csv", b"x" * 3 * MIB))),
-    "a sheet": (Role.ENTERPRISE_CLERK, "/people/import/", PARTS, multipart(("sheet", "a.xlsx", b"x" * 12 * MIB))),
+    "a sheet": (Role.ENTERPRISE_CLERK, "/people/import/", PARTS, multipart(("sheet", "a.xlsx", b"x" * 22 * MIB))),
     "a plain form where files belong": (None, "/people/add", FORM, b"name=" + b"x" * 64 * KIB),
     "an answer": (None, "/lookup/list/answer.xlsx", FORM, b"answer=" + b"x" * MIB),
     "scans": (Role.ENTERPRISE_CLERK, "/people/add", PARTS, multipart(("a", "a", b"x" * 64 * MIB))),

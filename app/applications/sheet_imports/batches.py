@@ -23,6 +23,7 @@ from app.applications.sheet_imports.answers import SheetAnswers
 from app.applications.sheet_imports.rows import forget, not_taken, shown_in
 from app.core.errors import NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
+from app.core.redaction import mask_numbers
 from app.core.vocabulary import AuditAction, ImportKind, ImportPhase, RowOutcome
 from app.db import audit
 from app.files.row_preview import PreviewRow
@@ -40,7 +41,7 @@ PASSWORDS_LAST = timedelta(days=1)  # how long a sheet of passwords can be fetch
 
 
 class StoredSheet(NamedTuple):
-    """An uploaded sheet in the store."""
+    """An uploaded sheet in the store; its file name without the numbers of people."""
 
     filename: str
     sha256: str
@@ -54,7 +55,7 @@ def keep(store: Store, data: bytes, filename: str) -> StoredSheet:
     """
     store.screen(data, filename)
     examine(data, LARGE_SHEET)
-    return StoredSheet(filename[-120:], sha256(data).hexdigest(), store.put(data))
+    return StoredSheet(mask_numbers(filename)[-120:], sha256(data).hexdigest(), store.put(data))
 
 
 def receive(
