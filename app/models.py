@@ -31,6 +31,7 @@ from app.db.tables.letters import Letter as Letter
 from app.db.tables.outbox import Job as Job
 from app.db.tables.outbox import Message as Message
 from app.db.tables.outbox import NightlyDone as NightlyDone
+from app.db.tables.outbox import Notification as Notification
 from app.db.tables.outbox import PublicNotice as PublicNotice
 from app.db.tables.outbox import Worker as Worker
 from app.db.tables.papers import Paper as Paper

@@ -39,6 +39,7 @@ from app.web.demo.licence_phone import PhoneView
 from app.web.demo.office_clock import DemoClockView
 from app.web.demo.sms_phone import OwnCodeView, SimulatorView
 from app.web.enterprise.employment_releases import EmploymentReleaseScreen
+from app.web.notifications import NotificationScreen, unread_count
 from app.web.public import list_check, registration
 from app.web.public.help import register as register_help
 from app.web.public.lookup import register_public
@@ -87,9 +88,9 @@ def register_views(appbuilder: Any) -> None:
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(AuditLogScreen, "Diary", label=_("Audit log"), icon="history", **system)
     register_help(appbuilder)
-    for view in (ManualView, SearchView):
+    for view in (ManualView, SearchView, NotificationScreen):
         appbuilder.add_view_no_menu(view)
-    current_app.jinja_env.globals["menu_counts"] = menu_counts
+    current_app.jinja_env.globals.update(menu_counts=menu_counts, unread_count=unread_count)
 
 
 def register_text_messages(appbuilder: Any) -> None:

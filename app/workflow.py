@@ -22,7 +22,7 @@ from app.core.clock import office_day
 from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.office import Office
 from app.core.redaction import without_numbers
-from app.core.vocabulary import LETTER_OF, Action, MatterKind, ReasonStep, Role, Side, Stage, State
+from app.core.vocabulary import LETTER_OF, Action, MatterKind, NotificationKind, ReasonStep, Role, Side, Stage, State
 from app.db import sequences
 from app.db.id_lists import among
 from app.eligibility import corrections, reasons
@@ -37,7 +37,7 @@ from app.eligibility.facts import Facts, of_applications
 from app.eligibility.rules import is_still_in_time, refusals, was_never_given_more_time
 from app.matters import AT_EVERY_STEP, MATTERS, correctable
 from app.models import Application, Step
-from app.outbox import public_notices, sms, sms_texts
+from app.outbox import notifications, public_notices, sms_texts
 from app.procedure import Batch, Move, table_errors
 
 MAX_REASON_LENGTH = 1000  # characters
@@ -185,7 +185,7 @@ def publish_result(batch: Batch) -> None:
 
 
 def notify_handler(batch: Batch) -> None:
-    """Queue an SMS to the handler in this transaction; a job sends it (R20, R78, R82, R85)."""
+    """Tell the handler by SMS, which a job sends (R20, R78, R82, R85), and the enterprise inside the system."""
     owed = []
     for case in batch.cases:
         issued = batch.issued.get(id_of(case))
@@ -194,6 +194,7 @@ def notify_handler(batch: Batch) -> None:
                 batch.move.action,
                 mobile=case.submitted["handler"]["mobile"],
                 application_id=id_of(case),
+                enterprise_id=case.enterprise_id,
                 person=case.submitted["person"]["name"],
                 matter=case.matter,
                 category=case.category,
@@ -204,34 +205,53 @@ def notify_handler(batch: Batch) -> None:
                 office=batch.office,
             )
         )
-    sms.queue_messages(batch.session, owed, at=batch.at)
+    notifications.tell(batch.session, owed, at=batch.at)
 
 
 def notify_old_enterprise(batch: Batch) -> None:
-    """Queue an SMS to the old enterprise, if its number is known: consent is asked for, or was replaced by the office (R106)."""
-    sms.queue_messages(
-        batch.session, [owed for case in batch.cases for owed in _messages_to_old_enterprise(batch, case)], at=batch.at
-    )
-
-
-def _messages_to_old_enterprise(batch: Batch, case: Facts) -> Iterator[sms_texts.OutgoingMessage]:
-    if case.releasing and case.releasing["mobile"] and case.certificate:
-        yield sms_texts.release_message(
+    """Tell the old enterprise: its consent is asked for, or was replaced by the office (R106)."""
+    owed = [
+        sms_texts.release_message(
             batch.move.action,
             mobile=case.releasing["mobile"],
             application_id=id_of(case),
             enterprise=case.enterprise["name"],
             old_enterprise=case.releasing["name"],
+            old_enterprise_id=case.releasing_enterprise_id,
             person=case.person["name"],
             certificate_number=case.certificate.number,
             office=batch.office,
         )
+        for case in batch.cases
+        if case.releasing and case.certificate
+    ]
+    notifications.tell(batch.session, owed, at=batch.at)
+
+
+def notify_officer(batch: Batch) -> None:
+    """Tell the officer who returned it that it is back, inside the system."""
+    owed = [
+        sms_texts.system_message(
+            sms_texts.RESUBMITTED,
+            None,
+            batch.office,
+            sms_texts.Recipient(NotificationKind.APPLICATION, id_of(case), account_id=case.last_officer_id),
+            enterprise=case.enterprise["name"],
+            matter=sms_texts.in_province_language(case.matter.label),
+            person=case.person["name"],
+            category=case.category.value,
+        )
+        for case in batch.cases
+        if case.last_officer_id is not None
+    ]
+    notifications.tell(batch.session, owed, at=batch.at)
 
 
 # --- the table --------------------------------------------------------------------------------------
 
 FIT = (meets_the_matter,)
 FILED = (keep_snapshot, start_the_clock)
+CORRECTED = (*FILED, notify_officer)
 RELEASE_ASKED = (keep_snapshot, stop_the_clock, notify_old_enterprise)
 RESULT = (publish_result, notify_handler)
 IN_LIMIT = (limit_has_not_passed,)
@@ -259,7 +279,7 @@ MOVES = (
     Move(State.AWAITING_ACCEPTANCE, Action.RETURN,            State.RETURNED,            ACCEPTANCE,  IN_LIMIT, (await_correction, notify_handler), Stage.ACCEPTANCE, agreed=False, reason=True),
     Move(State.AWAITING_ACCEPTANCE, Action.DECLINE,           State.NOT_ACCEPTED,        ACCEPTANCE,  IN_LIMIT, (close, *RESULT), Stage.ACCEPTANCE, agreed=False, reason=True),
     Move(State.AWAITING_ACCEPTANCE, Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,)),
-    Move(State.RETURNED,            Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED),
+    Move(State.RETURNED,            Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, CORRECTED),
     Move(State.RETURNED,            Action.WITHDRAW,          State.DRAFT,               ENTERPRISE,  (), (clear_submission,)),
     Move(State.RETURNED,            Action.LAPSE,             State.ABANDONED,           ACCEPTANCE,  (correction_is_overdue,), (close, notify_handler)),
     Move(State.NOT_ACCEPTED,        Action.SUBMIT,            State.AWAITING_ACCEPTANCE, ENTERPRISE,  FIT, FILED, matters=OTHERS),

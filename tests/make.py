@@ -26,6 +26,7 @@ from app.core.vocabulary import (
     MeasureGround,
     MeasureState,
     NoticeState,
+    NotificationKind,
     PaperKind,
     PassSource,
     Position,
@@ -274,6 +275,12 @@ def discrepancy(kind: DiscrepancyKind = DiscrepancyKind.TERM, **facts) -> models
         "holder": "李雷", "number": "湘建安C1(2024)0000001", "found_at": NOON, "seen_at": NOON,
     }  # fmt: skip
     return models.Discrepancy(**{**given, **facts})
+
+
+def notification(account: models.Account, **facts) -> models.Notification:
+    """An unread message inside the system."""
+    given = {"kind": NotificationKind.ACCOUNT, "text": "密码已重置", "at": NOON}
+    return models.Notification(account_id=account.id, **{**given, **facts})
 
 
 def measure(certificate: models.Certificate, proposer: models.Account, state=MeasureState.PROPOSED, decider=None, **facts):

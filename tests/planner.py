@@ -18,7 +18,7 @@ LARGE = (
     *("ab_user", "application", "certificate", "certificate_event", "certificate_measure", "certificate_version"),
     "discrepancy",
     *("employment_release", "enterprise", "entry", "exam_pass", "exam_signup", "filing", "identity_correction", "job"),
-    *("legacy_record", "letter", "message", "paper", "person", "public_notice", "qualification", "step"),
+    *("legacy_record", "letter", "message", "notification", "paper", "person", "public_notice", "qualification", "step"),
 )
 VALUES = {  # in a column; of others nearly every row has its own. None is an expression: the prefecture
     None: 14, "region_code": 14, "state": 10, "status": 6, "kind": 10, "registration": 3, "source": 2, "matter": 5,

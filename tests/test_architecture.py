@@ -30,6 +30,7 @@ STATE_OWNERS = {
     "certificates/status_changes.py": "decides measures", "certificates/impossible_proposals.py": "closes proposals",
     "applications/decision_batches/": "its own table", "applications/reconciliation/": "its own table",
     "outbox/jobs.py": "its own table", "worker/runner.py": "the same table", "outbox/sms.py": "its own table",
+    "outbox/notifications.py": "its own table",
     "accounts/challenges.py": "its own table", "accounts/identity_corrections.py": "its own table",
     "accounts/privileged_changes.py": "its own table",
     "cli/demo_data/": "sets every stage",

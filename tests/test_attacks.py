@@ -24,6 +24,7 @@ from app.core.vocabulary import (
     MeasureGround,
     MeasureState,
     MessageState,
+    NotificationKind,
     PaperKind,
     PassSource,
     Role,
@@ -109,6 +110,7 @@ class Town:
     change: int  # asked for of it, by another
     discrepancy: int  # of imported records
     waiting: int  # a scan of the account that waits to be confirmed
+    notification: int  # of the account
     paper_rule: int = 1  # one table of required papers serves every town
     stock_reason: int = 1  # and one of stock reasons
 
@@ -220,8 +222,9 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         lapses_at=at + DAY,
     )  # fmt: skip
     discrepancy = make.discrepancy(sides=[f"certificate:{certificate.id}"], holder=f"李雷{words}"[:50], number=words[:40])
+    told = make.notification(account, text=words or "已受理", kind=NotificationKind.EXAM, subject_id=notice.id)
     waiting = make.waiting_scan(account, people[0], digest=digest, received_at=at, filename=f"身份证{words}.jpg"[:120])
-    session.add_all([measure, taken, batch, former, release, score, file, change, discrepancy, waiting])
+    session.add_all([measure, taken, batch, former, release, score, file, change, discrepancy, waiting, told])
     session.commit()
     entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
@@ -229,7 +232,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         people[0].id, grade.id, firm.id, papers[0].id, cases[0].id, cases[1].id, cases[2].id, cases[1].filing_id,
         version.id, notice.id, signup.id, account.id, colleague.id, message.id, job.id, entry,
         cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id, correction.id, batch.id,
-        release.id, score.id, file.id, chief.id, change.id, discrepancy.id, waiting.id,
+        release.id, score.id, file.id, chief.id, change.id, discrepancy.id, waiting.id, told.id,
     )  # fmt: skip
 
 
@@ -377,6 +380,7 @@ ROUTES = {
     ("GET", "/enterprises/licence/{}"): ("enterprise", {ADMIN: 404}),  # it did not register itself
     ("GET", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 200}),
     ("POST", "/enterprises/edit/{}"): ("enterprise", {ADMIN: 302}),
+    ("POST", "/notifications/open/{}"): ("notification", dict.fromkeys(Role, 404) | {CLERK: 303}),  # its reader's alone
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
     ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
     ("GET", "/diary/show/{}"): ("entry", {AUDITOR: 200}),
@@ -394,6 +398,7 @@ WITH_A_WORD = {
     *("/archive/{}/{}.pdf", "/claims/{}/add", "/releases/decide/{}", "/standing/{}/{}", "/office-releases/{}/release"),
     "/measures/decide/{}",
     "/enterprises/decide/{}/{}",
+    "/notifications/mark/{}",
     *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
     *("/exam/notices/{}/files/{}", "/exam/notices/{}/files/{}/remove", "/exam/score-corrections/{}/decide/{}"),
     *("/imports/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),

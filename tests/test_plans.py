@@ -87,6 +87,7 @@ def province(session):
         session.add_all([firm, held, make.application(person, state, **approved), signup, make.qualification(firm)])
         session.add_all([make.exam_pass(person), make.measure(held, account)])
         session.add(Message(mobile="13800000000", text="短信", state=tuple(MessageState)[n % 3], due_at=make.NOON))
+        session.add(make.notification(account))
         session.flush()
         session.add_all([make.identity_correction(person), make.discrepancy()])
         session.add(make.paper(PaperKind.PHOTO, person_id=person.id, enterprise_id=firm.id))

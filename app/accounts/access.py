@@ -37,6 +37,7 @@ from app.models import (
     ExamSignup,
     Filing,
     IdentityCorrection,
+    Notification,
     Paper,
     Person,
     Qualification,
@@ -105,6 +106,8 @@ def _is_prefecture(region: str) -> bool:
 
 def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
     """SQL condition: the actor may see this row of ``model``."""
+    if model is Notification:  # a message is its recipient's alone, whatever the role
+        return Notification.account_id == actor.id if actor.id is not None else false()
     grants: list[ColumnElement[bool]] = []
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None:
         grants.append(_own(actor, model))
@@ -117,6 +120,8 @@ def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
 
 def reaches(actor: Actor, thing: Any) -> bool:
     """As ``reach``, for one loaded row."""
+    if isinstance(thing, Notification):
+        return thing.account_id == actor.id
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_own(actor, thing):
         return True
     if Role.ADMIN in actor.roles and isinstance(thing, SheetImport) and thing.kind in OLD_SYSTEM:

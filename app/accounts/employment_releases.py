@@ -17,13 +17,13 @@ from app.core.errors import Refusal, Unmet, reason_faults
 from app.core.identifiers import BadNumber, fold, name_key, parse_id_number
 from app.core.office import Office
 from app.core.redaction import REASON, number_refusals
-from app.core.vocabulary import UNDER_WAY, AuditAction, CertificateStatus, Registration, Role, SignupState
+from app.core.vocabulary import UNDER_WAY, AuditAction, CertificateStatus, NotificationKind, Registration, Role, SignupState
 from app.db import audit
 from app.files.inspect import FileRefused, InspectedFile
 from app.files.storage import Store, keep_scan
 from app.models import Application, Certificate, EmploymentRelease, Enterprise, ExamNotice, ExamSignup, Person
-from app.outbox.sms import queue_messages
-from app.outbox.sms_texts import FREED_FOR, FREED_FROM, shortened, system_message
+from app.outbox.notifications import tell
+from app.outbox.sms_texts import FREED_FOR, FREED_FROM, Recipient, shortened, system_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +165,15 @@ def _end_selections(session: Session, person: Person, at: datetime, actor: Actor
 def _tell(
     session: Session, person: Person, old: Enterprise, new: Enterprise, reason: str, at: datetime, office: Office
 ) -> None:
-    messages = []
-    if old.contact_mobile:
-        values = {"enterprise": old.name, "person": person.name, "other": new.name, "reason": shortened(reason)}
-        messages.append(system_message(FREED_FROM, old.contact_mobile, office, **values))
-    if new.contact_mobile:
-        values = {"enterprise": new.name, "person": person.name}
-        messages.append(system_message(FREED_FOR, new.contact_mobile, office, **values))
-    queue_messages(session, messages, at=at)
+    values = {"person": person.name, "other": new.name, "reason": shortened(reason)}
+    tell(
+        session,
+        [
+            system_message(
+                sentence, firm.contact_mobile, office, Recipient(NotificationKind.PEOPLE, enterprise_id=firm.id),
+                enterprise=firm.name, **values,
+            )
+            for sentence, firm in ((FREED_FROM, old), (FREED_FOR, new))
+        ],
+        at=at,
+    )  # fmt: skip

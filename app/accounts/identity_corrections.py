@@ -22,14 +22,14 @@ from app.core.errors import NotAllowed, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import BadNumber, identity_differences, mask_id, parse_id_number
 from app.core.office import Office
 from app.core.redaction import REASON, number_refusals, without_numbers
-from app.core.vocabulary import IdentityCorrectionState, PaperKind, Role, SignupState
+from app.core.vocabulary import IdentityCorrectionState, NotificationKind, PaperKind, Role, SignupState
 from app.db.counting import MOST_ON_TILE, counts
 from app.files.fonts import parse_printable_name
 from app.files.inspect import FileRefused, InspectedFile
 from app.files.storage import Store, keep_scan
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, IdentityCorrection, Paper, Person
-from app.outbox.sms import queue_messages
-from app.outbox.sms_texts import in_province_language, system_message
+from app.outbox.notifications import tell
+from app.outbox.sms_texts import Recipient, in_province_language, system_message
 
 LONGEST_REASON = 500  # characters, as the columns hold
 PENDING = IdentityCorrectionState.PENDING
@@ -343,6 +343,6 @@ def _tell(
     session: Session, correction: IdentityCorrection, sentence: object, at: datetime, office: Office, *, reason: str = ""
 ) -> None:
     enterprise = session.get_one(Enterprise, correction.enterprise_id)
-    if enterprise.contact_mobile:
-        values = {"enterprise": enterprise.name, "person": correction.old_name, "reason": reason.rstrip("。.")}
-        queue_messages(session, [system_message(sentence, enterprise.contact_mobile, office, **values)], at=at)
+    values = {"enterprise": enterprise.name, "person": correction.old_name, "reason": reason.rstrip("。.")}
+    recipient = Recipient(NotificationKind.PEOPLE, correction.person_id, enterprise.id)
+    tell(session, [system_message(sentence, enterprise.contact_mobile, office, recipient, **values)], at=at)

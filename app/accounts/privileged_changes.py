@@ -27,10 +27,11 @@ from app.core.errors import AppError, NotFound, Refusal, Stale, Unmet, reason_fa
 from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.core.sign_in_vocabulary import PrivilegedChangeKind, PrivilegedChangeState
-from app.core.vocabulary import PRIVILEGED, Role
+from app.core.vocabulary import PRIVILEGED, NotificationKind, Role
 from app.models import Account, PrivilegedChange
-from app.outbox.sms import queue_code, queue_messages
-from app.outbox.sms_texts import ACCOUNT_CHANGED, ONE_TIME_PASSWORD, in_province_language, system_message
+from app.outbox.notifications import tell
+from app.outbox.sms import queue_code
+from app.outbox.sms_texts import ACCOUNT_CHANGED, ONE_TIME_PASSWORD, Recipient, in_province_language, system_message
 
 ASKED = PrivilegedChangeState.ASKED
 OTHER = {Role.ADMIN: Role.SECURITY_ADMIN, Role.SECURITY_ADMIN: Role.ADMIN}
@@ -129,8 +130,7 @@ def confirm(
         role_assignment.give_role(session, account, change.role, region=change.region_code or "", mobile=change.mobile)
     elif change.kind is PrivilegedChangeKind.CERTIFICATE:
         _bind(session, change, at)
-    if told:
-        _tell(session, account, change, told, at, office)
+    _tell(session, account, change, told, at, office)
     if change.kind is PrivilegedChangeKind.PASSWORD or not trusted:
         _open_to_holder_only(session, account, password, at, office, keep_certificates=trusted)
     session.flush()
@@ -317,7 +317,9 @@ def _bind(session: Session, change: PrivilegedChange, at: datetime) -> None:
         raise AppError(bindings.TAKEN, code="certificate-taken") from None
 
 
-def _tell(session: Session, account: Account, change: PrivilegedChange, mobile: str, at: datetime, office: Office) -> None:
+def _tell(
+    session: Session, account: Account, change: PrivilegedChange, mobile: str | None, at: datetime, office: Office
+) -> None:
     """Tell the holder, at the mobile that was on file before the change."""
     facts = {
         "username": account.username,
@@ -326,7 +328,8 @@ def _tell(session: Session, account: Account, change: PrivilegedChange, mobile: 
         "asked_by": change.asked_by,
         "decided_by": change.decided_by,
     }
-    queue_messages(session, [system_message(ACCOUNT_CHANGED, mobile, office, **facts)], at=at)
+    recipient = Recipient(NotificationKind.ACCOUNT, account_id=account.id)
+    tell(session, [system_message(ACCOUNT_CHANGED, mobile, office, recipient, **facts)], at=at)
 
 
 def _open_to_holder_only(

@@ -20,11 +20,11 @@ from app.core.errors import AppError, NotFound, Refusal, Stale, Unmet
 from app.core.identifiers import BadNumber, fold_enterprise_name, fold_user_name, parse_credit_code, parse_name
 from app.core.office import Office
 from app.core.redaction import without_numbers
-from app.core.vocabulary import AccountSource, Registration, Role
+from app.core.vocabulary import AccountSource, NotificationKind, Registration, Role
 from app.files.inspect import InspectedFile
 from app.models import Account, Certificate, Enterprise
-from app.outbox.sms import queue_messages
-from app.outbox.sms_texts import system_message
+from app.outbox.notifications import tell
+from app.outbox.sms_texts import Recipient, system_message
 
 SHORTEST, LONGEST = 3, 64  # of a user name
 APPROVED = _("%(enterprise)s: the registration was approved. You can sign in now with the user name you chose.")
@@ -158,10 +158,10 @@ def decide(
         raise AppError(_("Please give the reason; the enterprise is told it."), code="reason-missing", field="reason")
     enterprise.registration = Registration.APPROVED if agree else Registration.REJECTED
     enterprise.registration_note = "" if agree else without_numbers(reason.strip())[:200]
-    if enterprise.contact_mobile:
-        values = {"enterprise": enterprise.name, "reason": enterprise.registration_note}
-        sentence: object = APPROVED if agree else REJECTED
-        queue_messages(session, [system_message(sentence, enterprise.contact_mobile, office, **values)], at=at)
+    values = {"enterprise": enterprise.name, "reason": enterprise.registration_note}
+    sentence: object = APPROVED if agree else REJECTED
+    recipient = Recipient(NotificationKind.ENTERPRISE, enterprise_id=enterprise.id)
+    tell(session, [system_message(sentence, enterprise.contact_mobile, office, recipient, **values)], at=at)
     session.flush()
     return enterprise
 

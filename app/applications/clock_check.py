@@ -21,13 +21,13 @@ from app.applications.office_settings import CLOCK_DOUBT, clock_doubt, office_of
 from app.core import kernel_clock
 from app.core.clock import office_time
 from app.core.office import Office
-from app.core.vocabulary import AuditAction, Role
+from app.core.vocabulary import AuditAction, NotificationKind, Role
 from app.db import audit
 from app.db.session import insert_into, read_only
 from app.models import Account, AuditEntry, Parameter, Worker
-from app.outbox import sms
+from app.outbox import notifications
 from app.outbox.jobs import enqueue
-from app.outbox.sms_texts import CLOCK_IN_DOUBT, system_message
+from app.outbox.sms_texts import CLOCK_IN_DOUBT, Recipient, system_message
 
 ACTOR = "anguan"  # of what the system notes by itself
 ORDINARY = timedelta(minutes=1)  # between two looks; then no parameter need be read
@@ -119,9 +119,9 @@ def _begin(session: Session, base: Office, last: datetime, at: datetime) -> None
     log.error("the clock shows %s after %s: nothing final is done until 'anguan clock accept', or it agrees again", at, last)
     audit.log(session, ACTOR, AuditAction.CHANGE, Parameter, CLOCK_DOUBT, {"value": [None, row["value"]]}, at=at)
     moments = {"now": f"{office_time(at):%Y-%m-%d %H:%M}", "last": f"{office_time(last):%Y-%m-%d %H:%M}"}
-    operators = select(Account).where(Account.active, Account.mobile.is_not(None), Account.roles.any(name=Role.ADMIN.value))
+    operators = select(Account).where(Account.active, Account.roles.any(name=Role.ADMIN.value))
     owed = [
-        system_message(CLOCK_IN_DOUBT, who.mobile or "", base, **moments)
+        system_message(CLOCK_IN_DOUBT, who.mobile, base, Recipient(NotificationKind.SYSTEM, account_id=who.id), **moments)
         for who in session.scalars(operators.order_by(Account.id))
     ]
-    sms.queue_messages(session, owed, at=at)
+    notifications.tell(session, owed, at=at)

@@ -27,6 +27,7 @@ from app.core.vocabulary import (
     MatterKind,
     MeasureState,
     NightlyTask,
+    NotificationKind,
     State,
 )
 from app.models import (
@@ -40,13 +41,15 @@ from app.models import (
     NightlyDone,
     Person,
 )
-from app.outbox import sms
+from app.outbox import notifications
 from app.outbox.sms_texts import (
+    CORRECTIONS,
     DEADLINES,
     EXPIRING_MANY,
     EXPIRING_ONE,
     UNSENT,
     OutgoingMessage,
+    Recipient,
     in_province_language,
     name_list,
     system_message,
@@ -130,9 +133,7 @@ def remind_of_expiry(session: Session, on: date, office: Office, *, at: datetime
     groups: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         groups[row.enterprise_id].append(row)
-    _queue_messages(
-        session, [_of_expiry(held, max(days[row.id] for row in held), office) for held in groups.values()], on, at
-    )
+    _tell(session, [_of_expiry(held, max(days[row.id] for row in held), office) for held in groups.values()], on, at)
 
 
 def _expiring(on: date, all_days: Sequence[int]) -> Any:
@@ -145,13 +146,11 @@ def _expiring(on: date, all_days: Sequence[int]) -> Any:
     )
     return (
         select(Certificate.id, Certificate.valid_to, nearest)
-        .join(Enterprise, Enterprise.id == Certificate.enterprise_id)
         .join(Person, Person.id == Certificate.person_id)
         .where(
             Certificate.status == CertificateStatus.VALID,
             Certificate.valid_to.between(on, on + timedelta(days=all_days[-1])),
             Person.enterprise_id == Certificate.enterprise_id,
-            Enterprise.contact_mobile.is_not(None),
             ~under_way,
             ~_is_done(NightlyTask.EXPIRING, Certificate.id, Certificate.valid_to, nearest),
         )
@@ -161,9 +160,9 @@ def _expiring(on: date, all_days: Sequence[int]) -> Any:
 def _of_expiry(held: Sequence[Any], days: int, office: Office) -> OutgoingMessage:
     first, names = held[0], name_list([row.holder for row in held])
     values = {"enterprise": first.name, "names": names, "number": first.number, "day": first.valid_to, "days": days}
-    return system_message(
-        EXPIRING_MANY if len(held) > 1 else EXPIRING_ONE, first.contact_mobile, office, n=len(held), **values
-    )
+    sentence, subject = (EXPIRING_MANY, None) if len(held) > 1 else (EXPIRING_ONE, first.id)
+    recipient = Recipient(NotificationKind.CERTIFICATE, subject, first.enterprise_id)
+    return system_message(sentence, first.contact_mobile, office, recipient, n=len(held), **values)
 
 
 # --- drafts never submitted --------------------------------------------------------------------------------
@@ -185,7 +184,14 @@ def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime
     )
     drafts = [row.subject for row in _record_once(session, NightlyTask.UNSENT, unsent, at)]
     rows = session.execute(
-        select(Filing.id, Filing.handler_mobile, Enterprise.name.label("enterprise"), Person.name)
+        select(
+            Filing.id,
+            Filing.handler_mobile,
+            Filing.enterprise_id,
+            Application.id.label("application_id"),
+            Enterprise.name.label("enterprise"),
+            Person.name,
+        )
         .join(Application, Application.filing_id == Filing.id)
         .join(Enterprise, Enterprise.id == Filing.enterprise_id)
         .join(Person, Person.id == Application.person_id)
@@ -199,16 +205,52 @@ def remind_of_drafts(session: Session, on: date, office: Office, *, at: datetime
     for filed in filings.values():
         first, names = filed[0], name_list([row.name for row in filed])
         values = {"enterprise": first.enterprise, "n": len(filed), "names": names, "days": days}
-        owed.append(system_message(UNSENT, first.handler_mobile, office, **values))
-    _queue_messages(session, owed, on, at)
+        recipient = Recipient(NotificationKind.DEADLINE, first.application_id, first.enterprise_id)
+        owed.append(system_message(UNSENT, first.handler_mobile, office, recipient, **values))
+    _tell(session, owed, on, at)
+
+
+# --- corrections awaited ------------------------------------------------------------------------------------
+
+
+def remind_of_corrections(session: Session, on: date, office: Office, *, at: datetime) -> None:
+    """Remind each enterprise once, inside the system, of the corrections whose last day is near (domain.md 2.8)."""
+    days = office.correction_reminder_days
+    if not days:
+        return
+    near = select(Application.id, Application.due_on, literal(days)).where(
+        Application.state == State.RETURNED,
+        Application.due_on.between(on, office.calendar.add_working_days(on, days)),
+        ~_is_done(NightlyTask.CORRECTIONS, Application.id, Application.due_on, days),
+    )
+    due = [row.subject for row in _record_once(session, NightlyTask.CORRECTIONS, near, at)]
+    rows = session.execute(
+        select(
+            Application.id, Application.enterprise_id, Application.due_on, Enterprise.name.label("enterprise"), Person.name
+        )
+        .join(Enterprise, Enterprise.id == Application.enterprise_id)
+        .join(Person, Person.id == Application.person_id)
+        .where(Application.id.in_(due))
+        .order_by(Application.due_on, Application.id)
+    ).all()
+    groups: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        groups[row.enterprise_id].append(row)
+    owed = []
+    for owner, theirs in groups.items():
+        first, names = theirs[0], name_list([row.name for row in theirs])
+        recipient = Recipient(NotificationKind.DEADLINE, first.id if len(theirs) == 1 else None, owner)
+        values = {"enterprise": first.enterprise, "n": len(theirs), "names": names, "day": first.due_on}
+        owed.append(system_message(CORRECTIONS, None, office, recipient, **values))
+    _tell(session, owed, on, at)
 
 
 # --- deadlines ------------------------------------------------------------------------------------
 
 
 def remind_of_deadlines(session: Session, on: date, office: Office, *, at: datetime) -> None:
-    """On working days, tell each officer with a mobile number how many cases of the officer's stages are due, if any."""
-    if not office.deadline_messages or not office.calendar.is_working_day(on):
+    """On working days, tell each officer how many cases of the officer's stages are due, if any; by SMS if switched on."""
+    if not office.calendar.is_working_day(on):
         return
     counts = _per_officer(session, _due_groups(session, on, office), office)
     rows = [{"kind": NightlyTask.DEADLINES, "subject": key, "day": on, "days": 0, "at": at} for key in counts]
@@ -219,11 +261,17 @@ def remind_of_deadlines(session: Session, on: date, office: Office, *, at: datet
     officers = session.scalars(select(Account).where(Account.id.in_(fresh)).order_by(Account.id))
     owed = [
         system_message(
-            DEADLINES, who.mobile or "", office, officer=who.get_full_name(), days=office.due_soon_days, **counts[who.id]
+            DEADLINES,
+            who.mobile if office.deadline_messages else None,
+            office,
+            Recipient(NotificationKind.WORK, account_id=who.id),
+            officer=who.get_full_name(),
+            days=office.due_soon_days,
+            **counts[who.id],
         )
         for who in officers
     ]
-    _queue_messages(session, owed, on, at)
+    _tell(session, owed, on, at)
 
 
 DueGroup = tuple[State, str, str, int]  # state, region, urgency, number of cases
@@ -241,12 +289,12 @@ def _due_groups(session: Session, on: date, office: Office) -> list[DueGroup]:
 
 
 def _per_officer(session: Session, groups: Sequence[DueGroup], office: Office) -> dict[int, dict[str, int]]:
-    """Number of cases by urgency, for each account of an officer with a mobile number."""
+    """Number of cases by urgency, for each account of an officer."""
     RoleRow: Any = Account.roles.property.mapper.class_  # noqa: N806 - FAB's class, not importable here
     holders = session.execute(
         select(Account.id, Account.region_code, RoleRow.name)
         .join(Account.roles)
-        .where(Account.active, Account.mobile.is_not(None), Account.region_code.is_not(None))
+        .where(Account.active, Account.region_code.is_not(None))
         .where(RoleRow.name.in_([role.value for role in QUEUES]))
     ).all()
     counts: dict[int, dict[str, int]] = {}
@@ -283,8 +331,8 @@ def _is_done(kind: NightlyTask, subject: Any, day: Any, days: Any) -> Any:
     )
 
 
-def _queue_messages(session: Session, owed: Sequence[OutgoingMessage], on: date, at: datetime) -> None:
-    sms.queue_messages(session, owed, at=_in_the_morning(on, at))
+def _tell(session: Session, owed: Sequence[OutgoingMessage], on: date, at: datetime) -> None:
+    notifications.tell(session, owed, at=at, send_at=_in_the_morning(on, at))
 
 
 def _in_the_morning(on: date, at: datetime) -> datetime:
@@ -310,5 +358,6 @@ NIGHTLY = (
     note_expired,
     remind_of_expiry,
     remind_of_drafts,
+    remind_of_corrections,
     remind_of_deadlines,
 )

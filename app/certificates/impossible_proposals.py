@@ -15,12 +15,13 @@ from app.certificates.status_changes import (
     locked_certificates,
     locked_measures,
     mobiles_of,
+    proposer_of,
 )
 from app.core.clock import office_day
 from app.core.office import Office
 from app.core.vocabulary import MeasureState
 from app.models import Certificate, CertificateMeasure
-from app.outbox import sms
+from app.outbox import notifications
 from app.outbox.sms_texts import MEASURE_IMPOSSIBLE, in_province_language, system_message
 
 STATUS_NOW = _("the certificate is now “%(status)s”")
@@ -61,11 +62,11 @@ def close_impossible(session: Session, ids: Collection[int], *, at: datetime, of
         measure.decided_by_id, measure.decided_by = measure.proposed_by_id, in_province_language(SYSTEM)
         measure.decided_at = at
         closed.append(measure.id)
-        if mobile := mobiles.get(measure.proposed_by_id):
-            values = about(measure, held, measure.decision_reason)
-            messages.append(system_message(MEASURE_IMPOSSIBLE, mobile, office, **values))
+        values = about(measure, held, measure.decision_reason)
+        mobile = mobiles.get(measure.proposed_by_id)
+        messages.append(system_message(MEASURE_IMPOSSIBLE, mobile, office, proposer_of(measure), **values))
     session.flush()
-    sms.queue_messages(session, messages, at=send_at)
+    notifications.tell(session, messages, at=at, send_at=send_at)
     return closed
 
 

@@ -32,19 +32,21 @@ from app.core.vocabulary import (
     CertificateStatus,
     MeasureGround,
     MeasureState,
+    NotificationKind,
     Role,
 )
 from app.db import audit
 from app.files import fonts
 from app.files.storage import Store, keep_scan
 from app.models import Account, Certificate, CertificateMeasure, Person
-from app.outbox import public_notices, sms
+from app.outbox import notifications, public_notices
 from app.outbox.sms_texts import (
     BANNED,
     MEASURE_REFUSED,
     MEASURE_TEXTS,
     SUSPENSION_OVER,
     OutgoingMessage,
+    Recipient,
     in_province_language,
     system_message,
 )
@@ -330,11 +332,11 @@ def refuse(
     for measure in rows:
         measure.state, measure.decision_reason = MeasureState.REFUSED, reason
         measure.decided_by_id, measure.decided_by, measure.decided_at = actor.id, actor.name[:130], at
-        if mobile := mobiles.get(measure.proposed_by_id):
-            values = {"by": actor.name, **about(measure, held, reason)}
-            messages.append(system_message(MEASURE_REFUSED, mobile, office, **values))
+        values = {"by": actor.name, **about(measure, held, reason)}
+        mobile = mobiles.get(measure.proposed_by_id)
+        messages.append(system_message(MEASURE_REFUSED, mobile, office, proposer_of(measure), **values))
     session.flush()
-    sms.queue_messages(session, messages, at=at)
+    notifications.tell(session, messages, at=at)
     outcome.done = [measure.id for measure in rows]
     return outcome
 
@@ -343,6 +345,11 @@ def about(measure: CertificateMeasure, held: Mapping[int, Certificate], reason: 
     """What a proposer is told about a proposal."""
     number = held[measure.certificate_id].number
     return {"officer": measure.proposed_by, "number": number, "document": measure.document_number, "reason": reason}
+
+
+def proposer_of(measure: CertificateMeasure) -> Recipient:
+    """Who proposed it, as the reader of a message about it."""
+    return Recipient(NotificationKind.MEASURE, measure.id, account_id=measure.proposed_by_id)
 
 
 def retract(session: Session, measure_id: int, actor: Actor, *, at: datetime) -> CertificateMeasure:
@@ -380,12 +387,12 @@ def end_suspensions(session: Session, ids: Collection[int], *, at: datetime, off
         certificate.status, certificate.status_reason, certificate.suspended_to = VALID, "", None
         values = {"day": measure.last_day, "document": measure.document_number}
         events.append({"certificate_id": certificate.id, "reason": in_province_language(TERM_OVER) % values})
-        messages += _to_enterprise(SUSPENSION_OVER, measure, certificate, office)
+        messages.append(_to_enterprise(SUSPENSION_OVER, measure, certificate, office))
     session.flush()
     if events:
         system = Actor(None, in_province_language(SYSTEM), frozenset())
         record(Decision(session, system, at, office), CertificateEventKind.REINSTATED, VALID, events)
-    sms.queue_messages(session, messages, at=send_at)
+    notifications.tell(session, messages, at=at, send_at=send_at)
 
 
 def _take(decision: Decision, taken: Sequence[CertificateMeasure], held: Mapping[int, Certificate], reason: str) -> None:
@@ -434,12 +441,12 @@ def _ban(session: Session, taken: Sequence[CertificateMeasure], held: Mapping[in
 
 
 def _tell(decision: Decision, taken: Sequence[CertificateMeasure], held: Mapping[int, Certificate]) -> None:
-    """The enterprise by text message, the public by a notice where the law asks for one."""
+    """The enterprise, and the public by a notice where the law asks for one."""
     office, messages = decision.office, list[OutgoingMessage]()
     published: list[public_notices.MeasureResult] = []
     for measure in taken:
         certificate = held[measure.certificate_id]
-        messages += _to_enterprise(MEASURE_TEXTS[measure.kind], measure, certificate, office)
+        messages.append(_to_enterprise(MEASURE_TEXTS[measure.kind], measure, certificate, office))
         if measure.kind in PUNISHING or (measure.kind is CertificateEventKind.SUSPENDED and office.publish_suspensions):
             published.append(
                 public_notices.MeasureResult(
@@ -453,21 +460,19 @@ def _tell(decision: Decision, taken: Sequence[CertificateMeasure], held: Mapping
                     certificate_number=certificate.number,
                 )
             )
-    sms.queue_messages(decision.session, messages, at=decision.at)
+    notifications.tell(decision.session, messages, at=decision.at)
     public_notices.publish_measures(decision.session, published, at=decision.at)
 
 
 def _to_enterprise(
     sentence: object, measure: CertificateMeasure, certificate: Certificate, office: Office
-) -> list[OutgoingMessage]:
-    mobile = certificate.enterprise.contact_mobile
-    if not mobile:
-        return []
+) -> OutgoingMessage:
+    recipient = Recipient(NotificationKind.CERTIFICATE, certificate.id, certificate.enterprise_id)
     values = {"enterprise": certificate.enterprise.name, "person": certificate.holder, "number": certificate.number}
     values |= {"document": measure.document_number, "day": f"{measure.last_day:%Y-%m-%d}" if measure.last_day else ""}
     until = measure.banned_until
     ban = in_province_language(BANNED) % {"person": certificate.holder, "until": until} if until else ""
-    return [system_message(sentence, mobile, office, **values, ban=ban)]
+    return system_message(sentence, certificate.enterprise.contact_mobile, office, recipient, **values, ban=ban)
 
 
 def _reason_text(measure: CertificateMeasure) -> str:

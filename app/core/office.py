@@ -74,7 +74,9 @@ class Office:
     due_soon_days: int = 2  # working days before a limit from which on a case is marked
     expiry_reminders: tuple[int, ...] = (90, 60, 30)  # days before a certificate's last day; none: no reminders
     draft_reminder_days: int = 3  # after which the handler is reminded of a draft; 0: never
+    correction_reminder_days: int = 3  # working days before the day by which a correction is awaited; 0: no reminder
     deadline_messages: bool = True  # officers get a text message with what is due
+    notification_days: int = 180  # how long messages inside the system are kept; 0: for ever
     least_reason: int = 10  # characters of the fact in a reason, beside the clause; 行政许可法 art. 38
     calendar_month: int = 11  # from then on, next year's holidays are asked for
     pass_mark: int = 60  # of 100
@@ -245,6 +247,7 @@ ADJUSTABLE = (
     Adjustable("due_soon_days", Section.DEADLINES, _("A case is marked so long before its limit"), _OWN, 0, 20, _DAYS),
     Adjustable("expiry_reminders", Section.DEADLINES, _("Enterprises are reminded before a certificate expires (empty: never)"), _OWN, 1, 365, _("days")),
     Adjustable("draft_reminder_days", Section.DEADLINES, _("Handlers are reminded of what was never submitted after (0: never)"), _OWN, 0, 90, _("days")),
+    Adjustable("correction_reminder_days", Section.DEADLINES, _("Enterprises are reminded of a correction before its last day (0: never)"), _OWN, 0, 15, _("working days")),
     Adjustable("deadline_messages", Section.DEADLINES, _("Officers are told each working day by text message what is due"), _OWN),
     Adjustable("calendar_month", Section.DEADLINES, _("Next year's holidays are asked for from this month on"), _OWN, 1, 12, _("month")),
     Adjustable("pass_valid_years", Section.ELIGIBILITY, _("A passed exam counts for"), _OWN, 1, 10, _YEARS),
@@ -291,6 +294,7 @@ ADJUSTABLE = (
     Adjustable("waiting_scan_hours", Section.QUANTITIES, _("They wait to be confirmed for"), _OWN, 1, 336, _("hours")),
     Adjustable("phone_code_minutes", Section.QUANTITIES, _("A code for scans from the telephone counts for"), _OWN, 1, 60, _("minutes")),
     Adjustable("replaced_scan_days", Section.QUANTITIES, _("Replaced scans that are part of no application are kept for (0: for ever)"), _OWN, 0, 3650, _("days")),
+    Adjustable("notification_days", Section.QUANTITIES, _("Messages inside the system are kept for (0: for ever)"), _OWN, 0, 3650, _("days")),
     Adjustable("closed_scan_years", Section.QUANTITIES, _("Scans of applications refused or given up are kept for (0: for ever)"), _OWN, 0, 50, _YEARS),
     Adjustable("lock_after", Section.SECURITY, _("An account rests after so many wrong passwords"), _OWN, 3, 20, _("in a row")),
     Adjustable("lock_minutes", Section.SECURITY, _("and rests for"), _OWN, 1, 1440, _("minutes")),

@@ -492,6 +492,29 @@ class MessageState(Term):
     FAILED = "failed", _("Could not be sent")
 
 
+class NotificationKind(Term):
+    """What a message inside the system is about; which page it opens depends on it (``web.notifications``)."""
+
+    APPLICATION = "application", _("Course of an application")
+    RELEASE = "release", _("Transfer out")
+    DEADLINE = "deadline", _("Deadline")
+    CERTIFICATE = "certificate", _("Certificates of your people")
+    EXAM = "exam", _("Exam notice")
+    SIGNUP = "signup", _("Exam sign-up")
+    PEOPLE = "people", _("People")
+    ENTERPRISE = "enterprise", _("Registration of the enterprise")
+    WORK = "work", _("Cases due")
+    MEASURE = "measure", _("Proposed measure")
+    BATCH = "batch", _("Batch")
+    ACCOUNT = "account", _("Security of the account")
+    SYSTEM = "system", _("System status")
+
+
+class ReadState(Term):
+    UNREAD = "unread", _("Unread")
+    READ = "read", _("Read")
+
+
 class JobState(Term):
     """State of a background job; see ``outbox.jobs``."""
 
@@ -534,6 +557,7 @@ class NightlyTask(Term):
     EXPIRED = "expired", _("Certificates noted as expired")
     EXPIRING = "expiring", _("Certificates whose enterprise was reminded")
     UNSENT = "unsent", _("Drafts whose handler was reminded")
+    CORRECTIONS = "corrections", _("Corrections whose enterprise was reminded")
     DEADLINES = "deadlines", _("Officers told of their deadlines")
 
 

@@ -32,7 +32,7 @@ def recall(session: Session, notice_id: int, reason: str, actor: Actor, *, at: d
         raise Unmet.because(
             Refusal("scores-imported", _("Scores have been imported, so the notice can no longer be recalled."))
         )
-    tell_all_of(session, notice, EXAM_RECALLED, at, office, reason=shortened(reason))
+    tell_all_of(session, notice, EXAM_RECALLED, at, office, notice_id=notice.id, reason=shortened(reason))
     return _moved(session, notice, NoticeState.RECALLED, NoticeEventKind.RECALLED, reason, actor, at)
 
 
@@ -41,7 +41,16 @@ def republish(session: Session, notice_id: int, actor: Actor, *, at: datetime, o
     notice = _locked(session, notice_id, actor)
     if notice.state is not NoticeState.RECALLED:
         raise Stale
-    tell_all_of(session, notice, EXAM_REPUBLISHED, at, office, day=f"{notice.exam_on:%Y-%m-%d}", place=notice.place or "—")
+    tell_all_of(
+        session,
+        notice,
+        EXAM_REPUBLISHED,
+        at,
+        office,
+        notice_id=notice.id,
+        day=f"{notice.exam_on:%Y-%m-%d}",
+        place=notice.place or "—",
+    )
     return _moved(session, notice, NoticeState.PUBLISHED, NoticeEventKind.REPUBLISHED, "", actor, at)
 
 
@@ -51,7 +60,7 @@ def cancel(session: Session, notice_id: int, reason: str, actor: Actor, *, at: d
     if notice.state is NoticeState.CANCELLED:
         raise Stale
     must_not_be_final(notice)
-    tell_all_of(session, notice, EXAM_CANCELLED, at, office, reason=shortened(reason))
+    tell_all_of(session, notice, EXAM_CANCELLED, at, office, notice_id=notice.id, reason=shortened(reason))
     _end_signups(session, notice, actor, at)
     notice.scores_imported_at = None
     return _moved(session, notice, NoticeState.CANCELLED, NoticeEventKind.CANCELLED, reason, actor, at)

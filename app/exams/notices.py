@@ -109,7 +109,7 @@ def _record_change(session: Session, notice: ExamNotice, stored: Any, actor: Act
         if field in changes
     ]
     if told and notice.state is NoticeState.PUBLISHED:  # a recalled one is told of when it is published again
-        tell_all_of(session, notice, EXAM_CHANGED, at, office, changes="；".join(told))
+        tell_all_of(session, notice, EXAM_CHANGED, at, office, notice_id=notice.id, changes="；".join(told))
 
 
 def _comparable(value: Any) -> Any:

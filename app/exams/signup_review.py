@@ -22,7 +22,7 @@ from app.exams.locking import as_exam_clerk, check_batch_size, lock_notices_of, 
 from app.exams.messages import tell
 from app.exams.signups import SignupLine, SignupOutcome, change_state, split_by_state, with_free_places
 from app.models import ExamNotice, ExamSignup, Person
-from app.outbox.sms_texts import SIGNUPS_ADMITTED, SIGNUPS_REJECTED, name_list, shortened
+from app.outbox.sms_texts import SIGNUPS_ADMITTED, SIGNUPS_PASSED, SIGNUPS_REJECTED, name_list, shortened
 
 MOST_REASON = 500  # characters, as the column holds
 
@@ -46,7 +46,7 @@ def review(
     at: datetime,
     office: Office,
 ) -> SignupOutcome:
-    """审核通过 (``admit``) or 审核不通过, the latter with a reason. The enterprise is told of rejections and their reversal.
+    """审核通过 (``admit``) or 审核不通过, the latter with a reason. The enterprise is told; of a first admission not by SMS.
 
     ``again`` reverses an earlier decision, until the scores are submitted; an imported score is deleted. It is explicit,
     so that the second of two clerks cannot reverse the first one's decision unnoticed.
@@ -62,10 +62,10 @@ def review(
     new = {"state": target, "reason": reason, "reviewed_at": at, "reviewed_by": actor.name[:64]}
     new |= {"score": None, "absent": False}
     done = change_state(session, outcome, fit, sources, new, actor, at)
-    if again or not admit:
-        moved = set(done.moved)
-        told = [row for row in fit if row.id in moved]
-        _tell(session, notices, told, SIGNUPS_ADMITTED if admit else SIGNUPS_REJECTED, reason, at, office)
+    moved = set(done.moved)
+    told = [row for row in fit if row.id in moved]
+    sentence = (SIGNUPS_ADMITTED if again else SIGNUPS_PASSED) if admit else SIGNUPS_REJECTED
+    _tell(session, notices, told, sentence, reason, at, office)
     return done
 
 
@@ -137,7 +137,7 @@ def _tell(
             "until": f"{office_time(notice.signup_end):%Y-%m-%d %H:%M}",
         }
         values = {owner: {**common, "n": len(theirs), "names": name_list(theirs)} for owner, theirs in per_enterprise.items()}
-        tell(session, sentence, values, at, office)
+        tell(session, sentence, values, at, office, by_sms=sentence is not SIGNUPS_PASSED)
 
 
 def _banned(session: Session, people: Collection[int], on: date) -> dict[int, tuple[date, MeasureGround | None]]:

@@ -17,7 +17,7 @@ from app.core.letter_titles import letter_title
 from app.core.office import Office
 from app.core.plain_text import plain
 from app.core.sign_in_vocabulary import ChallengeKind
-from app.core.vocabulary import LETTER_OF, Action, Category, CertificateEventKind, MatterKind
+from app.core.vocabulary import LETTER_OF, Action, Category, CertificateEventKind, MatterKind, NotificationKind
 
 LONGEST_REASON = 60
 LONGEST_TEXT = 500  # limit of the column
@@ -142,6 +142,7 @@ EXAM_REPUBLISHED = _(
 EXAM_CANCELLED = _(
     "%(enterprise)s: “%(exam)s”, with %(n)s of your people on its list, was cancelled. Reason: %(reason)s. Please tell them."
 )
+SIGNUPS_PASSED = _("%(enterprise)s: %(n)s of your sign-ups for “%(exam)s” are admitted (%(names)s).")
 SCORE_CORRECTED = _(
     "%(enterprise)s: the score of %(person)s in “%(exam)s” was corrected from %(old)s to %(new)s (%(result)s). "
     "Please sign in for the reason."
@@ -162,6 +163,18 @@ EXPIRING_MANY = _(
 UNSENT = _(
     "%(enterprise)s: %(n)s applications (%(names)s) have been saved for %(days)s days and were NOT submitted; "
     "the authority sees nothing of them yet. Please sign in and press Submit."
+)
+CORRECTIONS = _(
+    "%(enterprise)s: %(n)s applications (%(names)s) still have to be corrected, the first by %(day)s. What is not submitted "
+    "again by its day may be closed."
+)
+RESUBMITTED = _(
+    "%(enterprise)s has corrected the %(matter)s for %(person)s (%(category)s), which you had returned, and submitted it "
+    "again."
+)
+BATCH_DONE = _(
+    "Your batch “%(action)s” of %(n)s applications is finished: %(done)s done, %(refused)s not done. "
+    "The result and the reasons are on its page."
 )
 DEADLINES = _(
     "%(officer)s: of the cases at your stage %(overdue)s are overdue, %(today)s due today, %(soon)s due within the next "
@@ -198,19 +211,39 @@ _ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingMessage:
-    """One message to one mobile number."""
+class Recipient:
+    """Who reads a message inside the system: the accounts of an enterprise, or one account; and what it is about."""
 
-    mobile: str
-    text: str
+    kind: NotificationKind
+    subject_id: int | None = None
+    enterprise_id: int | None = None
+    account_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message, to be told by ``notifications.tell``: by text message if there is a mobile, inside the system if there
+    is a recipient.
+    """
+
+    mobile: str | None
+    body: str
     application_id: int | None = None
+    recipient: Recipient | None = None
+    signature: str = ""
+
+    @property
+    def text(self) -> str:
+        """As sent by text message, which names the authority first."""
+        return f"{self.signature}{self.body}"[:LONGEST_TEXT]
 
 
 def decision_message(
     action: Action,
     *,
-    mobile: str,
+    mobile: str | None,
     application_id: int,
+    enterprise_id: int | None = None,
     person: str,
     matter: MatterKind,
     category: Category,
@@ -237,7 +270,8 @@ def decision_message(
         "reason": shortened(reason),
     }
     text = sentence % {name: plain(value) for name, value in values.items()} + letter
-    return _signed(office, mobile, text, application_id)
+    recipient = Recipient(NotificationKind.APPLICATION, application_id, enterprise_id) if enterprise_id is not None else None
+    return _signed(office, mobile, text, application_id, recipient)
 
 
 @lru_cache(maxsize=128)  # asked for each case of a batch
@@ -254,10 +288,11 @@ def _decision_texts(action: Action, matter: MatterKind, translations: NullTransl
 def release_message(
     action: Action,
     *,
-    mobile: str,
+    mobile: str | None,
     application_id: int,
     enterprise: str,
     old_enterprise: str,
+    old_enterprise_id: int | None = None,
     person: str,
     certificate_number: str,
     office: Office,
@@ -271,12 +306,17 @@ def release_message(
         "certificate_number": certificate_number,
     }
     text = _filled(OLD_ENTERPRISE_TEXTS[action], translations or province_translations(), values)
-    return _signed(office, mobile, text, application_id)
+    recipient = (
+        Recipient(NotificationKind.RELEASE, application_id, old_enterprise_id) if old_enterprise_id is not None else None
+    )
+    return _signed(office, mobile, text, application_id, recipient)
 
 
-def system_message(sentence: object, mobile: str, office: Office, **values: object) -> OutgoingMessage:
+def system_message(
+    sentence: object, mobile: str | None, office: Office, recipient: Recipient | None = None, /, **values: object
+) -> OutgoingMessage:
     """A code, reminder or notification: one of the sentences above with its values."""
-    return _signed(office, mobile, in_province_language(sentence, **values))
+    return _signed(office, mobile, in_province_language(sentence, **values), recipient=recipient)
 
 
 def in_province_language(sentence: object, **values: object) -> str:
@@ -305,11 +345,13 @@ def _filled(sentence: object, translations: NullTranslations, values: Mapping[st
     return _translated(sentence, translations) % {name: plain(value) for name, value in values.items()}
 
 
-def _signed(office: Office, mobile: str, text: str, application_id: int | None = None) -> OutgoingMessage:
+def _signed(
+    office: Office, mobile: str | None, body: str, application_id: int | None = None, recipient: Recipient | None = None
+) -> OutgoingMessage:
     issuer = office.issuer
     for long, short in _ABBREVIATIONS:
         issuer = issuer.replace(long, short, 1)
-    return OutgoingMessage(mobile, f"【{issuer}】{text}"[:LONGEST_TEXT], application_id)
+    return OutgoingMessage(mobile, body, application_id, recipient, f"【{issuer}】")
 
 
 def shortened(reason: str) -> str:

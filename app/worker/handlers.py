@@ -28,6 +28,7 @@ from app.db.audit import checkpoints
 from app.db.session import read_only
 from app.files.storage import MIN_ORPHAN_AGE, Store
 from app.models import Job, Worker
+from app.outbox import notifications
 from app.outbox.jobs import FUTURE, MAX_ATTEMPTS, RETENTION, WORKER_LOST, bring_back
 from app.outbox.sms import deliver
 from app.worker.findings import watch
@@ -172,7 +173,7 @@ def verify_audit_log(run: JobRun) -> None:
 
 
 def clean_up(run: JobRun) -> None:
-    """Delete old counters, challenges, sessions, forms, scans, jobs, workers, objects without a row, and future ones."""
+    """Delete old counters, challenges, sessions, forms, scans, jobs, workers, messages, objects without a row; future ones."""
     at, office = run.context.now(), run.office()
     rate_limit.sweep(run.context.engine, at - timedelta(days=1), at + FUTURE)
     with run.context.sessions.begin() as session:
@@ -186,7 +187,17 @@ def clean_up(run: JobRun) -> None:
         sheet_imports.expire(session, at=at)
         records.sweep(session, at=at)
         privileged_changes.lapse(session, at=at)
+    _remove_old_notifications(run)
     _remove_orphans(run, at - MIN_ORPHAN_AGE)
+
+
+def _remove_old_notifications(run: JobRun) -> None:
+    """In slices, so that no transaction is long."""
+    days = run.office().notification_days
+    left = bool(days)
+    while left:
+        with run.context.sessions.begin() as session:
+            left = notifications.remove_some(session, run.office_now() - timedelta(days=days))
 
 
 def _remove_orphans(run: JobRun, before: datetime) -> None:

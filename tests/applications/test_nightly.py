@@ -7,12 +7,29 @@ import pytest
 from sqlalchemy import func, select
 
 from app.applications import nightly
-from app.applications.nightly import NIGHTLY, note_expired, remind_of_deadlines, remind_of_drafts, remind_of_expiry
+from app.applications.nightly import (
+    NIGHTLY,
+    note_expired,
+    remind_of_corrections,
+    remind_of_deadlines,
+    remind_of_drafts,
+    remind_of_expiry,
+)
 from app.core.clock import Calendar, office_time
 from app.core.office import Office
-from app.core.vocabulary import CertificateEventKind, CertificateStatus, JobState, Level, MatterKind, NightlyTask, Role, State
+from app.core.vocabulary import (
+    CertificateEventKind,
+    CertificateStatus,
+    JobState,
+    Level,
+    MatterKind,
+    NightlyTask,
+    NotificationKind,
+    Role,
+    State,
+)
 from app.files.folder_store import FolderStore
-from app.models import CertificateEvent, Job, Message, NightlyDone
+from app.models import Account, CertificateEvent, Job, Message, NightlyDone, Notification
 from app.outbox.jobs import enqueue
 from app.outbox.sms import ConsoleGateway
 from app.worker import handlers, schedule
@@ -56,6 +73,10 @@ def run(session, *checks, on=make.TODAY, office=OFFICE):
 
 def texts(session):
     return [message.text for message in session.scalars(select(Message).order_by(Message.id))]
+
+
+def told_inside(session):
+    return session.scalars(select(Notification).order_by(Notification.account_id, Notification.id)).all()
 
 
 # --- expiry -----------------------------------------------------------------------------------------
@@ -132,15 +153,21 @@ def test_nobody_is_reminded_of_what_is_not_in_force_is_under_way_or_has_left(ses
     renewed, gone = hold(10), hold(10)
     session.add(make.application(renewed.person, State.AWAITING_REVIEW, matter=MatterKind.RENEWAL, certificate=renewed))
     gone.person.enterprise_id = None
+    run(session, remind_of_expiry)
+    assert texts(session) == []
+
+
+def test_an_enterprise_without_a_mobile_is_reminded_inside_the_system(session, built, hold):
     silent = make.enterprise(name="没有联系电话")
     session.add(silent)
     session.commit()
-    hold(10, silent)
-    run(session, remind_of_expiry)
+    account = make.account(session, "无号企业", Role.ENTERPRISE_CLERK, enterprise_id=silent.id)
+    held = hold(10, silent)
+    for _again in range(2):
+        run(session, remind_of_expiry)
     assert texts(session) == []
-    silent.contact_mobile = "13900000002"  # reminded as soon as there is a number
-    run(session, remind_of_expiry, on=make.TODAY + DAY)
-    assert len(texts(session)) == 1
+    (told,) = told_inside(session)
+    assert (told.account_id, told.kind, told.subject_id) == (account.id, NotificationKind.CERTIFICATE, held.id)
 
 
 def test_a_saved_renewal_that_was_never_submitted_does_not_silence_the_reminder(session, hold):
@@ -202,6 +229,33 @@ def test_the_people_of_one_filing_are_one_message_and_none_where_it_is_switched_
     assert len(texts(session)) == 1
 
 
+# --- corrections ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("left", "told"), [(-1, 0), (0, 1), (3, 1), (4, 0)])
+def test_an_enterprise_is_reminded_once_of_a_correction_that_is_awaited_soon(session, built, enterprise, left, told):
+    """Three working days, Monday to Thursday; inside the system only."""
+    make.account(session, "补正企业", Role.ENTERPRISE_CLERK, enterprise_id=enterprise.id)
+    case = make.application(make.person(enterprise), State.RETURNED, due_on=make.TODAY + left * DAY)
+    session.add_all([case, make.application(make.person(enterprise), State.AWAITING_REVIEW, due_on=make.TODAY)])
+    session.commit()
+    run(session, remind_of_corrections, office=Office(correction_reminder_days=0))
+    assert told_inside(session) == []
+    for _again in range(2):
+        run(session, remind_of_corrections)
+    assert [(row.kind, row.subject_id) for row in told_inside(session)] == [(NotificationKind.DEADLINE, case.id)] * told
+    assert texts(session) == []
+
+
+def test_the_corrections_of_one_enterprise_are_one_message(session, built, enterprise):
+    make.account(session, "补正企业", Role.ENTERPRISE_CLERK, enterprise_id=enterprise.id)
+    session.add_all([make.application(make.person(enterprise), State.RETURNED, due_on=make.TODAY + DAY) for _n in range(3)])
+    session.commit()
+    run(session, remind_of_corrections)
+    (told,) = told_inside(session)
+    assert told.subject_id is None  # the workbench counts them
+    assert "3" in told.text
+    assert "2026-03-03" in told.text
+
+
 # --- deadlines --------------------------------------------------------------------------------------
 @pytest.fixture
 def due(session, built, enterprise):
@@ -233,6 +287,15 @@ def test_an_officer_is_told_of_the_own_stage_and_region_once_a_day(session, due)
 def test_no_officer_is_told_of_what_others_decide(session, due):
     run(session, remind_of_deadlines)  # the province reviews
     assert texts(session) == []
+
+
+def test_officers_with_and_without_a_mobile_are_told_inside_the_system_and_of_nothing_else(session, due):
+    run(session, remind_of_deadlines, office=replace(LOCAL, deadline_messages=False))
+    assert texts(session) == []
+    told = told_inside(session)
+    names = {session.get_one(Account, row.account_id).username for row in told}
+    assert names == {"长沙", "无号"}  # neither 株洲, nor twice
+    assert {(row.kind, row.subject_id) for row in told} == {(NotificationKind.WORK, None)}
 
 
 @pytest.mark.parametrize(
@@ -280,7 +343,14 @@ def test_a_night_that_was_broken_off_goes_on_where_it_was(session, hold, tools, 
     assert run_due(later, HANDLERS, most=1) == [JobState.DONE]
     assert len(texts(session)) == 1
     assert session.scalar(select(func.count(CertificateEvent.id))) == 1
-    assert look(session).result == {"suspensions": 0, "expired": 1, "expiring": 1, "unsent": 0, "deadlines": 0}
+    assert look(session).result == {
+        "suspensions": 0,
+        "expired": 1,
+        "expiring": 1,
+        "unsent": 0,
+        "corrections": 0,
+        "deadlines": 0,
+    }
 
 
 def test_the_night_comes_round_once_and_says_what_came_of_it(session, hold, tools):

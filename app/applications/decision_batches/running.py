@@ -13,9 +13,11 @@ from app.accounts.role_assignment import actor_of
 from app.applications.decision_batches.records import last_steps, stored_reasons
 from app.core.errors import AppError, Refusal, Stale
 from app.core.office import Office
-from app.core.vocabulary import BatchState, RowResult
+from app.core.vocabulary import BatchState, NotificationKind, RowResult
 from app.db.id_lists import among
 from app.models import Account, Application, DecisionBatch, DecisionBatchRow
+from app.outbox import notifications
+from app.outbox.sms_texts import BATCH_DONE, Recipient, in_province_language, system_message
 from app.workflow import carry_out
 
 PORTION = 500  # rows in one transaction: about a second, so that other decisions and the lease do not wait long
@@ -76,7 +78,10 @@ def run_portion(session: Session, batch_id: int, *, at: datetime, office: Office
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("result", "reasons", "at")}
         session.connection().execute(written.values(**values), results)
     done = tuple(row.application_id for row in rows if row.application_id not in refused)
-    return _counted(session, batch_id, done, len(refused), at)
+    far = _counted(session, batch_id, done, len(refused), at)
+    if not far.waiting and far.total > office.batch_at_once:  # the officer has not waited for it
+        _tell(session, session.get_one(DecisionBatch, batch_id), at, office)
+    return far
 
 
 def _carried_out(session: Session, batch: DecisionBatch, rows: Sequence[Any], at: datetime, office: Office) -> Reasons:
@@ -116,6 +121,14 @@ def _counted(session: Session, batch_id: int, done: tuple[int, ...], refused: in
         batch.state, batch.finished_at = BatchState.DONE, at
     session.flush()
     return _far(batch, done)
+
+
+def _tell(session: Session, batch: DecisionBatch, at: datetime, office: Office) -> None:
+    """Tell the officer, inside the system, what came of the batch."""
+    action = in_province_language(batch.action.label)
+    recipient = Recipient(NotificationKind.BATCH, batch.id, account_id=batch.actor_id)
+    values = {"action": action, "n": batch.fit, "done": batch.done, "refused": batch.refused}
+    notifications.tell(session, [system_message(BATCH_DONE, None, office, recipient, **values)], at=at)
 
 
 def _far(batch: DecisionBatch, done: tuple[int, ...] = ()) -> PortionResult:

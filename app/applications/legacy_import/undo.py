@@ -13,7 +13,17 @@ from app.applications.importers.dependants import changed_since, delete_where, i
 from app.applications.importers.importer import Obstacles, Trace
 from app.applications.legacy_import.merge import json_value
 from app.core.vocabulary import CertificateEventKind, ImportKind, RowOutcome
-from app.models import Account, Certificate, CertificateEvent, Enterprise, ExamPass, LegacyRecord, Person, SheetImport
+from app.models import (
+    Account,
+    Certificate,
+    CertificateEvent,
+    Enterprise,
+    ExamPass,
+    LegacyRecord,
+    Notification,
+    Person,
+    SheetImport,
+)
 
 RECORDS: dict[ImportKind, Any] = {
     ImportKind.ACCOUNTS: Account,
@@ -74,6 +84,7 @@ def undo(session: Session, batch: SheetImport, rows: Iterator[Trace], at: dateti
         if batch.kind is ImportKind.CERTIFICATES:
             delete_where(session, CertificateEvent, CertificateEvent.certificate_id.in_(part))
         if batch.kind is ImportKind.ACCOUNTS:
+            delete_where(session, Notification, Notification.account_id.in_(part))
             roles = inspect(Account).relationships["roles"].secondary
             session.execute(delete(roles).where(roles.c.user_id.in_(part)))
     for table, numbers in ((model, traces.added), (Person, traces.people), (Enterprise, traces.enterprises)):

@@ -32,7 +32,7 @@ from app.db.tables.batches import DecisionBatch, DecisionBatchRow
 from app.db.tables.certificates import CertificateEvent
 from app.db.tables.findings import OpenFinding
 from app.db.tables.legacy import LegacyRecord
-from app.db.tables.outbox import Message, NightlyDone, PublicNotice
+from app.db.tables.outbox import Message, NightlyDone, Notification, PublicNotice
 from app.db.tables.parties import Account
 from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
 from app.db.tables.sheet_imports import ImportedRow
@@ -50,6 +50,7 @@ NOT_AUDITED = (
     *(PastParameter, LegacyRecord, ImportedRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
     *(PastPassword, InterruptedForm, DecisionBatch, DecisionBatchRow, OpenFinding, StatisticsMonth, StatisticsCount),
     WaitingScan,
+    Notification,
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

@@ -18,6 +18,8 @@ from app.core.vocabulary import (
     MatterKind,
     MessageState,
     NightlyTask,
+    NotificationKind,
+    ReadState,
     Stage,
 )
 from app.db.constraints import choice_check, one_of, partial_index
@@ -100,6 +102,27 @@ class Message(Model):
     @property
     def masked_mobile(self) -> str:
         return mask_mobile(self.mobile)
+
+
+class Notification(Model):
+    """A message inside the system, for one account; written in the transaction that causes it (``outbox.notifications``)."""
+
+    __tablename__ = "notification"
+    __table_args__ = (
+        choice_check("notification", "kind", NotificationKind),
+        choice_check("notification", "state", ReadState),
+        Index("ix_notification_account", "account_id", "at", "id"),
+        Index("ix_notification_account_state", "account_id", "state", "at", "id"),
+        Index("ix_notification_at", "at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("ab_user.id", name="fk_notification_account"))
+    kind: Mapped[NotificationKind] = mapped_column(Choice(NotificationKind))
+    subject_id: Mapped[int | None] = mapped_column(comment="of the row that it is about; which table depends on the kind")
+    text: Mapped[str] = mapped_column(String(500))
+    state: Mapped[ReadState] = mapped_column(Choice(ReadState), default=ReadState.UNREAD)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class NightlyDone(Model):

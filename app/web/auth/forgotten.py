@@ -16,11 +16,11 @@ from app.accounts.role_assignment import roles_of
 from app.core.clock import office_time
 from app.core.errors import AppError, Stale
 from app.core.sign_in_vocabulary import ChallengeKind, ChallengeState
-from app.core.vocabulary import ADMINISTRATORS, AuditAction
+from app.core.vocabulary import ADMINISTRATORS, AuditAction, NotificationKind
 from app.db import audit
 from app.db.session import db
 from app.models import Account, Challenge
-from app.outbox import sms, sms_texts
+from app.outbox import notifications, sms_texts
 from app.web import request_context
 from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
 from app.web.auth.security_manager import had_before, judge, landing, set_password
@@ -136,8 +136,10 @@ class ForgottenView(BaseView):
         session.flush()  # which ends every session of the account
         audit.log(session, account.get_full_name(), AuditAction.CHANGE, account, change={"password": "sms"}, at=at)
         facts = {"username": name, "moment": f"{office_time(at):%Y-%m-%d %H:%M}"}
-        message = sms_texts.system_message(sms_texts.PASSWORD_RESET, mobile, request_context.current_office(), **facts)
-        sms.queue_messages(session, [message], at=at)
+        recipient = sms_texts.Recipient(NotificationKind.ACCOUNT, account_id=account_id)
+        office = request_context.current_office()
+        message = sms_texts.system_message(sms_texts.PASSWORD_RESET, mobile, office, recipient, **facts)
+        notifications.tell(session, [message], at=at)
         session.commit()
         password_form.forget_guesses(db.engine, name)  # the user has probably guessed, too
         pre_login_cookie.close()

@@ -38,6 +38,7 @@ def to(holders: tuple[Role, ...], *permissions: str) -> dict[str, tuple[Role, ..
 PERMISSIONS: Declaration = {
     "Work": to(EVERYBODY, MENU, "can_home"),
     "Search": to(EVERYBODY, "can_find"),
+    "Notification": to(EVERYBODY, "can_list", "can_open", "can_mark"),  # one's own
     "Statistics": to((*OFFICERS, Role.EXAM_CLERK, Role.VIEWER), MENU, "can_show", "can_anew", "can_export"),
     "System": to(ADMINISTRATORS, MENU),
     "Accounts": to(ADMIN, MENU),

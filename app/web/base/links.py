@@ -85,6 +85,8 @@ TONES = {
     "undoing": "run",
     "undone": "off",
     "pending": "todo",
+    "unread": "todo",
+    "read": "off",
     "queued": "todo",
     "sent": "ok",
     "proposed": "todo",

@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
     )
     for name, default in {
         "menu_counts": dict,
+        "unread_count": str,
         "office": SimpleNamespace(system_name=app.config.get("APP_NAME", ""), issuer="", province="", support=""),
         "logout_url": lambda: optional_url("AuthDBView.logout") or optional_url("AuthView.logout"),
         "password_url": lambda: optional_url("ResetMyPasswordView.this_form_get"),
