@@ -17,6 +17,7 @@ from app.db.derived import derived_columns
 from app.db.session import db
 from app.models import Model
 from app.web.auth.permissions import ANONYMOUS, held_by_nobody
+from app.web.base import ModelScreen
 from tests.source_guards import APP, ROOT, calls, many_set, modules, outside, state_writes, transactions_ended
 from tests.web.form_steps import asks_for_json
 
@@ -245,6 +246,13 @@ def addresses(app, method: str) -> Iterator[tuple[str, str]]:
             if method in rule.methods:
                 given = {key: blanks.get(type(value).__name__, "1") for key, value in rule._converters.items()}
                 yield rule.endpoint, adapter.build(rule.endpoint, given, method=method)
+
+
+def test_every_list_says_what_comes_there_when_it_is_empty(app):
+    screens = [view for view in app.extensions["appbuilder"].baseviews if isinstance(view, ModelScreen)]
+    silent = [view for view in screens if "can_list" in view.base_permissions and not view.empty_text
+              and type(view).empty is ModelScreen.empty]  # fmt: skip
+    assert not silent
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

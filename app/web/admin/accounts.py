@@ -41,6 +41,7 @@ class AccountScreen(ModelScreen):
     route_base = "/accounts"
     class_permission_name = "Account"
     base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_reset"]
+    empty_text = _("No account yet. Add the first one; the security administrator then gives it a role.")
     list_title, show_title, add_title, edit_title = _("Accounts"), _("Account"), _("Add account"), _("Edit account")
     list_columns = ["first_name", "role", "reach", "active", "last_login"]
     sub_columns = {"first_name": "username"}

@@ -38,6 +38,7 @@ class EnterpriseAdminScreen(ExportedList):
     route_base = "/enterprises"
     class_permission_name = "EnterpriseAdmin"
     base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_licence", "can_decide", "can_export"]
+    empty_text = _("No enterprise yet. Add one, import the accounts of the old system, or approve those that register.")
     list_title, show_title = _("Enterprises"), _("Information on the enterprise")
     add_title, edit_title = _("Add enterprise"), _("Edit enterprise")
     list_columns = ["name", "uscc", "region", "registration", "registered_at", "source"]

@@ -23,6 +23,7 @@ class JobScreen(ModelScreen):
     route_base = "/jobs"
     class_permission_name = "Job"
     base_permissions = ["can_list", "can_again"]
+    empty_text = _("No background job yet. Decisions and the clock make them; there is nothing to do here.")
     list_title = _("Background jobs")
     list_columns = ["kind", "state", "progress", "due_at", "finished_at", "attempts"]
     sub_columns = {"kind": "key", "progress": "result", "attempts": "fault"}  # not "state": a tag has no second line

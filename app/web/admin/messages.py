@@ -23,6 +23,7 @@ class MessageScreen(ExportedList):
     route_base = "/messages"
     class_permission_name = "Message"
     base_permissions = ["can_list", "can_again", "can_export"]
+    empty_text = _("No text message yet. Decisions, reminders and codes are queued here and sent by themselves.")
     list_title = _("Text messages")
     list_columns = ["masked_mobile", "text", "state", "due_at", "sent_at", "tries"]
     sub_columns = {"tries": "fault"}

@@ -41,6 +41,7 @@ class PaperRuleScreen(ModelScreen):
     route_base = "/required-papers"
     class_permission_name = "PaperRule"
     base_permissions = ["can_list", "can_add", "can_edit", "can_delete"]
+    empty_text = _("No paper is required yet, so every application passes without scans. Add the first rule.")
     list_title, add_title, edit_title = _("Required papers"), _("Add a required paper"), _("Edit a required paper")
     list_columns = ["paper", "category", "required", "required_from"]
     sub_columns = {"paper": "asked_for", "category": "reason_code"}

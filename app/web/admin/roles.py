@@ -86,6 +86,7 @@ class AppointmentScreen(ModelScreen):
     class_permission_name = "Appointment"
     base_permissions = ["can_list", "can_show", "can_edit", "can_reset", "can_unlock", "can_end"]
     base_filters = [["id", OfTheAuthority, None]]
+    empty_text = _("No account of the authority yet. The administrator adds it; give it a role and a region here.")
     list_title, show_title, edit_title = _("Roles and reach"), _("Account"), _("Role and reach")
     list_columns = ["first_name", "role", "region", "active", "last_login"]
     sub_columns = {"first_name": "username"}

@@ -38,6 +38,7 @@ class StockReasonScreen(ModelScreen):
     route_base = "/stock-reasons"
     class_permission_name = "StockReason"
     base_permissions = ["can_list", "can_add", "can_edit", "can_delete"]
+    empty_text = _("No stock reason yet, so officers type each reason in full. Add the first one.")
     list_title, add_title, edit_title = _("Stock reasons"), _("Add a stock reason"), _("Edit a stock reason")
     list_columns = ["text", "step", "offered"]
     sub_columns = {"text": "clause", "step": "matter"}

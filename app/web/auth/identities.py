@@ -114,6 +114,7 @@ class IdentityScreen(ModelScreen):
     route_base = "/certificates-of-accounts"
     class_permission_name = "Identity"
     base_permissions = ["can_list", "can_add", "can_delete"]
+    empty_text = _("No certificate is bound to an account yet. Add one, so that its holder can sign in with it.")
     list_title, add_title = _("Certificates of accounts"), _("Bind a certificate")
     list_columns = ["account", "label", "subject", "not_after", "added_at", "added_by"]
     sub_columns = {"label": "kind"}

@@ -67,6 +67,7 @@ class ModelScreen(ModelView):
     sub_columns: ClassVar[Mapping[str, str]] = {}
     search_by: ClassVar[Mapping[str, Callable[[str], ColumnElement[bool] | None]]] = {}
     form_buttons: Sequence[tuple[str, object]] = ()
+    empty_text: object = ""  # of a list without rows: what comes here, and what to do next; see ``empty``
 
     def __init__(self, **kwargs: Any) -> None:
         self.exclude_route_methods = set(self.exclude_route_methods) | UNUSED_ROUTES
@@ -147,7 +148,7 @@ class ModelScreen(ModelView):
 
     def empty(self) -> tuple[object, Link | None]:
         """The text of an empty list, and the next thing to do."""
-        return gettext("There is nothing here yet."), next(iter(self.head_links()), None)
+        return self.empty_text, next(iter(self.head_links()), None)
 
     def cell(self, column: str, item: Any) -> object | None:
         """A cell's own content; None shows the value as usual."""

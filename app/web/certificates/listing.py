@@ -29,6 +29,7 @@ class CertificateScreen(ExportedList, OpenList):
     class_permission_name = "Certificate"
     base_permissions = ["can_list", "can_pack", "can_export"]
     list_template = "applications/list.html"
+    empty_text = _("No certificate yet. It is issued when a new application is approved, and then stands here.")
     list_title = _("Safety personnel certificates")
     list_columns = ["holder", "number", "enterprise.name", "valid_to", "status"]
     sub_columns = {"holder": "person.masked_id_number", "number": "category"}

@@ -38,6 +38,7 @@ class QualificationScreen(ModelScreen):
     base_permissions = ["can_list", "can_add", "can_edit", "can_delete"]
     exclude_route_methods = {"show"}
     base_filters = [["id", WithinReach, None]]
+    empty_text = _("No qualification yet. New applications need one with its scan: add it here first.")
     list_title, add_title, edit_title = _("Qualifications"), _("Add qualification"), _("Edit qualification")
     list_columns = ["number", "kind_and_grade", "valid_from", "valid_to", "standing", "scan"]
     order_columns = ["number", "valid_from", "valid_to"]

@@ -90,6 +90,7 @@ class NoticeScreen(OpenList):
     class_permission_name = "Notices"
     base_permissions = ["can_list", "can_show", "can_add", "can_edit", "can_delete", "can_signup", "can_export"]
     exclude_route_methods = set()
+    empty_text = _("No exam notice yet. As soon as one is published here, enterprises can sign up for it.")
     list_title, show_title = _("Training and exam notices"), _("View the notice")
     add_title, edit_title = _("Publish an exam notice"), _("Change the exam notice")
     list_columns = ["title", "window", "exam_on", "categories", "signups"]

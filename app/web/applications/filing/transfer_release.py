@@ -29,7 +29,7 @@ class AwaitsOwnConsent(WithinReach):
 
 
 class ReleaseScreen(CaseList):
-    """The old enterprise agrees to a transfer, or refuses it with a reason; silence is never consent."""
+    """The old enterprise reads a transfer and agrees to it, or refuses it with a reason; silence is never consent."""
 
     route_base = "/releases"
     class_permission_name = "Releases"
@@ -58,7 +58,7 @@ class ReleaseScreen(CaseList):
         return self._links()
 
     def row_links(self, item: Application) -> list[Link]:
-        return self._links(only=item.id)
+        return [self.read_link(item), *self._links(only=item.id)]
 
     def _links(self, **which: Any) -> list[Link]:
         sure = gettext("The certificate goes to the new enterprise once the authority approves. Agree to the transfer out?")

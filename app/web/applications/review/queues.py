@@ -288,6 +288,7 @@ class ClosedScreen(ExportedList, CaseList):
     class_permission_name = "Closed"
     base_permissions = ["can_list", "can_export"]
     base_filters = [["id", IsClosed, None]]
+    empty_text = _("No closed application in your area yet. What the office decides comes here by itself.")
     list_title = _("Closed applications")
     tabs = CLOSED
     list_columns = ["person.name", "matter", "enterprise.name", "submitted_at", "closed_at", "state"]

@@ -17,6 +17,11 @@ def test_a_transfer_goes_to_the_old_enterprise_and_from_there_to_acceptance(hold
     page = other.clerk.get("/releases/").text
     assert certificate.number in page
     assert person["id_number"] not in page
+    assert f"/cases/{mine}/read" in page  # what it decides on
+    read = other.clerk.get(f"/cases/{mine}/read")
+    assert read.status_code == 200
+    assert certificate.number in read.text
+    assert person["id_number"] not in read.text
     assert other.clerk.post("/releases/decide/release", data={"rowid": mine}).status_code == 302
     assert holder.states() == [State.AWAITING_ACCEPTANCE]
 
