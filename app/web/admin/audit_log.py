@@ -1,18 +1,20 @@
 """操作日志: search, verification and export of the audit log, for the auditor. Read-only; an export is itself logged."""
 
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from typing import Any
 
-from flask import current_app, flash, redirect, url_for
+from flask import current_app, flash, g, redirect, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 from sqlalchemy import Boolean, select
 from werkzeug.wrappers import Response
 
+from app.core.office import BY_NAME
 from app.db import audit
 from app.db.audit import checkpoints
 from app.db.session import Choice, Choices, UtcDateTime, db
@@ -22,12 +24,16 @@ from app.models import AuditLink as ChainLink
 from app.outbox.jobs import enqueue
 from app.web import request_context
 from app.web.admin.audit_log_fields import FIELDS
+from app.web.admin.audit_log_names import Names, as_record, names_of, references
+from app.web.admin.audit_log_words import WORDS, word_of
 from app.web.base import Link, ModelScreen, SelInterface, shown, text_of
 from app.web.base.fab import route
 from app.web.base.query import Box
 from app.web.base.workbook import send_workbook
 
 MOST_EXPORTED = 5_000  # lines in one sheet
+MOST_IN_SUMMARY, LONGEST_PART = 3, 60  # changes, and characters of each, that the list shows
+PAIRS = ("roles", "lock", "sessions", "files")  # changes from and to that are no columns
 
 TABLES: dict[str, object] = {
     "ab_user": _("Account"),
@@ -46,6 +52,7 @@ TABLES: dict[str, object] = {
     "exam_notice_file": _("Attachment"),
     "exam_pass": _("Exam pass"),
     "exam_signup": _("Exam sign-up"),
+    "files": _("Files"),
     "filing": _("Filing"),
     "identity": _("Identity for signing in"),
     "job": _("Background jobs"),
@@ -75,6 +82,14 @@ DETAILS: dict[str, object] = {
     "what": _("What was read"),
     "why": _("Reason"),
     "roles": _("Roles"),
+    "lock": _("Lock after wrong passwords"),
+    "sessions": _("Sessions"),
+    "ended": _("Sessions ended"),
+    "batch": _("Batch"),
+    "count": _("Number of files"),
+    "files": _("Files"),
+    "id_number": _("ID number"),
+    "value": _("Value"),
     "id": _("Record number"),
     "demo_clock": _("Demonstration clock"),
     "backup": _("Backup"),
@@ -91,6 +106,7 @@ COLUMNS = (
     Column("deed", _("What was done")),
     Column("table", _("Kind of record")),
     Column("row", _("Record number")),
+    Column("record", _("Record")),
     Column("change", _("From and to"), width=60),
     Column("address", _("Address")),
 )
@@ -105,8 +121,9 @@ class AuditLogScreen(ModelScreen):
     base_permissions = ["can_list", "can_show", "can_export", "can_verify"]
     list_template, show_template = "admin/audit_log.html", "admin/audit_log_line.html"
     list_title, show_title = _("Audit log"), _("Line of the audit log")
-    list_columns = ["at", "actor", "deed", "table", "row", "address"]
-    show_columns = ["at", "actor", "deed", "table", "row", "address", "place"]
+    list_columns = ["at", "deed", "record", "change"]
+    sub_columns = {"at": "actor", "deed": "address", "record": "table"}
+    show_columns = ["at", "actor", "deed", "table", "record", "row", "address", "place"]
     search_columns = ["at", "actor", "deed", "table", "row", "address"]
     order_columns = ["at"]
     base_order = ("at", "desc")
@@ -120,6 +137,22 @@ class AuditLogScreen(ModelScreen):
             "table", self.label_columns["table"], "select", lambda text: AuditEntry.table == text, options=(*TABLES.items(),)
         )
         self.boxes = [kinds if box.name == "table" else box for box in self.boxes]
+
+    def rows_loaded(self, rows: Sequence[AuditEntry]) -> None:
+        """Names of all records on the page, at once."""
+        g.record_names = names_of(db.session(), rows)
+
+    def get_or_404(self, pk: Any) -> AuditEntry:
+        item: AuditEntry = super().get_or_404(pk)
+        self.rows_loaded([item])
+        return item
+
+    def row_links(self, item: AuditEntry) -> builtins.list[Link]:
+        """The line, and all lines of the same record: the auditor opens no page of the record itself."""
+        return [*super().row_links(item), *([self._history(item)] if item.row else [])]
+
+    def _history(self, item: AuditEntry) -> Link:
+        return Link(gettext("All about this record"), url_for("AuditLogScreen.list", table=item.table, row=item.row))
 
     @route("/verify", "POST")
     def verify(self) -> Response:
@@ -138,17 +171,19 @@ class AuditLogScreen(ModelScreen):
         asked = self.asked()
         query = self.datamodel.within_reach(*asked.conditions.values()).order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         rows = query.limit(MOST_EXPORTED).all()
+        self.rows_loaded(rows)
         data = write(COLUMNS, map(self._sheet_row, rows), sheet_title=self.list_title)
         request_context.note_export(AuditEntry, list="diary", rows=len(rows), query=asked.values)
         return send_workbook(data, gettext("Audit log %(day)s", day=f"{request_context.today():%Y%m%d}"))
 
     def _sheet_row(self, entry: AuditEntry) -> dict[str, object]:
-        changes = "\n".join(f"{label}: {before} → {after}" for label, before, after in self.changes(entry))
+        changes = "\n".join(_line(*one) for one in self._in_words(entry))
         return {
             **{name: getattr(entry, name) for name in ("actor", "row", "address")},
             "at": text_of(entry.at),
             "deed": str(entry.deed),
             "table": str(TABLES.get(entry.table, entry.table)),
+            "record": _record(entry),
             "change": changes,
         }
 
@@ -165,7 +200,7 @@ class AuditLogScreen(ModelScreen):
         ]
 
     def empty(self) -> tuple[object, Link | None]:
-        return gettext("There is nothing here yet."), None
+        return gettext("No line yet. Every change, sign-in and export is written here by itself."), None
 
     def cell(self, column: str, item: AuditEntry) -> object | None:
         if column == "table":
@@ -174,7 +209,17 @@ class AuditLogScreen(ModelScreen):
             return str(_("The system itself"))
         if column == "place":
             return self._place(item)
+        if column == "record":
+            return _record(item) or item.row or "—"
+        if column == "change":
+            return self._summary(item)
         return None
+
+    def _summary(self, item: AuditEntry) -> str:
+        """The first changes in one line; the line itself shows all."""
+        parts = [_line(*one) for one in islice(self._in_words(item), MOST_IN_SUMMARY)]
+        more = "…" if len(item.change) > MOST_IN_SUMMARY else ""
+        return str(gettext("; ")).join(part[:LONGEST_PART] for part in parts) + more
 
     def _place(self, item: AuditEntry) -> object:
         found = db.session.execute(select(ChainLink.seq, ChainLink.hash).where(ChainLink.entry_id == item.id)).first()
@@ -205,37 +250,58 @@ class AuditLogScreen(ModelScreen):
 
     def changes(self, item: AuditEntry) -> builtins.list[tuple[object, object, object]]:
         """``(field, before, after)`` for display; a detail that is no change has no before."""
-        return [*_displayed(item.table, item.change)]
+        return [(label, shown(before), shown(after)) for label, before, after in self._in_words(item)]
+
+    def _in_words(self, item: AuditEntry) -> Iterator[tuple[object, object, object]]:
+        return _displayed(item.table, item.change, g.record_names)
 
 
-def _displayed(table: str, change: Mapping[str, Any]) -> Iterator[tuple[object, object, object]]:
-    types, labels = _types(table), field_labels(table)
+def _record(item: AuditEntry) -> str:
+    """The name of the record that a line is about, "" if it has none; of a parameter its label."""
+    if item.table == "parameter":
+        return str(BY_NAME[item.row].label) if item.row in BY_NAME else ""
+    names: Names = g.record_names
+    return names.get(as_record(item.table, item.row), "")
+
+
+def _line(label: object, before: object, after: object) -> str:
+    """A change as text; a detail, and a column of a new record, has no before."""
+    return f"{label}: {_text(after)}" if before is None else f"{label}: {_text(before)} → {_text(after)}"
+
+
+def _text(value: object) -> str:
+    return text_of(value) or "—"
+
+
+def _displayed(table: str, change: Mapping[str, Any], names: Names) -> Iterator[tuple[object, object, object]]:
+    """``(field, before, after)`` in words; a detail that is no change has None before."""
+    types, labels, owners = _types(table), field_labels(table), references(table)
     for name, value in change.items():
         label = labels.get(name) or DETAILS.get(name) or FIELDS.get(name) or name
-        kind = types.get(name)
-        if kind is not None or name == "roles":
-            before, after = value if isinstance(value, list) and len(value) == 2 else (None, value)
-            yield label, _value(kind, before), _value(kind, after)
-        else:
-            yield label, shown(None), _value(None, value)
+        kind, pair = types.get(name), isinstance(value, list) and len(value) == 2
+        before, after = value if pair and (kind is not None or name in PAIRS) else (None, value)
+        in_words = partial(_value, kind, name, owners.get(name, ""), names)
+        yield label, None if before is None and not pair else in_words(before), in_words(after)
 
 
-def _value(kind: Any, value: Any) -> object:
-    """A stored value for display: labels instead of codes, office time."""
+def _value(kind: Any, name: str, owner: str, names: Names, value: Any) -> object:
+    """A stored value in words: labels instead of codes, names of records, office time."""
+    if owner and (known := names.get(as_record(owner, value))):
+        return gettext("%(name)s (no. %(number)s)", name=known, number=value)
     if isinstance(kind, Choice | Choices) and value is not None:
         terms = {term.value: term for term in kind.term}
         codes = value if isinstance(value, list) else [value]
-        return shown([terms.get(code, code) for code in codes])
+        return [terms.get(code, code) for code in codes]
     if isinstance(kind, Boolean) and value is not None:
-        return shown(bool(value))
+        return bool(value)
     if isinstance(kind, UtcDateTime) and isinstance(value, str):
         try:
-            return shown(datetime.fromisoformat(value))
+            return datetime.fromisoformat(value)
         except ValueError:
             return value
     if isinstance(value, Mapping):
-        return shown([f"{DETAILS.get(name) or FIELDS.get(name) or name}: {part}" for name, part in value.items()])
-    return shown(value)
+        return [f"{DETAILS.get(key) or FIELDS.get(key) or key}: {_text(word_of(key, part))}" for key, part in value.items()]
+    return word_of(name, value) if kind is None or name in WORDS else value
 
 
 @cache

@@ -1,5 +1,8 @@
 """The auditor's pages: search, display, export and verification of the audit log."""
 
+import ast
+from collections.abc import Iterator
+from contextvars import Context
 from io import BytesIO
 
 import pytest
@@ -7,17 +10,21 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 
 from app.core import clock
-from app.core.vocabulary import AuditAction, ChainFault, Education, Role
+from app.core.office import BY_NAME
+from app.core.vocabulary import AuditAction, ChainFault, Education, PaperKind, Role
 from app.db import audit
 from app.db.audit import checkpoints
 from app.db.audit.log import IGNORED_COLUMNS
 from app.db.derived import Derived
 from app.db.session import BlindIndex, db
 from app.models import AuditEntry, Job
+from app.outbox.sms_texts import province_translations
 from app.web.admin.audit_log import DETAILS, TABLES, field_labels
 from app.web.admin.audit_log_fields import FIELDS
+from app.web.admin.audit_log_words import WORDS
 from tests import make
 from tests.query_counter import queries, tables_read_whole
+from tests.source_guards import modules
 
 
 @pytest.fixture
@@ -168,3 +175,112 @@ def test_every_column_that_can_be_logged_has_a_label(auditor):
             | IGNORED_COLUMNS.get(kind.__tablename__, set())
         ]
     assert not unnamed, " ".join(unnamed)
+
+
+# --- in words ---------------------------------------------------------------------------------------------------
+def line(auditor, session, **which) -> str:
+    number = session.scalars(select(AuditEntry.id).filter_by(**which).order_by(AuditEntry.id.desc())).first()
+    session.rollback()
+    return auditor.get(f"/diary/show/{number}").text
+
+
+def test_a_record_has_its_name_and_a_link_to_all_lines_about_it(auditor, session, system):
+    firm, other = make.enterprise(name="湘江建设"), make.enterprise(name="洞庭路桥")
+    person = make.person(firm, name="韩梅梅")
+    session.add_all([person, other])
+    session.commit()
+    person.enterprise = other
+    session.commit()
+    note(session, row=person.id, change={"shown": "id_number", "person": person.id})
+    note(session, row=39_999)  # gone
+    note(session, action=AuditAction.CHANGE, table="parameter", row="accept_days", change={"value": ["5", "7"]})
+    with auditor.application.app_context(), queries(db.engine) as asked:
+        page = auditor.get("/diary/list/?table=person").text
+    assert len([statement for statement in asked if "UNION ALL" in statement]) == 1
+    assert "韩梅梅" in page
+    assert f"企业名称: 湘江建设（编号 {firm.id}） → 洞庭路桥（编号 {other.id}）" in page
+    assert f'href="/diary/list/?table=person&amp;row={person.id}"' in page
+    assert "查看内容: 身份证号码" in page
+    assert ">39999<" in page
+    parameter = auditor.get("/diary/list/?table=parameter").text
+    assert str(BY_NAME["accept_days"].label) not in parameter  # in Chinese
+    assert "accept_days" not in parameter.replace("row=accept_days", "")
+    assert "5 → 7" in parameter
+
+
+def test_roles_sign_ins_refusals_and_lists_are_in_words_also_in_the_export(auditor, session, holder):
+    account = holder(Role.REVIEWER, first_name="吴审")
+    note(session, action=AuditAction.SIGN_IN, table="ab_user", row=account.id, change={"way": "sms_code"})
+    note(session, table="ab_user", row=account.id, change={"lock": ["there", "ended"]})
+    note(session, action=AuditAction.REFUSED, change={"door": "CertificateScreen.show", "method": "GET", "status": 404})
+    note(session, action=AuditAction.EXPORT, change={"list": "PersonScreen", "rows": 3, "query": {"state": "x"}})
+    book = load_workbook(BytesIO(auditor.post("/diary/export").data)).active
+    rows = [[str(cell.value or "") for cell in row] for row in book.iter_rows()]
+    assert rows[0][5:7] == ["记录", "变更内容"]
+    said = "\n".join(row[6] for row in rows[1:])
+    for words in (
+        "角色: — → 初审工作人员",
+        "登录方式: 短信验证码",
+        "已锁定 → 已解除",
+        "安管人员证书（CertificateScreen.show）",
+        "人员信息（PersonScreen）",
+    ):
+        assert words in said, words
+    assert {row[5] for row in rows[1:] if row[3] == "用户"} >= {"吴审"}
+    for code in ("sms_code", "there"):
+        assert code not in said, code
+
+
+def test_a_number_in_a_file_name_is_masked_where_it_names_the_record(auditor, session):
+    firm, number = make.enterprise(), make.id_number()
+    session.add(firm)
+    session.flush()
+    scan = make.paper(PaperKind.PLEDGE, pledging_enterprise_id=firm.id, enterprise_id=firm.id)
+    scan.filename = f"{number}.jpg"
+    session.add(scan)
+    session.commit()
+    note(session, table="paper", row=scan.id)
+    assert number not in line(auditor, session, actor="李四")
+
+
+NOTES = {"note_export", "note_reading"}
+LOGGING = {"log", "log_many", *NOTES}
+NOTED = {"change", "how", "what", "summary"}  # names of what is handed to audit.log
+
+
+def logged_details() -> Iterator[tuple[str, object]]:
+    """Names and constant values in what the source hands to the audit log besides columns."""
+    functions = (node for tree in modules().values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    for tree in functions:
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        if LOGGING.isdisjoint(ast.unparse(call.func).split(".")[-1] for call in calls):
+            continue
+        for call in calls:
+            if ast.unparse(call.func).split(".")[-1] in NOTES:
+                yield from ((word.arg, getattr(word.value, "value", None)) for word in call.keywords if word.arg)
+            if ast.unparse(call.func).endswith("log_reveal") and isinstance(call.args[2], ast.Constant):
+                yield "shown", call.args[2].value
+        for node in ast.walk(tree):
+            named = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in NOTED
+            for made in ast.walk(node.value) if named else ():
+                for key, value in zip(made.keys, made.values, strict=True) if isinstance(made, ast.Dict) else ():
+                    if isinstance(key, ast.Constant):
+                        yield key.value, getattr(value, "value", None)
+
+
+def test_every_detail_that_the_source_logs_has_a_label_and_every_code_a_word():
+    details = set(logged_details())
+    assert {("shown", "archive"), ("list", "holidays"), ("search", "transfer"), ("scores", "final")} <= details
+    assert not {name for name, _value in details if name not in DETAILS.keys() | FIELDS.keys()}
+    unsaid = {
+        (name, value) for name, value in details if name in WORDS and isinstance(value, str) and value not in WORDS[name]
+    }
+    assert not unsaid
+
+
+def test_names_and_words_are_in_both_languages():
+    chinese = province_translations()
+    for words in (*WORDS.values(), TABLES, DETAILS, FIELDS):
+        for word in words.values():
+            msgid = Context().run(str, word)
+            assert chinese.gettext(msgid) != msgid, msgid
