@@ -737,7 +737,7 @@ def test_run_twice_bundle__renders_what_is_missing_once(session, context):
 
 @pytest.fixture
 def left_over(session, context, system):
-    """An old stored file of a scan that waited too long, one with a row, a new one without; old counters and an old form."""
+    """An old stored file of a scan that waited too long, one with a row, a new one without; old counters, form, messages."""
     known, orphan, fresh = (context.store.put(what) for what in (b"known", b"orphan", b"fresh"))
     for digest in (known, orphan):
         os.utime(context.store.path(digest), (0, 0))
@@ -750,6 +750,7 @@ def left_over(session, context, system):
     account = make.plain_account(session)
     session.flush()
     session.add(make.waiting_scan(account, owner, digest=orphan, received_at=make.NOON - 4 * DAY))
+    session.add_all([make.notification(account, text=f"{days}", at=make.NOON - days * DAY) for days in (181, 179)])
     keep(session, account.id, "/people/add", SentForm([("name", "李雷")], 0), at=make.NOON - DAY)
     session.commit()
     rate_limit.hit(system.engine, "x:1", limit=9, seconds=60, at=make.NOON - 2 * DAY)
@@ -764,6 +765,7 @@ def test_run_twice_sweep__removes_only_what_is_unused(session, context, left_ove
         assert session.scalar(select(func.count(models.RateLimitCounter.key))) == 0
         assert session.scalar(select(func.count(models.InterruptedForm.id))) == 0
         assert session.scalar(select(func.count(models.WaitingScan.id))) == 0
+        assert session.scalars(select(models.Notification.text)).all() == ["179"]
         session.rollback()
 
 
@@ -776,7 +778,8 @@ def test_run_twice_nightly__reminds_once_and_reports_the_same_result(session, co
         assert session.scalar(select(func.count(models.CertificateEvent.id))) == 1
         results = session.scalars(select(models.Job.result)).all()
         assert all(
-            result == {"expired": 1, "suspensions": 0, "expiring": 1, "unsent": 0, "deadlines": 0} for result in results
+            result == {"expired": 1, "suspensions": 0, "expiring": 1, "unsent": 0, "corrections": 0, "deadlines": 0}
+            for result in results
         )
         session.rollback()
 

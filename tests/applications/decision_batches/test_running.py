@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from app.applications.decision_batches import records, running
 from app.applications.decision_batches.records import rows_of
 from app.core.office import Office
-from app.core.vocabulary import Action, BatchState, Category, JobState, Role, RowResult, State
-from app.models import Account, Application, Certificate, DecisionBatch, Job, Message, PublicNotice, Step
+from app.core.vocabulary import Action, BatchState, Category, JobState, NotificationKind, Role, RowResult, State
+from app.models import Account, Application, Certificate, DecisionBatch, Job, Message, Notification, PublicNotice, Step
 from app.outbox.jobs import LEASE, MAX_ATTEMPTS
 from app.worker.handlers import HANDLERS
 from app.worker.runner import JobContext, retry, run_due
@@ -36,6 +36,17 @@ def test_a_batch_is_carried_out_in_the_order_of_the_list_over_all_portions(offic
     assert (batch.state, batch.done, batch.refused, batch.finished_at) == (BatchState.DONE, 5, 0, make.NOON)
     slips = officer.session.execute(select(Application.id, Application.acceptance_number).order_by(Application.id)).all()
     assert [slip[-4:] for _id, slip in slips] == ["0005", "0004", "0003", "0002", "0001"]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_the_officer_is_told_once_inside_the_system_of_a_batch_that_was_not_waited_for(officer, at_once):
+    batch = confirmed(officer, proposed(officer, [officer.case(), officer.case()]).id).id
+    for _again in range(4):  # two portions, and a worker that was lost after the last
+        running.run_portion(officer.session, batch, at=make.NOON, office=Office(batch_at_once=at_once), most=1)
+        officer.session.commit()
+    mine = select(Notification).where(Notification.account_id == officer.account.id)
+    told = officer.session.scalars(mine).all()
+    assert [(one.kind, one.subject_id) for one in told] == [(NotificationKind.BATCH, batch)] * (at_once == 1)
 
 
 def test_what_would_not_pass_by_the_plan_is_not_tried_even_if_it_would_now(officer):
