@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.core import clock
 from app.core.office import BY_NAME
-from app.core.vocabulary import AuditAction, ChainFault, Education, PaperKind, Role
+from app.core.vocabulary import AuditAction, ChainFault, Education, Role
 from app.db import audit
 from app.db.audit import checkpoints
 from app.db.audit.log import IGNORED_COLUMNS
@@ -178,12 +178,6 @@ def test_every_column_that_can_be_logged_has_a_label(auditor):
 
 
 # --- in words ---------------------------------------------------------------------------------------------------
-def line(auditor, session, **which) -> str:
-    number = session.scalars(select(AuditEntry.id).filter_by(**which).order_by(AuditEntry.id.desc())).first()
-    session.rollback()
-    return auditor.get(f"/diary/show/{number}").text
-
-
 def test_a_record_has_its_name_and_a_link_to_all_lines_about_it(auditor, session, system):
     firm, other = make.enterprise(name="湘江建设"), make.enterprise(name="洞庭路桥")
     person = make.person(firm, name="韩梅梅")
@@ -229,18 +223,6 @@ def test_roles_sign_ins_refusals_and_lists_are_in_words_also_in_the_export(audit
     assert {row[5] for row in rows[1:] if row[3] == "用户"} >= {"吴审"}
     for code in ("sms_code", "there"):
         assert code not in said, code
-
-
-def test_a_number_in_a_file_name_is_masked_where_it_names_the_record(auditor, session):
-    firm, number = make.enterprise(), make.id_number()
-    session.add(firm)
-    session.flush()
-    scan = make.paper(PaperKind.PLEDGE, pledging_enterprise_id=firm.id, enterprise_id=firm.id)
-    scan.filename = f"{number}.jpg"
-    session.add(scan)
-    session.commit()
-    note(session, table="paper", row=scan.id)
-    assert number not in line(auditor, session, actor="李四")
 
 
 NOTES = {"note_export", "note_reading"}
