@@ -173,7 +173,7 @@ def verify_audit_log(run: JobRun) -> None:
 
 
 def clean_up(run: JobRun) -> None:
-    """Delete old counters, challenges, sessions, forms, scans, jobs, workers, messages, objects without a row; future ones."""
+    """Delete old counters, sessions, forms, scans, jobs, workers, messages, objects without a row, and future ones."""
     at, office = run.context.now(), run.office()
     rate_limit.sweep(run.context.engine, at - timedelta(days=1), at + FUTURE)
     with run.context.sessions.begin() as session:
