@@ -17,6 +17,7 @@ from app.web.admin.calendar import CalendarView
 from app.web.admin.enterprises import EnterpriseAdminScreen
 from app.web.admin.jobs import JobScreen
 from app.web.admin.messages import MessageScreen
+from app.web.admin.permissions import PermissionView
 from app.web.admin.privileged_changes import PrivilegedChangeScreen
 from app.web.admin.required_papers import PaperRuleScreen
 from app.web.admin.roles import AppointmentScreen, AwaitingScreen
@@ -70,6 +71,7 @@ def register_views(appbuilder: Any) -> None:
     add(AccountScreen, "Accounts", label=_("Accounts"), icon="users", **system)
     add(AwaitingScreen, "Awaiting", label=_("Awaiting a role"), icon="flag", **system)
     add(AppointmentScreen, "Appointments", label=_("Roles and reach"), icon="key", **system)
+    add(PermissionView, "Permissions", label=_("Roles and permissions"), icon="list-check", **system)
     add(PrivilegedChangeScreen, "PrivilegedChanges", label=_("Changes of privileged accounts"), icon="lock", **system)
     add(IdentityScreen, "Identities", label=_("Certificates of accounts"), icon="key", **system)
     add(EnterpriseAdminScreen, "Enterprises", label=_("Enterprises"), icon="building", **system)

@@ -10,7 +10,8 @@ from flask_babel import lazy_gettext as _
 from app import create_app
 from app.cli.common import settings_in_use
 from app.core.vocabulary import Role
-from app.web.auth.permissions import ANONYMOUS, MENU, PERMISSIONS
+from app.web.auth.permission_words import grants
+from app.web.auth.permissions import ANONYMOUS
 
 DOCUMENT = Path("docs/ROLES.md")
 TITLE = _("Roles and pages")
@@ -19,7 +20,7 @@ MEANING = _(
     "Opening a page is the first lock only: which rows it shows and what may be done to them is asked again, by region, "
     "enterprise and stage."
 )
-PAGE, ACTION, ENTRY, OPEN, REASON = _("Page"), _("What may be done"), _("in the menu"), _("Open to everybody"), _("Reason")
+PAGE, ACTION, OPEN, REASON = _("Page"), _("What may be done"), _("Open to everybody"), _("Reason")
 
 
 @click.command()
@@ -37,20 +38,13 @@ def roles(write: bool) -> None:
 
 def permissions_table(appbuilder: Any) -> str:
     """The whole table, in the order of the declaration."""
-    names: dict[str, Any] = {}
-    for view in appbuilder.baseviews:
-        names.setdefault(view.class_permission_name, getattr(view, "list_title", "") or "")
-    for item in _items(appbuilder.menu.get_list()):
-        names[item.name] = item.label
-    labels = {name: both(label) if label else name for name, label in names.items()}
     heads = " | ".join(f"{both(role.label)} `{role.value}`" for role in Role)
     lines = [f"# {both(TITLE)}", "", in_words(WRITTEN, "zh"), in_words(MEANING, "zh"), "", in_words(WRITTEN, "en")]
     lines += [in_words(MEANING, "en"), "", f"| {both(PAGE)} | {both(ACTION)} | {heads} |", "|---|---|" + ":-:|" * len(Role)]
-    for view, grants in PERMISSIONS.items():
-        for permission, holders in grants.items():
-            action = both(ENTRY) if permission == MENU else f"`{permission.removeprefix('can_')}`"
-            marks = " | ".join("●" if role in holders else "" for role in Role)
-            lines.append(f"| {labels.get(view, view)} `{view}` | {action} | {marks} |")
+    for grant in grants(appbuilder):
+        marks = " | ".join("●" if role in grant.holders else "" for role in Role)
+        action = f"{both(grant.words)} `{grant.permission.removeprefix('can_')}`"
+        lines.append(f"| {both(grant.page)} `{grant.view}` | {action} | {marks} |")
     lines += ["", f"## {both(OPEN)}", "", f"| {both(PAGE)} | {both(REASON)} |", "|---|---|"]
     lines += [f"| `{endpoint}` | {reason} |" for endpoint, reason in ANONYMOUS.items()]
     return "\n".join(lines) + "\n"
@@ -64,7 +58,3 @@ def both(label: object) -> str:
 def in_words(label: object, locale: str) -> str:
     with force_locale(locale):
         return str(label)
-
-
-def _items(items: Any) -> list[Any]:
-    return [entry for item in items if item.name != "-" for entry in (item, *_items(item.childs))]

@@ -48,6 +48,8 @@ PERMISSIONS: Declaration = {
     "Appointment": to(SECURITY, "can_list", "can_show", "can_edit", "can_reset", "can_unlock", "can_end"),
     "PrivilegedChanges": to((*ADMIN, *SECURITY), MENU),  # one asks, the other confirms
     "PrivilegedChange": to((*ADMIN, *SECURITY), "can_list", "can_examine", "can_ask", "can_decide"),
+    "Permissions": to((*SECURITY, *AUDIT), MENU),
+    "Permission": to((*SECURITY, *AUDIT), "can_show"),
     "Identities": to(SECURITY, MENU),
     "Identity": to(SECURITY, "can_list", "can_add", "can_delete"),
     "OwnCertificates": to(EVERYBODY, "can_mine") | to(CLERK, "can_start", "can_bind", "can_remove"),

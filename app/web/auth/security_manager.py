@@ -26,6 +26,7 @@ from app.models import Account
 from app.web import request_context
 from app.web.auth import captcha, interrupted, known_browser, password_form, pre_login_cookie
 from app.web.auth.my_sessions import SessionsView, seconds_left
+from app.web.auth.permission_words import holders_of, how_to_get
 from app.web.auth.permissions import ANONYMOUS
 from app.web.auth.second_factor import SecondView
 from app.web.auth.sign_in import KEY, LAPSED_KEY, NotAdmitted, admit, end_session, note_failure, open_session, recent_hashes
@@ -318,6 +319,10 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
         return (permission_name, view_name) in self.permissions()
+
+    def who_may(self, endpoint: str | None) -> list[str]:
+        """Sentences for whoever was refused: for whom the page is, and which administrator gives that role."""
+        return how_to_get(holders_of(self.appbuilder, endpoint))
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:  # noqa: ARG002 - FAB's own signature
         """Never: public views require no permission."""

@@ -9,8 +9,9 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from app.core.errors import AppError, FilesAway, Refusal, TooMany, Unwritable, obstacle_of
+from app.core.errors import AppError, FilesAway, NotAllowed, Refusal, TooMany, Unwritable, obstacle_of
 from app.db.session import db
+from app.web import request_context
 from app.web.base import denied_log, private_urls
 from app.web.base.layout import reader
 from app.web.base.retries import busy
@@ -37,13 +38,7 @@ def flash_refusals(error: AppError) -> None:
 
 ERROR_TEXTS: dict[int, tuple[object, object]] = {
     400: (_("The request could not be understood"), _("Please go back, check what you entered, and try again.")),
-    403: (
-        _("You may not open this page"),
-        _(
-            "Your account lacks the permission. If your work needs it, officers ask the security administrator, "
-            "enterprises the system administrator."
-        ),
-    ),
+    403: (_("You may not open this page"), _("Your account lacks the permission.")),
     404: (
         _("There is nothing here"),
         _("The record may have been deleted, or lies outside your area. Check the address, or start again from the menu."),
@@ -111,8 +106,17 @@ def on_app_error(error: AppError) -> Response:
     denied_log.log_denied(error.status)
     title = error.title or ERROR_TEXTS.get(error.status, (_("This cannot be done"), ""))[0]
     cure = next(filter(None, (url_of(refusal.place, back=_here()) for refusal in error.refusals)), "")
-    answer = error_page(error.status, title, [refusal.sentence for refusal in error.refusals], code=error.code, cure=cure)
+    sentences = [refusal.sentence for refusal in error.refusals]
+    sentences += _who_may() if error.code == NotAllowed.code else []
+    answer = error_page(error.status, title, sentences, code=error.code, cure=cure)
     return with_retry_after(answer, error)
+
+
+def _who_may() -> list[object]:
+    """For whom the page is, and which administrator gives the role; nothing to a stranger."""
+    if not request_context.current_actor().id:
+        return []
+    return list(getattr(current_app, "appbuilder").sm.who_may(request.endpoint))  # noqa: B009 - Flask's type does not know it
 
 
 def _log_answer(status: int, code: str) -> None:
@@ -145,7 +149,7 @@ def on_http_error(error: HTTPException) -> Response | HTTPException:
     denied_log.log_denied(status)
     known = ERROR_TEXTS if status != 503 else {}  # a 503 of others is not about the database
     title, sentence = known.get(status, ERROR_TEXTS[500 if status >= 500 else 400])
-    answer = error_page(status, title, [sentence])
+    answer = error_page(status, title, [sentence, *(_who_may() if status == NotAllowed.status else [])])
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             answer.headers[name] = value
