@@ -82,14 +82,6 @@ def may_decide(actor: Actor, office: Office) -> bool:
     return fits and decides(actor, Role.APPROVER, office)
 
 
-def by_number(session: Session, number: str, actor: Actor) -> Certificate:
-    """The certificate with exactly this number, within the officer's region; ``NotFound`` otherwise."""
-    found = by_numbers(session, [number], actor)
-    if not found:
-        raise NotFound
-    return next(iter(found.values()))
-
-
 def by_numbers(session: Session, numbers: Collection[str], actor: Actor, *, lock: bool = False) -> dict[str, Certificate]:
     """The certificates with exactly these numbers within the officer's region, in one query."""
     actor.demand(Role.REVIEWER, Role.APPROVER)

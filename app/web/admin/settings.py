@@ -35,11 +35,18 @@ class ParameterView(BaseView):
 
     @route("/")
     def show(self) -> str:
+        """All of them, or those found by a word (``?q=``), or those that somebody changed (``?changed=1``)."""
         base = request_context.settings().office
+        wanted, changed = request.args.get("q", "").strip()[:LONG], request.args.get("changed") == "1"
+        every = _by_section(office_settings.lines(db.session(), base))
+        found = [(section, [row for row in rows if _found(row, section, wanted, changed)]) for section, rows in every]
         return self.render_template(
             "admin/settings.html",
             title=gettext("Parameters"),
-            sections=_by_section(office_settings.lines(db.session(), base)),
+            sections=[(section, rows) for section, rows in found if rows],
+            wanted=wanted,
+            changed=changed,
+            number_changed=sum(row.mark is not None for _section, rows in every for row in rows),
             keeps=lambda section: office_settings.editor_of(section) in request_context.current_actor().roles,
             identity=_identity(base),
             log=optional_url("AuditLogScreen.list", table="parameter") if may_open("can_list", "Diary") else "",
@@ -138,6 +145,14 @@ def _row(line: SettingLine) -> SettingRow:
         at=stored.changed_at if stored else None,
         restore=Link(gettext("Restore the default"), address, post=True, confirm=sure) if stored and mine else None,
     )
+
+
+def _found(row: SettingRow, section: Section, wanted: str, changed: bool) -> bool:
+    """Whether the words of a row hold what is looked for."""
+    if changed and row.mark is None:
+        return False
+    words = " ".join(str(part) for part in (row.label, row.source, row.value, section.label))
+    return all(part in words.casefold() for part in wanted.casefold().split())
 
 
 def _mark(line: SettingLine) -> tuple[object, str] | None:

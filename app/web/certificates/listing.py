@@ -18,6 +18,7 @@ from app.web import request_context
 from app.web.base import Link, OpenList, SelInterface, tone
 from app.web.base.access_filter import asked_ids
 from app.web.base.fab import route
+from app.web.base.layout import may_open
 from app.web.base.list_export import ExportedList
 from app.web.certificates import bulk_download
 from app.web.certificates.filing_links import certificate_links, open_on
@@ -92,10 +93,12 @@ class CertificateScreen(ExportedList, OpenList):
 
     def row_links(self, item: Certificate) -> list[Link]:
         claims = certificate_links(item, g.open_matters)
-        past = Link(gettext("Certificate history"), url_for("CertificateHistoryView.show", certificate_id=item.id))
+        past = [Link(gettext("Certificate history"), url_for("CertificateHistoryView.show", certificate_id=item.id))]
+        if may_open("can_propose", "Standing"):
+            past.append(Link(gettext("Propose a measure"), url_for("StandingView.find", number=item.number)))
         version = item.versions[-1] if item.versions else None
         if version is None:
-            return [*claims, past]
+            return [*claims, *past]
         pdf = url_for("CertificateFileView.open", version_id=version.id)
         code = url_for("LookupView.scanned", token=version.token)
         return [
@@ -103,7 +106,7 @@ class CertificateScreen(ExportedList, OpenList):
             Link(gettext("View certificate"), pdf, external=True),
             *_as_ofd(version),
             Link(gettext("Page behind the QR code"), code, external=True),
-            past,
+            *past,
         ]
 
 

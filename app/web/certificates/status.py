@@ -1,19 +1,23 @@
-"""A certificate found by its exact number, and the proposal of a measure against it."""
+"""A certificate found by its number or holder, and the proposal of a measure against it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response as FlaskResponse
 from flask import abort, flash, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
-from app.accounts.access import must_reach
+from app.accounts.access import must_reach, reach
 from app.certificates import status_changes
 from app.certificates.grounds import GROUNDS, grounds_of
-from app.certificates.status_changes import Proposal, by_number, possible_actions
-from app.core.errors import AppError, NotFound, Refusal
-from app.core.vocabulary import MEASURES, PUNISHING, CertificateEventKind, MeasureGround
+from app.certificates.status_changes import Proposal, by_numbers, possible_actions
+from app.core.errors import AppError, Refusal
+from app.core.vocabulary import MEASURES, PUNISHING, CertificateEventKind, CertificateStatus, MeasureGround
+from app.db import search
 from app.db.session import db
 from app.files.inspect import FileRefused
 from app.models import Certificate
@@ -44,6 +48,10 @@ VERBS: dict[CertificateEventKind, object] = {
 }
 
 
+MOST_FOUND = 20
+LISTED = (CertificateStatus.SUSPENDED, CertificateStatus.REVOKED, CertificateStatus.WITHDRAWN)
+
+
 class MeasureForm(AppForm):
     ground = ChoiceField(_("Ground of the measure"), choices=[], validators=[Required()])
     facts = LongTextField(
@@ -63,7 +71,7 @@ class MeasureForm(AppForm):
 
 
 class StandingView(BaseView):
-    """Found by the exact number only; a measure is proposed here and confirmed by another person."""
+    """Found by the number, or by a part of the holder's name; a measure is proposed here and confirmed by another person."""
 
     route_base = "/standing"
     class_permission_name = "Standing"
@@ -76,12 +84,13 @@ class StandingView(BaseView):
         number = decode_param(request.args.get("number", "")).strip()
         if not number:
             return self._page(None)
-        try:
-            found = by_number(db.session, number, request_context.current_actor())
-        except NotFound:
-            return self._page(None, gettext("There is no certificate with exactly this number in your region."), 404)
-        request_context.note_reading(found, shown="standing")
-        return self._page(found)
+        found = matching(number)
+        if not found:
+            return self._page(None, gettext("No certificate in your region has this number or holder."), 404)
+        if len(found) > 1:
+            return self._page(None, alike=found)
+        request_context.note_reading(found[0], shown="standing")
+        return self._page(found[0])
 
     @route(f"/{ROW}certificate_id>/<code>", "GET", "POST")
     def propose(self, certificate_id: int, code: str) -> Response | FlaskResponse:
@@ -139,7 +148,9 @@ class StandingView(BaseView):
         )
         return Response(page, 422 if form.errors or loose else 200, mimetype="text/html")
 
-    def _page(self, found: Certificate | None, missed: object = "", status: int = 200) -> Response:
+    def _page(
+        self, found: Certificate | None, missed: object = "", status: int = 200, alike: Sequence[Certificate] = ()
+    ) -> Response:
         number = decode_param(request.args.get("number", "")).strip()
         page = self.render_template(
             "certificates/status.html",
@@ -147,6 +158,9 @@ class StandingView(BaseView):
             crumbs=[(gettext("Measures against certificates"), url_for("MeasureScreen.list"))],
             number=number[:60],
             missed=missed,
+            alike=[(one, one.status_on(request_context.today())) for one in alike[:MOST_FOUND]],
+            more=len(alike) > MOST_FOUND,
+            ended=[(status.label, url_for("CertificateScreen.list", status=status.value)) for status in LISTED],
             certificate=found,
             status=found and found.status_on(request_context.today()),
             facts=facts_of(found) if found else [],
@@ -156,6 +170,19 @@ class StandingView(BaseView):
             actions=_links(found) if found else [],
         )
         return Response(page, status, mimetype="text/html")
+
+
+def matching(text: str) -> Sequence[Certificate]:
+    """The certificate with exactly this number, else those whose number begins with it or whose holder's name holds it.
+
+    Within the officer's region, the newest first, one more than are shown. Raises ``NotAllowed``.
+    """
+    actor = request_context.current_actor()
+    if exact := by_numbers(db.session, [text], actor):
+        return list(exact.values())
+    alike = search.found_in_any(db.session(), Certificate, text, {Certificate.number: None, Certificate.holder: None})
+    newest = select(Certificate).where(reach(actor, Certificate), alike).order_by(Certificate.id.desc())
+    return db.session.scalars(newest.options(selectinload(Certificate.enterprise)).limit(MOST_FOUND + 1)).all()
 
 
 def _ground_label(ground: MeasureGround) -> str:

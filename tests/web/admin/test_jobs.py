@@ -8,6 +8,8 @@ from sqlalchemy import select
 from app.core.vocabulary import JobState, Role
 from app.models import Job
 from app.outbox.jobs import JobRequest, enqueue, enqueue_all
+from app.web.admin.jobs import REMEDIES, what_to_do
+from app.worker import handlers
 from tests import make
 
 
@@ -58,3 +60,14 @@ def test_a_job_says_what_it_does_and_how_much(admin, session):
     page = admin.get("/jobs/list/").text
     assert "papers:" not in page.partition("<main")[2]
     assert re.search(r"Draw e-certificates \(4 in all\)|生成电子证照（共 4 份）", page)
+
+
+def test_every_state_says_what_to_do():
+    ready, again, running = Job(kind="test", state=JobState.READY, attempts=0), Job(state=JobState.READY, attempts=3), Job(
+        state=JobState.RUNNING)  # fmt: skip
+    dead, mail = Job(kind="test", state=JobState.DEAD), Job(kind="messages", state=JobState.DEAD)
+    assert [what_to_do(job) for job in (ready, running)] == ["Nothing", "Nothing"]
+    assert "tried 3 times" in what_to_do(again)
+    assert "Try again" in what_to_do(dead)
+    assert "SMS provider" in what_to_do(mail)
+    assert REMEDIES.keys() <= handlers.HANDLERS.keys()

@@ -74,6 +74,22 @@ def test_a_change_is_saved_shown_with_its_author_and_restored(admin, session):
     assert stands(session) == {}
 
 
+def test_parameters_are_found_by_a_word_and_by_being_changed(admin):
+    def labels(query: str) -> list[str]:
+        page = admin.get(f"/parameters/?{query}").text
+        return [str(one.label) for one in ADJUSTABLE if f"<b>{escape(str(one.label))}</b>" in page]
+
+    assert len(labels("")) == len(ADJUSTABLE)
+    assert labels("q=AGE least") == ["Least age"]
+    assert set(labels("q=order 17, article 10")) == {"Renewal opens so long before the last day (0: at any time)"}
+    assert labels("q=nonsense") == labels("changed=1") == []
+    assert "No parameter matches." in admin.get("/parameters/?q=<b>").text
+    admin.post("/parameters/deadlines", data=typed(admin, accept_days="7"))
+    assert labels("changed=1") == [ACCEPT_DAYS]
+    assert labels("changed=1&q=least") == []
+    assert not re.search(r"\bR\d|domain\.md|\.py\b", admin.get("/parameters/").text.partition("<main")[2])
+
+
 def as_shown(page: str) -> dict[str, str | list[str]]:
     """What the browser would send if nothing were typed."""
     form = page.split('<form method="post"', 2)[-1]

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app.core.vocabulary import Role
 from app.models import CertificateMeasure
+from tests import make
 from tests.hostile_files import jpeg
 
 
@@ -40,3 +41,26 @@ def test_no_value_in_the_form_causes_an_error(bureau, value):
         if bureau.session.scalars(select(CertificateMeasure.id)).first():
             bureau.browser(Role.REVIEWER).post(f"/measures/{bureau.measure().id}/retract")
         bureau.session.rollback()
+
+
+def test_a_certificate_is_found_by_part_of_number_or_name_within_the_region_only(bureau):
+    other = make.certificate(make.person(bureau.enterprise, name="李雷雷"))
+    away = make.certificate(make.person(make.enterprise(region_code="430200"), name="李雷鸣"))
+    bureau.session.add_all([other, away])
+    bureau.session.commit()
+    numbers = [bureau.number, other.number, away.number]
+
+    def shown(text: str, browser) -> tuple[int, list[bool], bool]:
+        answer = browser.get("/standing/", query_string={"number": text}, follow_redirects=True)
+        return answer.status_code, [number in answer.text for number in numbers], "/suspended" in answer.text
+
+    province, town = bureau.browser(Role.REVIEWER), bureau.browser(Role.APPROVER, "town", region_code="430100")
+    assert shown("李雷", province) == (200, [True, True, True], False)
+    assert shown("李雷", town) == (200, [True, True, False], False)
+    assert shown("lll", town) == (200, [False, True, False], False)  # one alone is opened; only reviewers propose
+    assert shown("李雷鸣", town)[0] == 404
+    assert shown(other.number, province) == (200, [False, True, False], True)
+    assert shown("  ", province)[0] == 200
+    page = province.get("/standing/").text
+    assert all(f"/certificates/?status={code}" in page for code in ("02", "03", "07"))
+    assert bureau.browser(Role.VIEWER).get("/standing/?number=李雷").status_code == 403
