@@ -28,6 +28,7 @@ from app.db.tables.findings import OpenFinding as OpenFinding
 from app.db.tables.identity import IdentityCorrection as IdentityCorrection
 from app.db.tables.legacy import LegacyRecord as LegacyRecord
 from app.db.tables.letters import Letter as Letter
+from app.db.tables.list_views import ListView as ListView
 from app.db.tables.outbox import Job as Job
 from app.db.tables.outbox import Message as Message
 from app.db.tables.outbox import NightlyDone as NightlyDone

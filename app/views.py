@@ -15,13 +15,16 @@ from app.web.admin.accounts import AccountScreen
 from app.web.admin.audit_log import AuditLogScreen
 from app.web.admin.calendar import CalendarView
 from app.web.admin.enterprises import EnterpriseAdminScreen
+from app.web.admin.history import CertificateEventScreen, CertificateVersionScreen, StepScreen
 from app.web.admin.jobs import JobScreen
 from app.web.admin.messages import MessageScreen
 from app.web.admin.permissions import PermissionView
 from app.web.admin.privileged_changes import PrivilegedChangeScreen
+from app.web.admin.regions import RegionScreen
 from app.web.admin.required_papers import PaperRuleScreen
 from app.web.admin.roles import AppointmentScreen, AwaitingScreen
 from app.web.admin.settings import ParameterView
+from app.web.admin.sms_texts import SmsTextView
 from app.web.admin.status import StatusView
 from app.web.admin.stock_reasons import StockReasonScreen
 from app.web.applications.review.office_release import OfficeReleaseScreen
@@ -35,6 +38,7 @@ from app.web.auth.second_factor import offer
 from app.web.auth.second_factor_certificate import CertificateSecondView
 from app.web.auth.sms import SECOND, SmsSecondView, SmsView
 from app.web.base import imports, sheet_results
+from app.web.base.list_views import ListViewsView
 from app.web.dashboard import WorkView
 from app.web.demo.licence_phone import PhoneView
 from app.web.demo.office_clock import DemoClockView
@@ -57,6 +61,7 @@ def register_views(appbuilder: Any) -> None:
     register_verification(appbuilder)
     list_check.register(appbuilder)
     sheet_results.register(appbuilder)
+    appbuilder.add_view_no_menu(ListViewsView)
     for view in (CertificateView, CertificateSecondView, OwnCertificateView):
         appbuilder.add_view_no_menu(view)
     offer(second_factor_certificate.SECOND)
@@ -79,16 +84,21 @@ def register_views(appbuilder: Any) -> None:
     add(OfficeReleaseScreen, "OfficeReleases", label=_("Transfers awaiting release"), icon="arrows-exchange", **system)
     add(ParameterView, "Parameters", label=_("Parameters"), icon="settings", **system)
     add(CalendarView, "Calendar", label=_("Holidays"), icon="calendar", **system)
+    add(RegionScreen, "Regions", label=_("Regions"), icon="building", **system)
     add(PaperRuleScreen, "RequiredPapers", label=_("Required papers"), icon="list-check", **system)
     add(StockReasonScreen, "StockReasons", label=_("Stock reasons"), icon="edit", **system)
     add(legacy_import.LegacyView, "LegacyImports", label=_("Import from the old system"), icon="upload", **system)
     add(legacy_import.DiscrepancyScreen, "Discrepancies", label=_("Reconciliation"), icon="list-check", **system)
     add(MessageScreen, "Messages", label=_("Text messages"), icon="device-mobile", **system)
+    add(SmsTextView, "SmsTexts", label=_("Texts of text messages"), icon="edit", **system)
     for view in (SimulatorView, DemoClockView):
         appbuilder.add_view_no_menu(view)
     add(StatusView, "Status", label=_("System status"), icon="list-check", **system)
     add(JobScreen, "Jobs", label=_("Background jobs"), icon="clock", **system)
     add(AuditLogScreen, "Diary", label=_("Audit log"), icon="history", **system)
+    add(StepScreen, "Steps", label=_("Steps of applications"), icon="list-check", **system)
+    add(CertificateVersionScreen, "CertificateVersions", label=_("Versions of certificates"), icon="certificate", **system)
+    add(CertificateEventScreen, "CertificateEvents", label=_("Events of certificates"), icon="history", **system)
     register_help(appbuilder)
     for view in (ManualView, SearchView, NotificationScreen):
         appbuilder.add_view_no_menu(view)

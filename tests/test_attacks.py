@@ -40,6 +40,7 @@ from app.models import (
     AuditCheckpoint,
     AuditEntry,
     AuditLink,
+    CertificateEvent,
     CertificateMeasure,
     CertificateVersion,
     DecisionBatch,
@@ -111,6 +112,11 @@ class Town:
     discrepancy: int  # of imported records
     waiting: int  # a scan of the account that waits to be confirmed
     notification: int  # of the account
+    region: int
+    published: int
+    step: int
+    event: int
+    exam_pass: int
     paper_rule: int = 1  # one table of required papers serves every town
     stock_reason: int = 1  # and one of stock reasons
 
@@ -222,9 +228,11 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         lapses_at=at + DAY,
     )  # fmt: skip
     discrepancy = make.discrepancy(sides=[f"certificate:{certificate.id}"], holder=f"李雷{words}"[:50], number=words[:40])
+    event = CertificateEvent(certificate_id=certificate.id, deed=CertificateEventKind.ISSUED, status=certificate.status,
+                             reason=words[:500], actor=words[:130], at=at)  # fmt: skip
     told = make.notification(account, text=words or "已受理", kind=NotificationKind.EXAM, subject_id=notice.id)
     waiting = make.waiting_scan(account, people[0], digest=digest, received_at=at, filename=f"身份证{words}.jpg"[:120])
-    session.add_all([measure, taken, batch, former, release, score, file, change, discrepancy, waiting, told])
+    session.add_all([measure, taken, batch, former, release, score, file, change, discrepancy, waiting, told, event])
     session.commit()
     entry = session.scalar(select(func.max(AuditEntry.id)))
     session.rollback()
@@ -233,6 +241,7 @@ def town(session, store: Store, region: str, words: str = "") -> Town:
         version.id, notice.id, signup.id, account.id, colleague.id, message.id, job.id, entry,
         cases[3].id, sheet.id, officer.id, identity.id, measure.id, taken.id, correction.id, batch.id,
         release.id, score.id, file.id, chief.id, change.id, discrepancy.id, waiting.id, told.id,
+        int(region), board.id, step.id, event.id, passes[0].id,
     )  # fmt: skip
 
 
@@ -310,6 +319,8 @@ ROUTES = {
     ("POST", "/applications/new/{}/discard"): ("draft", {CLERK: 302}),
     ("GET", "/certificates/{}.ofd"): ("certificate", dict.fromkeys(PARTIES, 200)),
     ("GET", "/certificates/{}/history"): ("certificate", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/published/show/{}"): ("published", dict.fromkeys((*OFFICERS, VIEWER), 200)),
+    ("GET", "/exam-passes/show/{}"): ("exam_pass", dict.fromkeys(PARTIES, 200)),
     ("GET", "/measures/show/{}"): ("measure", {REVIEWER: 200, APPROVER: 200}),
     ("POST", "/measures/{}/retract"): ("measure", {REVIEWER: 404}),  # proposed by another
     ("GET", "/measure-papers/{}/document"): ("taken", dict.fromkeys((CLERK, *OFFICERS), 200)),
@@ -356,6 +367,9 @@ ROUTES = {
     ("GET", "/stock-reasons/edit/{}"): ("stock_reason", {ADMIN: 200}),
     ("POST", "/stock-reasons/edit/{}"): ("stock_reason", {ADMIN: 302}),  # an empty form changes nothing
     ("POST", "/stock-reasons/delete/{}"): ("stock_reason", {ADMIN: 302}),
+    ("GET", "/regions/show/{}"): ("region", {ADMIN: 200}),
+    ("GET", "/regions/edit/{}"): ("region", {ADMIN: 200}),
+    ("POST", "/regions/edit/{}"): ("region", {ADMIN: 302}),
     ("POST", "/certificates-of-accounts/delete/{}"): ("identity", {SECURITY: 302}),
     ("GET", "/accounts/show/{}"): ("account", {ADMIN: 200}),
     ("GET", "/accounts/edit/{}"): ("account", {ADMIN: 200}),
@@ -383,6 +397,9 @@ ROUTES = {
     ("POST", "/notifications/open/{}"): ("notification", dict.fromkeys(Role, 404) | {CLERK: 303}),  # its reader's alone
     ("POST", "/messages/again/{}"): ("message", {ADMIN: 404}),
     ("POST", "/jobs/again/{}"): ("job", {ADMIN: 404}),
+    ("GET", "/steps/show/{}"): ("step", {AUDITOR: 200}),
+    ("GET", "/certificate-events/show/{}"): ("event", {AUDITOR: 200}),
+    ("GET", "/certificate-versions/show/{}"): ("certificate", {AUDITOR: 200}),
     ("GET", "/diary/show/{}"): ("entry", {AUDITOR: 200}),
     ("GET", "/imports/{}"): ("legacy", {ADMIN: 200, **OTHER_IMPORTERS}),
     ("POST", "/imports/{}/report.xlsx"): ("legacy", {ADMIN: 404, **OTHER_IMPORTERS}),  # nothing is stored
@@ -399,6 +416,7 @@ WITH_A_WORD = {
     "/measures/decide/{}",
     "/enterprises/decide/{}/{}",
     "/notifications/mark/{}",
+    *("/sms-texts/{}", "/list-views/{}/keep", "/list-views/{}/remove"),
     *("/parameters/{}", "/parameters/{}/restore", "/sessions/{}/end"),
     *("/exam/notices/{}/files/{}", "/exam/notices/{}/files/{}/remove", "/exam/score-corrections/{}/decide/{}"),
     *("/imports/{}/{}", "/legacy/hand-in/{}", "/legacy/template/{}.xlsx"),

@@ -317,6 +317,13 @@ LOGGED = {
     "EnterpriseAdminScreen.export": listed(ADMIN, "/enterprises/export", "enterprise", "EnterpriseAdminScreen"),
     "MessageScreen.export": listed(ADMIN, "/messages/export", "message", "MessageScreen"),
     "SignupReviewScreen.export": listed(EXAM, "/exam/review/export", "exam_signup", "SignupReviewScreen"),
+    "ExamPassScreen.export": listed(VIEWER, "/exam-passes/export?source=all", "exam_pass", "ExamPassScreen"),
+    "PublicNoticeScreen.export": listed(VIEWER, "/published/export", "public_notice", "PublicNoticeScreen"),
+    "DecisionBook.export": listed(
+        VIEWER, "/books/decisions/export?period=2026", "application", "DecisionBook", query={"period": "2026"}
+    ),
+    "CertificateBook.export": listed(VIEWER, "/books/certificates/export", "application", "CertificateBook"),
+    "MeasureBook.export": listed(REVIEWER, "/books/measures/export", "certificate_measure", "MeasureBook"),
     "ClosedScreen.export": listed(VIEWER, "/closed/export", "application", "ClosedScreen"),
     "ArchiveView.letter": simple(VIEWER, "/archive/{of.closed}/form.pdf", AuditAction.READ, "application", shown="form"),
     "ArchiveView.bundle": simple(VIEWER, "/archive/{of.closed}.zip", AuditAction.EXPORT, "application", shown="archive"),

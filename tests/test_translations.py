@@ -104,6 +104,7 @@ CHINESE_ALLOWED = {
     "app/files/spreadsheets/titles.py": "headings of other offices' sheets",
     "app/eligibility/reasons.py": "stock reasons as they are stored, forms of clauses, conclusions that say nothing",
     "app/exams/scores.py": "words that clerks type into the workbook",
+    "app/applications/own_sms_texts.py": "made-up values for the examples of text messages",
     "app/outbox/sms_texts.py": "the signature that carriers demand, and how the issuer is abbreviated",
     "app/db/tables/applications.py": "a law beside a column",
     "app/db/tables/exams.py": "the legal term beside a column",

@@ -28,7 +28,9 @@ from app.db.row_regions import NOWHERE
 from app.models import (
     Application,
     Certificate,
+    CertificateEvent,
     CertificateMeasure,
+    CertificateVersion,
     DecisionBatch,
     EmploymentRelease,
     Enterprise,
@@ -40,9 +42,11 @@ from app.models import (
     Notification,
     Paper,
     Person,
+    PublicNotice,
     Qualification,
     ScoreCorrection,
     SheetImport,
+    Step,
 )
 
 Thing = TypeVar("Thing")
@@ -104,10 +108,17 @@ def _is_prefecture(region: str) -> bool:
     return len(region_prefix(region)) == 4 or region[2:4] == "90"
 
 
+# What was done, step by step: lists of them are for the auditor, who examines every region. Others see those of one case or
+# certificate on its page.
+HISTORY = (Step, CertificateEvent, CertificateVersion)
+
+
 def reach(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
     """SQL condition: the actor may see this row of ``model``."""
     if model is Notification:  # a message is its recipient's alone, whatever the role
         return Notification.account_id == actor.id if actor.id is not None else false()
+    if model in HISTORY:
+        return true() if Role.AUDITOR in actor.roles else false()
     grants: list[ColumnElement[bool]] = []
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None:
         grants.append(_own(actor, model))
@@ -122,6 +133,8 @@ def reaches(actor: Actor, thing: Any) -> bool:
     """As ``reach``, for one loaded row."""
     if isinstance(thing, Notification):
         return thing.account_id == actor.id
+    if isinstance(thing, HISTORY):
+        return Role.AUDITOR in actor.roles
     if Role.ENTERPRISE_CLERK in actor.roles and actor.enterprise_id is not None and _is_own(actor, thing):
         return True
     if Role.ADMIN in actor.roles and isinstance(thing, SheetImport) and thing.kind in OLD_SYSTEM:
@@ -189,7 +202,7 @@ def _own(actor: Actor, model: type[Any]) -> ColumnElement[bool]:
         return or_(Application.enterprise_id == actor.enterprise_id, to_release)
     if model is ExamPass:
         return ExamPass.person_id.in_(select(Person.id).where(Person.enterprise_id == actor.enterprise_id))
-    if model is DecisionBatch:
+    if model in (DecisionBatch, PublicNotice):  # what is public they read where everybody does
         return false()
     if model is CertificateMeasure:  # what is proposed only is the office's affair
         held = select(Certificate.id).where(Certificate.enterprise_id == actor.enterprise_id)
@@ -211,7 +224,7 @@ def _is_own(actor: Actor, thing: Any) -> bool:
         return bool(thing.person.enterprise_id == actor.enterprise_id)
     if isinstance(thing, CertificateMeasure):
         return thing.state in TAKEN and bool(thing.certificate.enterprise_id == actor.enterprise_id)
-    if isinstance(thing, (DecisionBatch, EmploymentRelease)):
+    if isinstance(thing, (DecisionBatch, EmploymentRelease, PublicNotice)):
         return False
     if isinstance(thing, ScoreCorrection):
         confirmed = thing.state is ScoreCorrectionState.CONFIRMED
@@ -231,7 +244,7 @@ _READERS: Mapping[type[Any], frozenset[Role]] = {  # tables of which an officer 
     **dict.fromkeys((ExamNotice, ScoreCorrection), frozenset({Role.EXAM_CLERK})),
     IdentityCorrection: frozenset({Role.ACCEPTANCE_OFFICER}),
     EmploymentRelease: frozenset({Role.ADMIN}),
-    **dict.fromkeys((Certificate, ExamPass, Filing), CASE_OFFICERS | {Role.VIEWER}),
+    **dict.fromkeys((Certificate, ExamPass, Filing, PublicNotice), CASE_OFFICERS | {Role.VIEWER}),
     Enterprise: OFFICERS | {Role.ADMIN},
     **dict.fromkeys((Person, Qualification, Paper), CASE_OFFICERS | {Role.EXAM_CLERK}),
 }

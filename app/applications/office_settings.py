@@ -27,6 +27,7 @@ from app.models import CalendarDay, Parameter, PastParameter
 DEMO_CLOCK = "demo_days_ahead"  # in the table of parameters, none of ``ADJUSTABLE``; see ``demo_clock``
 CLOCK_DOUBT = "clock_doubt"  # likewise; see ``clock_check``
 LAST_BACKUP = "last_backup"  # likewise; see ``backup.last_backup``
+SMS_TEXT = "sms:"  # likewise, before the name of a text; see ``own_sms_texts``
 EDITORS = (Role.ADMIN, Role.SECURITY_ADMIN)
 
 
@@ -43,6 +44,7 @@ def office_of(session: Session, base: Office) -> Office:
         **_valid(stored, base),
         calendar=calendar_of(session),
         days_ahead=days_ahead(stored.get(DEMO_CLOCK), base),
+        sms_texts={name.removeprefix(SMS_TEXT): text for name, text in stored.items() if name.startswith(SMS_TEXT)},
         clock_doubt=clock_doubt(stored.get(CLOCK_DOUBT)),
     )
 

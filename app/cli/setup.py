@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import click
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
 from app import create_app
@@ -64,9 +64,11 @@ def init() -> None:
 
 
 def fill_regions(session: Session, settings: Settings) -> None:
-    """The office's province and its prefectures; names that changed are renamed."""
+    """The office's province and its prefectures; names that changed are renamed, but for those of the administrator."""
+    own = set(session.scalars(select(Region.code).where(Region.own_name)))
     for digits, name in regions_of(settings.office.region_code, settings.office.province).items():
-        session.merge(Region(code=digits, name=name))
+        if digits not in own:
+            session.merge(Region(code=digits, name=name))
     session.commit()
 
 

@@ -89,6 +89,7 @@ class Office:
 
     largest_batch: int = 10_000  # applications decided in one request
     batch_at_once: int = 1_000  # of a batch, some seconds; more are carried out in the background
+    largest_export: int = 100_000  # rows of one list in one file
     largest_bundle: int = 2_000  # certificates in one zip
     bundle_minutes: int = 60  # how long a prepared zip can be fetched
     lookups_per_minute: int = 30  # per address, public counter
@@ -125,6 +126,7 @@ class Office:
     pinned: frozenset[str] = frozenset()  # set by the environment; cannot be changed in the system
     demonstration: bool = False  # not production: the office's clock may be set ahead
     days_ahead: int = 0  # by so many days it is; from the database, and always 0 in production
+    sms_texts: Mapping[str, str] = field(default_factory=dict)  # the office's own, by ``sms_texts.NAMED``; from the database
     clock_doubt: datetime | None = None  # the last moment believed, while the machine's clock is not; from the database
 
     def demand_sound_clock(self) -> None:
@@ -285,6 +287,7 @@ ADJUSTABLE = (
     Adjustable("legacy_report_days", Section.QUANTITIES, _("Sheets and reports of imports are kept for"), _OWN, 1, 365, _("days")),
     Adjustable("largest_batch", Section.QUANTITIES, _("Applications decided at once, at most"), _OWN, 1, 20_000, _("records")),
     Adjustable("batch_at_once", Section.QUANTITIES, _("Decisions carried out while the officer waits; larger batches in the background"), _OWN, 0, 2_000, _("records")),
+    Adjustable("largest_export", Section.QUANTITIES, _("Rows of a list in one exported file, at most"), _OWN, 1_000, 1_000_000, _("records")),
     Adjustable("largest_bundle", Section.QUANTITIES, _("Certificates in one download, at most"), _OWN, 1, 10_000, _("records")),
     Adjustable("bundle_minutes", Section.QUANTITIES, _("A prepared download can be fetched for"), _OWN, 5, 1440, _("minutes")),
     Adjustable("scan_bytes", Section.QUANTITIES, _("A scan is at most so large"), _OWN, 1024**2, 50 * 1024**2, "MB", 1024**2),
@@ -347,5 +350,5 @@ DEFAULT_OFFICE = Office()
 SETTABLE = tuple(
     entry.name
     for entry in fields(Office)
-    if entry.name not in ("calendar", "pinned", "demonstration", "days_ahead", "clock_doubt")
+    if entry.name not in ("calendar", "pinned", "demonstration", "days_ahead", "sms_texts", "clock_doubt")
 )

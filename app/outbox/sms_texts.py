@@ -206,6 +206,38 @@ PASSWORD_RESET = _(
     "If it was not you, please tell the system administrator at once."
 )
 
+# The texts that the administrator may change, by the name under which a text of the office's own is stored
+# (``applications.own_sms_texts``). What is put into them (``LETTER``, ``BANNED``) is not among them.
+NAMED: Mapping[str, object] = {
+    **{f"decision.{action.value}": text for action, text in TEXTS.items()},
+    "decision.cancelled": CANCELLED,
+    **{f"old_enterprise.{action.value}": text for action, text in OLD_ENTERPRISE_TEXTS.items()},
+    **{f"measure.{kind.value}": text for kind, text in MEASURE_TEXTS.items()},
+    "measure.suspension_over": SUSPENSION_OVER,
+    "measure.refused": MEASURE_REFUSED,
+    "measure.impossible": MEASURE_IMPOSSIBLE,
+    "account.one_time_password": ONE_TIME_PASSWORD,
+    "account.changed": ACCOUNT_CHANGED,
+    "account.password_reset": PASSWORD_RESET,
+    "exam.signups_rejected": SIGNUPS_REJECTED,
+    "exam.signups_admitted": SIGNUPS_ADMITTED,
+    "exam.changed": EXAM_CHANGED,
+    "exam.recalled": EXAM_RECALLED,
+    "exam.republished": EXAM_REPUBLISHED,
+    "exam.cancelled": EXAM_CANCELLED,
+    "exam.score_corrected": SCORE_CORRECTED,
+    "person.freed_from": FREED_FROM,
+    "person.freed_for": FREED_FOR,
+    "reminder.expiring_one": EXPIRING_ONE,
+    "reminder.expiring_many": EXPIRING_MANY,
+    "reminder.unsent": UNSENT,
+    "reminder.deadlines": DEADLINES,
+    **{f"code.{kind.value}": text for kind, text in CODES.items()},
+    "system.clock_in_doubt": CLOCK_IN_DOUBT,
+    "system.findings_began": FINDINGS_BEGAN,
+    "system.findings_ended": FINDINGS_ENDED,
+}
+
 _ABBREVIATIONS = (("住房和城乡建设", "住建"), ("省", ""))  # 湖南省住房和城乡建设厅 → 湖南住建厅
 _ID_LIKE = re.compile(r"(?<!\d)\d(?:[\s-]*\d){13,16}(?:[\s-]*[\dXxＸｘ])?(?!\d)")  # 15 or 18 digits, however typed
 
@@ -259,6 +291,8 @@ def decision_message(
     ``translations`` defaults to the province's language, whatever language the deciding officer uses.
     """
     sentence, matter_name, letter = _decision_texts(action, matter, translations or province_translations())
+    cancelled = action is Action.APPROVE and matter is MatterKind.CANCELLATION
+    sentence = office.sms_texts.get("decision.cancelled" if cancelled else f"decision.{action.value}", sentence)
     values = {
         "person": person,
         "matter": matter_name,
@@ -305,7 +339,7 @@ def release_message(
         "person": person,
         "certificate_number": certificate_number,
     }
-    text = _filled(OLD_ENTERPRISE_TEXTS[action], translations or province_translations(), values)
+    text = _filled(OLD_ENTERPRISE_TEXTS[action], translations or province_translations(), values, office.sms_texts)
     recipient = (
         Recipient(NotificationKind.RELEASE, application_id, old_enterprise_id) if old_enterprise_id is not None else None
     )
@@ -315,8 +349,9 @@ def release_message(
 def system_message(
     sentence: object, mobile: str | None, office: Office, recipient: Recipient | None = None, /, **values: object
 ) -> OutgoingMessage:
-    """A code, reminder or notification: one of the sentences above with its values."""
-    return _signed(office, mobile, in_province_language(sentence, **values), recipient=recipient)
+    """A code, reminder or notification: one of the sentences above, as the office words it, with its values."""
+    text = _filled(sentence, province_translations(), values, office.sms_texts)
+    return _signed(office, mobile, text, recipient=recipient)
 
 
 def in_province_language(sentence: object, **values: object) -> str:
@@ -337,21 +372,41 @@ def province_translations() -> NullTranslations:
 
 
 def _translated(sentence: object, translations: NullTranslations) -> str:
-    """A lazy sentence in the given language. In an empty context, outside any request, ``str`` returns its msgid."""
-    return translations.gettext(Context().run(str, sentence))
+    """A lazy sentence in the given language."""
+    return translations.gettext(_msgid(sentence))
 
 
-def _filled(sentence: object, translations: NullTranslations, values: Mapping[str, object]) -> str:
-    return _translated(sentence, translations) % {name: plain(value) for name, value in values.items()}
+def _msgid(sentence: object) -> str:
+    """In an empty context, outside any request, ``str`` returns it."""
+    return Context().run(str, sentence)
+
+
+def _filled(
+    sentence: object, translations: NullTranslations, values: Mapping[str, object], own: Mapping[str, str] | None = None
+) -> str:
+    """The sentence, or the office's own text for it, with its values."""
+    text = own.get(_names().get(_msgid(sentence), "")) if own else None
+    return (text or translations.gettext(_msgid(sentence))) % {name: plain(value) for name, value in values.items()}
+
+
+@lru_cache(maxsize=1)
+def _names() -> Mapping[str, str]:
+    """The name of each text that may be changed, by its msgid."""
+    return {_msgid(sentence): name for name, sentence in NAMED.items()}
+
+
+def signature(office: Office) -> str:
+    """The name of the sender, with which a text message begins."""
+    issuer = office.issuer
+    for long, short in _ABBREVIATIONS:
+        issuer = issuer.replace(long, short, 1)
+    return f"【{issuer}】"
 
 
 def _signed(
     office: Office, mobile: str | None, body: str, application_id: int | None = None, recipient: Recipient | None = None
 ) -> OutgoingMessage:
-    issuer = office.issuer
-    for long, short in _ABBREVIATIONS:
-        issuer = issuer.replace(long, short, 1)
-    return OutgoingMessage(mobile, body, application_id, recipient, f"【{issuer}】")
+    return OutgoingMessage(mobile, body, application_id, recipient, signature(office))
 
 
 def shortened(reason: str) -> str:

@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from app.accounts.access import CASE_OFFICERS, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
+from app.accounts.access import CASE_OFFICERS, HISTORY, NOBODY, Actor, decides, reach, reaches, reaches_case, region_prefix
 from app.core.office import Office
 from app.core.vocabulary import (
     OLD_SYSTEM,
@@ -28,6 +28,7 @@ from app.models import (
     IdentityCorrection,
     Paper,
     Person,
+    PublicNotice,
     Qualification,
     ScoreCorrection,
     SheetImport,
@@ -49,9 +50,11 @@ MODELS = (
         Paper,
         Person,
     ),
+    PublicNotice,
     Qualification,
     ScoreCorrection,
     SheetImport,
+    *HISTORY,
 )
 
 

@@ -32,6 +32,7 @@ from app.db.tables.batches import DecisionBatch, DecisionBatchRow
 from app.db.tables.certificates import CertificateEvent
 from app.db.tables.findings import OpenFinding
 from app.db.tables.legacy import LegacyRecord
+from app.db.tables.list_views import ListView
 from app.db.tables.outbox import Message, NightlyDone, Notification, PublicNotice
 from app.db.tables.parties import Account
 from app.db.tables.settings import NumberSequence, Parameter, PastParameter, RateLimitCounter
@@ -49,8 +50,7 @@ NOT_AUDITED = (
     *(AuditEntry, RateLimitCounter, NumberSequence, Step, Message, PublicNotice, CertificateEvent, NightlyDone, Parameter),
     *(PastParameter, LegacyRecord, ImportedRow, AuditLink, AuditCheckpoint, AuditInspection, Challenge, UserSession),
     *(PastPassword, InterruptedForm, DecisionBatch, DecisionBatchRow, OpenFinding, StatisticsMonth, StatisticsCount),
-    WaitingScan,
-    Notification,
+    *(WaitingScan, Notification, ListView),
 )
 AUDITED: tuple[type[Any], ...] = tuple(
     mapper.class_

@@ -11,6 +11,7 @@ from app.db.tables import findings as findings
 from app.db.tables import identity as identity
 from app.db.tables import legacy as legacy
 from app.db.tables import letters as letters
+from app.db.tables import list_views as list_views
 from app.db.tables import outbox as outbox
 from app.db.tables import papers as papers
 from app.db.tables import parties as parties

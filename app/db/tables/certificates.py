@@ -203,6 +203,8 @@ class CertificateMeasure(Model):
         ordered_by_place("certificate_measure"),
         ordered_by_place("certificate_measure", "state", "last_day"),
         ordered_by_place("certificate_measure", "state", "proposed_at"),
+        Index("ix_certificate_measure_decided_at", "decided_at", "id"),
+        ordered_by_place("certificate_measure", "decided_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

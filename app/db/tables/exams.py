@@ -218,6 +218,7 @@ class ExamPass(Model):
         ),
         Index("ix_exam_pass_source", "source", "passed_on", "id", "region_code"),
         ordered_by_place("exam_pass", "source", "passed_on"),
+        ordered_by_place("exam_pass"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

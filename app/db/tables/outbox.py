@@ -22,7 +22,7 @@ from app.core.vocabulary import (
     ReadState,
     Stage,
 )
-from app.db.constraints import choice_check, one_of, partial_index
+from app.db.constraints import choice_check, one_of, ordered_by_place, partial_index
 from app.db.session import Choice, Encrypted, EncryptedRecord, UtcDateTime
 
 
@@ -40,6 +40,8 @@ class PublicNotice(Model):
             "AND (stage IS NULL) = (measure_id IS NOT NULL) AND (measure IS NULL) = (measure_id IS NULL)",
             name="ck_public_notice_of_one_thing",
         ),
+        Index("ix_public_notice_published_at", "published_at", "id"),
+        ordered_by_place("public_notice", "published_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -59,7 +61,10 @@ class PublicNotice(Model):
     enterprise_name: Mapped[str] = mapped_column(String(120))
     certificate_number: Mapped[str] = mapped_column(String(40), default="")
     region_code: Mapped[str] = mapped_column(ForeignKey("region.code", name="fk_public_notice_region"))
-    published_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    def __repr__(self) -> str:
+        return f"{self.name} {self.certificate_number}".strip()
 
 
 POSTPONED = f"state = {MessageState.QUEUED.value!r} AND fault <> ''"  # a message that was tried in vain

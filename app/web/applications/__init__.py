@@ -4,7 +4,9 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from app.web.applications import books
 from app.web.applications.archive.archive import ArchiveView
+from app.web.applications.archive.published import PublicNoticeScreen
 from app.web.applications.filing.certificate_form import ClaimView
 from app.web.applications.filing.correction_form import CorrectionView
 from app.web.applications.filing.lists import (
@@ -44,6 +46,7 @@ ENTRIES = (
     (DueScreen, "Due", _("Due cases"), "clock"),
     (DueBoardView, "DueBoard", _("Deadlines at a glance"), "chart-bar"),
     (ClosedScreen, "Closed", _("Closed applications"), "search"),
+    (PublicNoticeScreen, "PublicNotices", _("Published results"), "speakerphone"),
     (CertificateScreen, "Certificates", _("Safety personnel certificates"), "certificate"),
     (MeasureScreen, "Measures", _("Measures against certificates"), "shield-check"),
     (PapersView, "PapersDrawn", _("Drawing of e-certificates"), "file-text"),
@@ -77,3 +80,4 @@ def register(appbuilder: Any) -> None:
             category_label=_("Safety personnel"),
             category_icon="certificate",
         )
+    books.register(appbuilder)

@@ -39,6 +39,7 @@ PERMISSIONS: Declaration = {
     "Work": to(EVERYBODY, MENU, "can_home"),
     "Search": to(EVERYBODY, "can_find"),
     "Notification": to(EVERYBODY, "can_list", "can_open", "can_mark"),  # one's own
+    "ListViews": to(EVERYBODY, "can_keep", "can_remove"),
     "Statistics": to((*OFFICERS, Role.EXAM_CLERK, Role.VIEWER), MENU, "can_show", "can_anew", "can_export"),
     "System": to(ADMINISTRATORS, MENU),
     "Accounts": to(ADMIN, MENU),
@@ -60,12 +61,16 @@ PERMISSIONS: Declaration = {
     ),
     "Messages": to(ADMIN, MENU),
     "Message": to(ADMIN, "can_list", "can_again", "can_export"),
+    "SmsTexts": to(ADMIN, MENU),
+    "SmsText": to(ADMIN, "can_show", "can_edit"),
     "Simulator": to(ADMIN, "can_phones"),
     "DemoClock": to(EVERYBODY, "can_show", "can_move"),  # production does not have it
     "Status": to(ADMIN, MENU, "can_show"),
     "Jobs": to(ADMIN, MENU),
     "Job": to(ADMIN, "can_list", "can_again"),
     "Diary": to(AUDIT, MENU, "can_list", "can_show", "can_export", "can_verify"),
+    **dict.fromkeys(("Steps", "CertificateVersions", "CertificateEvents"), to(AUDIT, MENU)),
+    **dict.fromkeys(("Step", "CertificateVersion", "CertificateEvent"), to(AUDIT, "can_list", "can_show")),
     "Help": to(EVERYBODY, MENU),  # the page itself is public
     # training and exams
     "Exams": to((Role.EXAM_CLERK, Role.ENTERPRISE_CLERK), MENU),
@@ -103,6 +108,14 @@ PERMISSIONS: Declaration = {
     | to(OFFICERS, "can_reveal")
     | to((Role.ACCEPTANCE_OFFICER,), "can_verify"),
     "Archive": to(PARTIES, "can_show", "can_letter", "can_bundle"),
+    "PublicNotices": to((*OFFICERS, Role.VIEWER), MENU),
+    "PublicNotice": to((*OFFICERS, Role.VIEWER), "can_list", "can_show", "can_export"),
+    # 台账
+    "Books": to((*OFFICERS, Role.VIEWER), MENU),
+    **dict.fromkeys(("DecisionBooks", "CertificateBooks"), to((*OFFICERS, Role.VIEWER), MENU)),
+    **dict.fromkeys(("DecisionBook", "CertificateBook"), to((*OFFICERS, Role.VIEWER), "can_list", "can_export")),
+    "MeasureBooks": to((Role.REVIEWER, Role.APPROVER, Role.VIEWER), MENU),
+    "MeasureBook": to((Role.REVIEWER, Role.APPROVER, Role.VIEWER), "can_list", "can_export"),
     "Certificates": to(PARTIES, MENU),
     "PapersDrawn": to((Role.APPROVER,), MENU),
     "Papers": to((Role.APPROVER,), "can_watch", "can_again"),
@@ -128,6 +141,8 @@ PERMISSIONS: Declaration = {
     "EmploymentRelease": to(ADMIN, "can_list", "can_add", "can_open"),
     "Parameters": to((*ADMIN, *SECURITY), MENU),  # each its own sections
     "Parameter": to((*ADMIN, *SECURITY), "can_show", "can_edit", "can_restore"),
+    "Regions": to(ADMIN, MENU),
+    "Region": to(ADMIN, "can_list", "can_show", "can_add", "can_edit"),
     "RequiredPapers": to(ADMIN, MENU),
     "PaperRule": to(ADMIN, "can_list", "can_add", "can_edit", "can_delete"),
     "StockReasons": to(ADMIN, MENU),
@@ -137,6 +152,8 @@ PERMISSIONS: Declaration = {
     "Legacy": to(ADMIN, "can_home", "can_template", "can_hand_in"),
     "Discrepancies": to(ADMIN, MENU),
     "Discrepancy": to(ADMIN, "can_list", "can_examine", "can_decide", "can_compare"),  # who owns the import
+    "ExamPasses": to(PARTIES, MENU),
+    "ExamPass": to(PARTIES, "can_list", "can_show") | to((*OFFICERS, Role.VIEWER), "can_export"),
     "LegacyPasses": to(PARTIES, MENU),
     "LegacyPass": to(PARTIES, "can_list"),
     "LegacyCertificates": to(PARTIES, MENU),

@@ -110,15 +110,16 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         out of reach or gone: no rows.
         """
         pk, column, down = self.get_pk(), self._order(sort), descending is not back
-        stands = self.within_reach(pk == row).with_entities(column).one_or_none()
+        here = self._as_pk(row)
+        stands = self.within_reach(pk == here).with_entities(column).one_or_none()
         keys: list[Any] = []
-        for part in [] if stands is None else self._following(column, stands[0], row, descending=down):
+        for part in [] if stands is None else self._following(column, stands[0], here, descending=down):
             found = self.in_order(query.filter(part), sort, down).with_entities(pk).limit(size + 1 - len(keys))
             keys += [key for (key,) in found] if len(keys) <= size else []
         shown = keys[:size]
         return self._rows(shown[::-1] if back else shown), len(keys) > size
 
-    def _following(self, column: Any, value: Any, row: int, *, descending: bool) -> list[ColumnElement[bool]]:
+    def _following(self, column: Any, value: Any, row: Any, *, descending: bool) -> list[ColumnElement[bool]]:
         """Conditions of what follows a row, one index scan each. Empty values stand where the database has them."""
         pk = self.get_pk()
         later = pk < row if descending else pk > row
@@ -127,7 +128,7 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         empty_last = (self.session.get_bind().dialect.name == "postgresql") is not descending
         if value is None:
             return [column.is_(None) & later, *([] if empty_last else [column.is_not(None)])]
-        here, there = tuple_(column, pk), tuple_(literal(value, column.type), row)
+        here, there = tuple_(column, pk), tuple_(literal(value, column.type), literal(row, pk.type))
         return [here < there if descending else here > there, *([column.is_(None)] if empty_last else [])]
 
     def _rows(self, keys: Sequence[Any]) -> list[Any]:

@@ -26,6 +26,7 @@ from app.web.base.fab import ModelView, route
 from app.web.base.form_version import FormVersion
 from app.web.base.layout import safe_next
 from app.web.base.links import Link, shown
+from app.web.base.list_layout import layout_of
 from app.web.base.private_urls import has_personal_data
 from app.web.base.query import Box, ListQuery, ask, boxes_for, has_empty_fields
 from app.web.forms import AppForm, fields_for, is_restored, place_refusals
@@ -112,8 +113,9 @@ class ModelScreen(ModelView):
         """Buttons at the top right of the list."""
         return [Link(gettext("Add"), self.url("add"), icon="plus", primary=True)] if self.may("add") else []
 
-    def export_link(self) -> Link | None:
-        """The button that takes the list away as a sheet, if there is one."""
+    def export_links(self) -> builtins.list[Link]:
+        """The buttons that take the list away as a file."""
+        return []
 
     def row_links(self, item: Any) -> builtins.list[Link]:
         """The last column; the first link opens the row."""
@@ -240,6 +242,7 @@ class ModelScreen(ModelView):
             rows=rows,
             count=pager.count,
             labels={column: self.label(column) for column in self.list_columns},
+            layout=layout_of(self, asked),
             tabs=self._tabs(tally, asked),
             pager=pager,
         )

@@ -1,7 +1,7 @@
 """The query bar of a list: its fields, and parsing the query string. Invalid parts are ignored."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -20,6 +20,8 @@ from app.web.base.datamodel import LARGEST_ID, PAGE_SIZES, SelInterface, as_id
 from app.web.base.private_urls import decode_param, encode_param
 
 LONGEST = 100  # characters of one query field
+LAYOUT = ("columns", "dense")
+_LAYOUT = re.compile(r"[\w.,]{1,500}", re.ASCII)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -32,7 +34,7 @@ class Box:
     kind: str
     holds: Callable[[str], ColumnElement[bool] | None]
     until: Callable[[str], ColumnElement[bool] | None] | None = None
-    options: tuple[tuple[str, object], ...] = ()
+    options: Iterable[tuple[str, object]] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,6 +59,7 @@ class ListQuery:
     size: int
     usual: tuple[str, bool, int]  # default sort, descending, size
     sortable: Sequence[str] = ()
+    layout: Mapping[str, str] = field(default_factory=dict)  # columns and density, where the address says them
     beyond: tuple[int, bool] | None = None  # the page after a row, or (True) before it, where pages have no numbers
 
     def args(self, **changes: Any) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class ListQuery:
             args["sort"] = f"{'-' if self.descending else ''}{self.sort}"
         if self.size != self.usual[2]:
             args["size"] = self.size
+        args |= self.layout
         if self.page > 1:
             args["page"] = self.page
         if self.beyond:
@@ -98,6 +102,7 @@ def ask(
         size=min(PAGE_SIZES, key=lambda allowed: (abs(allowed - size), allowed)) if size != usual[2] else size,
         usual=usual,
         sortable=sortable,
+        layout={name: text for name in LAYOUT if _LAYOUT.fullmatch(text := source.get(name, ""))},
         beyond=next(((row, name == "before") for name in ("after", "before") if (row := as_id(given.get(name, "")))), None),
     )
 

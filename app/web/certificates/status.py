@@ -182,7 +182,7 @@ def matching(text: str) -> Sequence[Certificate]:
         return list(exact.values())
     alike = search.found_in_any(db.session(), Certificate, text, {Certificate.number: None, Certificate.holder: None})
     newest = select(Certificate).where(reach(actor, Certificate), alike).order_by(Certificate.id.desc())
-    return db.session.scalars(newest.options(selectinload(Certificate.enterprise)).limit(MOST_FOUND + 1)).all()
+    return list(db.session.scalars(newest.options(selectinload(Certificate.enterprise)).limit(MOST_FOUND + 1)))
 
 
 def _ground_label(ground: MeasureGround) -> str:

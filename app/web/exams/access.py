@@ -62,4 +62,4 @@ def _of_notice(text: str) -> ColumnElement[bool] | None:
 
 def notice_box(label: object) -> Box:
     """The filter by notice, for lists of sign-ups."""
-    return Box("notice", label, "select", _of_notice, options=NoticeOptions())  # type: ignore[arg-type]
+    return Box("notice", label, "select", _of_notice, options=NoticeOptions())

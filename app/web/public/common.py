@@ -1,4 +1,4 @@
-"""Shared by the public pages: rate limit, headers against indexing, labels of results, cleaning of query parameters."""
+"""Shared by the public pages: rate limit, headers against indexing, labels of sign-up, cleaning of query parameters."""
 
 import re
 from datetime import datetime
@@ -9,19 +9,12 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
 from app.core.identifiers import INVISIBLE
-from app.core.vocabulary import Action, MatterKind, NoticeState, Stage
+from app.core.vocabulary import MatterKind, NoticeState, Stage
 from app.db.session import reading
-from app.models import ExamNotice, PublicNotice
+from app.models import ExamNotice
 from app.web import request_context
-from app.web.base import tone
-from app.workflow import MOVES, publish_result
 
 CodeList = TypeVar("CodeList", MatterKind, Stage)
-
-# The label of a published result is that of the officer's button.
-RESULTS: dict[tuple[Stage, bool], Action] = {
-    (move.stage, move.agreed): move.action for move in MOVES if move.stage is not None and publish_result in move.then
-}
 
 
 def count_a_try(kind: str) -> None:
@@ -36,15 +29,6 @@ def not_indexed(page: str, status: int = 200) -> Response:
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def result_label(notice: PublicNotice) -> tuple[object, str]:
-    """The officer's decision, or the measure: its word and its tone. A button says 受理, a result 予以受理."""
-    if notice.measure is not None:
-        return notice.measure, ""
-    assert notice.stage is not None  # noqa: S101 - a constraint: a notice is of a decision or of a measure
-    action = RESULTS[notice.stage, notice.agreed]
-    return (_("Accepted") if action is Action.ACCEPT else action), tone(action)
 
 
 def signup_label(notice: ExamNotice, at: datetime) -> tuple[str, object]:

@@ -14,8 +14,9 @@ from app.db.session import db
 from app.models import ExamNotice
 from app.outbox.public_notices import latest
 from app.web import request_context
+from app.web.applications.archive.published import result_label
 from app.web.base.fab import BaseView, expose
-from app.web.public.common import result_label, signup_label
+from app.web.public.common import signup_label
 from app.web.public.kept_pages import kept
 from app.workflow import MOVES
 

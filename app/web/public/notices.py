@@ -12,11 +12,12 @@ from app.exams import file_of
 from app.models import ExamNotice
 from app.outbox.public_notices import notices_page
 from app.web import request_context
+from app.web.applications.archive.published import result_label
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, expose
 from app.web.base.private_urls import decode_param, encode_param, redirect_if_personal
 from app.web.exams.notice_changes import file_response, story
-from app.web.public.common import not_indexed, page_number, plain, result_label, signup_label, term
+from app.web.public.common import not_indexed, page_number, plain, signup_label, term
 from app.web.public.kept_pages import kept
 
 MEASURE = "measure"  # beside the matters in the filter

@@ -1,4 +1,4 @@
-"""历史考试通过人员 and 历史合格人员: read-only lists of what was imported, in its present state."""
+"""考试通过记录, 历史考试通过人员 and 历史合格人员: read-only lists, in the present state."""
 
 import builtins
 from typing import Any
@@ -15,6 +15,7 @@ from app.web import request_context
 from app.web.base import Link, ModelScreen, SelInterface, tone
 from app.web.base.access_filter import WithinReach
 from app.web.base.fab import BaseFilter
+from app.web.base.list_export import ExportedList
 
 
 class FromOldSystem(BaseFilter):
@@ -30,17 +31,10 @@ class FromOldSystem(BaseFilter):
         return query.filter(taken)
 
 
-class LegacyPassScreen(ModelScreen):
-    """历史考试通过人员 (R65)."""
+class PassList(ModelScreen):
+    """Base of the lists of passed exams."""
 
     datamodel = SelInterface(ExamPass)
-    route_base = "/legacy-passes"
-    class_permission_name = "LegacyPass"
-    base_permissions = ["can_list"]
-    base_filters = [["id", WithinReach, None], ["id", FromOldSystem, None]]
-    exclude_route_methods = {"show", "add", "edit", "delete"}
-    list_title = _("Passed in the old system")
-    list_columns = ["person.name", "category", "passed_on", "person.enterprise.name", "originals_verified_at"]
     sub_columns = {"person.name": "person.masked_id_number"}
     head_column = "person.name"
     search_columns = ["person.name", "category", "passed_on"]  # no ID number: it would be in the URL
@@ -52,15 +46,55 @@ class LegacyPassScreen(ModelScreen):
         "category": _("Personnel category"),
         "passed_on": _("Passed on"),
         "person.enterprise.name": _("Enterprise"),
+        "source": _("Known from"),
         "originals_verified_at": _("Originals"),
+        "originals_verified_by": _("Originals verified by"),
+        "used": _("Counts for an application"),
     }
 
     def cell(self, column: str, item: ExamPass) -> object | None:
         if column == "person.enterprise.name":
             return str(item.person.enterprise.name) if item.person.enterprise else "—"
-        if column == "originals_verified_at":
-            return _originals(item)
         return None
+
+
+class ExamPassScreen(ExportedList, PassList):
+    """Every passed exam, of this system and of the old one; the tabs say which."""
+
+    route_base = "/exam-passes"
+    class_permission_name = "ExamPass"
+    base_permissions = ["can_list", "can_show", "can_export"]
+    base_filters = [["id", WithinReach, None]]
+    list_title, show_title = _("Passed exams"), _("Passed exam")
+    list_columns = ["person.name", "category", "passed_on", "person.enterprise.name", "used"]
+    show_columns = [
+        "person.name", "person.masked_id_number", "person.enterprise.name", "category", "passed_on", "source",
+        "originals_verified_at", "originals_verified_by", "used",
+    ]  # fmt: skip
+    tabs_column = "source"
+    tab_first = PassSource.SYSTEM
+
+    def cell(self, column: str, item: ExamPass) -> object | None:
+        if column != "used":
+            return super().cell(column, item)
+        if item.source is PassSource.LEGACY:
+            return _originals(item)
+        return str(gettext("Used for a certificate") if item.used_by_application_id else gettext("Not used yet"))
+
+
+class LegacyPassScreen(PassList):
+    """历史考试通过人员 (R65)."""
+
+    route_base = "/legacy-passes"
+    class_permission_name = "LegacyPass"
+    base_permissions = ["can_list"]
+    base_filters = [["id", WithinReach, None], ["id", FromOldSystem, None]]
+    exclude_route_methods = {"show", "add", "edit", "delete"}
+    list_title = _("Passed in the old system")
+    list_columns = ["person.name", "category", "passed_on", "person.enterprise.name", "originals_verified_at"]
+
+    def cell(self, column: str, item: ExamPass) -> object | None:
+        return _originals(item) if column == "originals_verified_at" else super().cell(column, item)
 
     def row_links(self, item: ExamPass) -> builtins.list[Link]:  # noqa: ARG002
         return []
