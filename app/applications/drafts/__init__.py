@@ -13,6 +13,7 @@ from app.applications.drafts.for_certificates import all_open as all_open
 from app.applications.drafts.for_certificates import amend_claims as amend_claims
 from app.applications.drafts.for_certificates import draft_on_certificates as draft_on_certificates
 from app.applications.drafts.for_certificates import holdings as holdings
+from app.applications.drafts.for_certificates import most_of as most_of
 from app.applications.drafts.for_certificates import open_on as open_on
 from app.applications.drafts.for_people import Pick as Pick
 from app.applications.drafts.for_people import all_ready as all_ready
@@ -21,8 +22,7 @@ from app.applications.drafts.for_people import amend_incoming as amend_incoming
 from app.applications.drafts.for_people import candidates as candidates
 from app.applications.drafts.for_people import draft as draft
 from app.applications.drafts.for_people import draft_incoming as draft_incoming
-from app.applications.drafts.picking import PickerPage as PickerPage
-from app.applications.drafts.picking import PickerQuery as PickerQuery
+from app.applications.drafts.for_people import own_people as own_people
 from app.applications.drafts.transfers import Transferable as Transferable
 from app.applications.drafts.transfers import TransferSearch as TransferSearch
 from app.applications.drafts.transfers import amend_transfer as amend_transfer

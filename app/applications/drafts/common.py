@@ -53,6 +53,17 @@ def handler(name: str, mobile: str, chosen: Collection[Any]) -> tuple[str, str]:
     return name, mobile
 
 
+def demand_at_most(most: int, chosen: Collection[Any]) -> None:
+    """Raises ``Unmet`` if more than ``most`` are chosen for one filing."""
+    if len(chosen) > most:
+        sentence = _(
+            "%(n)s are ticked, and one filing takes at most %(most)s. Please untick some and file for them afterwards.",
+            n=len(chosen),
+            most=most,
+        )
+        raise Unmet.because(Refusal("batch-too-large", sentence, "picks"))
+
+
 def open_filing(
     session: Session, matter: MatterKind, handled_by: tuple[str, str], actor: Actor, *, at: datetime, office: Office
 ) -> Filing:

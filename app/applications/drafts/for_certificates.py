@@ -12,11 +12,12 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import checked
+from app.applications.drafts.candidates import FilingCandidate, checked
 from app.applications.drafts.common import (
     Details,
     add_applications,
     already_open,
+    demand_at_most,
     delete_unticked,
     filer,
     handler,
@@ -25,12 +26,13 @@ from app.applications.drafts.common import (
     read_details,
 )
 from app.applications.drafts.for_people import INCOMING
-from app.applications.drafts.picking import EVERYTHING, PickerPage, PickerQuery, certificates_of, count, of_page, pages_of
+from app.applications.drafts.picking import MOST_CERTIFICATES, certificates_of
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.office import Office
 from app.core.vocabulary import CHANGEABLE, ENDED, OPEN, REASONS, UNDER_WAY, MatterKind, State, reason_of
 from app.eligibility.facts import Facts, of_certificates
+from app.eligibility.picking import EVERYTHING, PickerPage, PickerQuery, count, of_page, pages_of
 from app.models import Application, Certificate, Filing
 
 OWN = (MatterKind.RENEWAL, MatterKind.REPLACEMENT, MatterKind.CANCELLATION)
@@ -46,13 +48,13 @@ def holdings(
     reason_code: str = "",
     at: datetime,
     office: Office,
-) -> PickerPage:
+) -> PickerPage[FilingCandidate]:
     """选择安管人员证书 (R97): the enterprise's own certificates that have not ended, with gaps and bars; see ``picking``."""
     enterprise_id = filer(actor)
     query = certificates_of(session, enterprise_id, asked)
     total = count(session, query)
     page = min(asked.page, pages_of(total))
-    first = _own(session, enterprise_id, list(ticked)[: office.largest_batch])
+    first = _own(session, enterprise_id, ticked)
     ids = list(dict.fromkeys([*first, *session.scalars(of_page(query, page))]))
     found = of_certificates(session, enterprise_id, matter, ids, reason_code=reason_code)
     return PickerPage([checked(found[key], office_day(at), office) for key in ids], total, page)
@@ -68,12 +70,17 @@ def all_open(
     at: datetime,
     office: Office,
 ) -> list[int]:
-    """Of the certificates that match those without bars, among the first ``largest_batch`` by expiry."""
+    """Of the certificates that match those without bars, among the first ``most_of`` by expiry."""
     enterprise_id = filer(actor)
-    query = certificates_of(session, enterprise_id, replace(asked, by_name=False)).limit(office.largest_batch)
+    query = certificates_of(session, enterprise_id, replace(asked, by_name=False)).limit(most_of(office))
     ids = list(session.scalars(query))
     found = of_certificates(session, enterprise_id, matter, ids, reason_code=reason_code)
     return [key for key in ids if not checked(found[key], office_day(at), office).bars]
+
+
+def most_of(office: Office) -> int:
+    """How many certificates one filing may hold."""
+    return min(office.largest_batch, MOST_CERTIFICATES)
 
 
 def _own(session: Session, enterprise_id: int, ids: Collection[int]) -> Sequence[int]:
@@ -106,6 +113,7 @@ def draft_on_certificates(
     """保存 (R99, R122, R126): one filing with one draft per certificate, all for the same reason. Not yet submitted."""
     enterprise_id, ids = filer(actor), list(dict.fromkeys(certificate_ids))
     handled_by = handler(handler_name, handler_mobile, ids)
+    demand_at_most(most_of(office), ids)
     _check_reason(matter, reason_code)
     cases = _chosen(session, matter, ids, enterprise_id, reason_code)
     read = read_details(matter, reason_code, {case.certificate_id or 0: case.category for case in cases}, details or {})
@@ -139,6 +147,7 @@ def amend_claims(
     ids = list(dict.fromkeys(certificate_ids))
     before = {application.certificate_id or 0: application for application in filing.applications}
     filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, ids)
+    demand_at_most(most_of(office), ids)
     _keep_reason(filing, reason_code)
     gone = [a for certificate_id, a in before.items() if certificate_id not in ids and a.state is State.DRAFT]
     kept = {certificate_id: a for certificate_id, a in before.items() if a not in gone and a.state in CHANGEABLE}

@@ -6,28 +6,31 @@ An enterprise files for its own people; anybody else is ``NotFound``.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor
-from app.applications.drafts.candidates import checked
+from app.applications.drafts.candidates import FilingCandidate, checked
 from app.applications.drafts.common import (
     add_applications,
     already_open,
+    demand_at_most,
     delete_unticked,
     filer,
     handler,
     open_filing,
     own_filing,
 )
-from app.applications.drafts.picking import EVERYTHING, PickerPage, PickerQuery, count, of_page, pages_of, passes_of
+from app.applications.drafts.picking import passes_of
 from app.core.clock import office_day
 from app.core.errors import NotFound, Unmet
 from app.core.office import Office
 from app.core.vocabulary import CHANGEABLE, CURRENT_CATEGORIES, Category, MatterKind, ReplacementReason, State
 from app.eligibility.facts import Facts, of_candidates
 from app.eligibility.matter_fields import parse_matter_fields
+from app.eligibility.picking import EVERYTHING, PickerPage, PickerQuery, count, of_page, pages_of, people_of
 from app.matters import MATTERS
-from app.models import Filing
+from app.models import Filing, Person
 
 Pick = tuple[int, Category]  # person id, category
 INCOMING = ReplacementReason.FROM_OTHER_PROVINCE.value
@@ -42,7 +45,7 @@ def candidates(
     ticked: Sequence[Pick] = (),
     at: datetime,
     office: Office,
-) -> PickerPage:
+) -> PickerPage[FilingCandidate]:
     """People of the enterprise who passed an exam, per category, with gaps and bars; see ``picking``.
 
     People without any passed exam are left out: the enterprise cannot fix that on this page.
@@ -52,7 +55,7 @@ def candidates(
     total = count(session, query)
     page = min(asked.page, pages_of(total))
     picks = [
-        *ticked[: office.largest_batch],
+        *ticked,
         *((row.person_id, row.category) for row in session.execute(of_page(query, page))),
     ]
     found = of_candidates(session, enterprise_id, matter, dict.fromkeys(picks))
@@ -84,6 +87,7 @@ def draft(
     """保存: one filing with one draft application per person and category. Not yet submitted (R72)."""
     enterprise_id, picks = filer(actor), list(dict.fromkeys(picks))
     handled_by = handler(handler_name, handler_mobile, picks)
+    demand_at_most(office.largest_batch, picks)
     cases = _chosen(session, matter, picks, enterprise_id)
     filing = open_filing(session, matter, handled_by, actor, at=at, office=office)
     add_applications(session, filing, cases, at=at, office=office)
@@ -110,12 +114,25 @@ def amend(
     kept = {(a.person_id, a.category): a for a in filing.applications if a.state is not State.DRAFT}
     drafts = {(a.person_id, a.category): a for a in filing.applications if a.state is State.DRAFT}
     filing.handler_name, filing.handler_mobile = handler(handler_name, handler_mobile, picks or list(kept))
+    demand_at_most(office.largest_batch, picks)
     delete_unticked(session, [application for pick, application in drafts.items() if pick not in picks])
     added = [pick for pick in picks if pick not in drafts and pick not in kept]
     add_applications(session, filing, _chosen(session, filing.matter, added, filing.enterprise_id), at=at, office=office)
     session.flush()
     session.expire(filing)
     return filing
+
+
+def own_people(session: Session, actor: Actor, asked: PickerQuery, chosen: int = 0) -> PickerPage[Person]:
+    """Who of the enterprise may bring a certificate along: those of a page by name, and first whoever is chosen."""
+    enterprise_id = filer(actor)
+    matching = people_of(session, enterprise_id, asked.text)
+    total = count(session, matching)
+    page = min(asked.page, pages_of(total))
+    ids = session.scalars(of_page(matching.order_by(Person.name_sort, Person.id), page)).all()
+    mine = select(Person).where(Person.id.in_([chosen, *ids]), Person.enterprise_id == enterprise_id)
+    people = session.scalars(mine.order_by(Person.id != chosen, Person.name_sort, Person.id))
+    return PickerPage(list(people), total, page)
 
 
 def draft_incoming(

@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 
 from app.applications import drafts
-from app.applications.drafts import PickerQuery
-from app.applications.drafts.picking import PAGE
 from app.core.office import Office
 from app.core.vocabulary import Category, MatterKind
+from app.eligibility.picking import PAGE, PickerQuery
 from tests import make
 from tests.workflow_fixture import Firm
 

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from app.accounts import rate_limit
 from app.applications import drafts
 from app.applications.attachments import attach, current, discard
-from app.applications.drafts import FilingCandidate, PickerPage
+from app.applications.drafts import FilingCandidate
 from app.applications.drafts.for_people import INCOMING
 from app.core.errors import AppError, NotFound, Refusal, Unmet
 from app.core.identifiers import mask_id
@@ -40,6 +40,7 @@ from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.eligibility.facts import Facts, of_applications, of_candidates, of_certificates
 from app.eligibility.matter_fields import DIVIDED, WRONG, MatterField, fields_of
+from app.eligibility.picking import PickerPage
 from app.files.inspect import FileRefused
 from app.matters import warnings_of
 from app.models import Application, Enterprise, Filing, Person
@@ -132,6 +133,7 @@ class CertificateRequest:
     incoming: tuple[int, Category] | None = None
     searched: tuple[str, str] = ("", "")
     version: FormVersion | None = None  # of a filing
+    beyond: Sequence[int] = ()  # ticked, and more than one filing takes
 
     @property
     def is_incoming(self) -> bool:
@@ -215,12 +217,14 @@ class ClaimView(BaseView):
             lines=sorted(lines, key=lambda line: (not line.ticked, not line.open)),
             picker=picker_query(),
             found=found,
+            beyond=asked.beyond,
             parts=parts,
             returned=[a for a in asked.filing.applications if a.marks] if asked.filing else [],
             items=ITEMS,
             reason_title=REASON_TITLES.get(asked.matter, ""),
             reasons=list(REASONS.get(asked.matter, ())),
-            people=_people() if asked.is_incoming and not asked.filing else [],
+            people=_people(asked),
+            who=_who_brings_it(),
             categories=CURRENT_CATEGORIES,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             behind=[line for line in lines if not line.ticked] if asked.matter is TRANSFER else [],
@@ -296,9 +300,14 @@ def _asked_again(asked: CertificateRequest, filing: Filing) -> CertificateReques
 def _incoming(filing: Filing | None) -> tuple[int, Category] | None:
     if filing is not None:
         return filing.applications[0].person_id, filing.applications[0].category
-    (person_id,) = _numbers([request.values.get("person", "")])
-    category = next((one for one in CURRENT_CATEGORIES if one.value == request.values.get("category")), None)
+    person_id, category = _who_brings_it()
     return (person_id, category) if person_id and category else None
+
+
+def _who_brings_it() -> tuple[int, Category | None]:
+    """The person and the category chosen so far."""
+    (person_id,) = _numbers([request.values.get("person", "")])
+    return person_id, next((one for one in CURRENT_CATEGORIES if one.value == request.values.get("category")), None)
 
 
 def _count_search(searched: tuple[str, str]) -> None:
@@ -314,14 +323,16 @@ def _count_search(searched: tuple[str, str]) -> None:
         )
 
 
-def _people() -> list[Person]:
-    mine = select(Person).where(Person.enterprise_id == request_context.current_actor().enterprise_id)
-    return list(db.session.scalars(mine.order_by(Person.id)))
+def _people(asked: CertificateRequest) -> PickerPage[Person] | None:
+    """The own people to choose from, where one of them brings the certificate along."""
+    if not asked.is_incoming or asked.filing is not None:
+        return None
+    return drafts.own_people(db.session, request_context.current_actor(), picker_query(), _who_brings_it()[0])
 
 
-def _candidates(asked: CertificateRequest) -> tuple[PickerPage, Sequence[Refusal]]:
+def _candidates(asked: CertificateRequest) -> tuple[PickerPage[FilingCandidate], Sequence[Refusal]]:
     """The certificates to choose from, and what the search for a transfer was answered with. May tick all that match."""
-    nothing = PickerPage([], 0, 1)
+    nothing: PickerPage[FilingCandidate] = PickerPage([], 0, 1)
     if asked.is_incoming:
         return nothing, ()
     acting = request_context.acting()
@@ -329,6 +340,8 @@ def _candidates(asked: CertificateRequest) -> tuple[PickerPage, Sequence[Refusal
         about: Any = {"asked": picker_query(), "reason_code": asked.reason, **acting}
         if ticks_all():
             asked.ticked = list(dict.fromkeys([*asked.ticked, *drafts.all_open(db.session, asked.matter, **about)]))
+        most = drafts.most_of(acting["office"])
+        asked.ticked, asked.beyond = asked.ticked[:most], asked.ticked[most:]
         return drafts.holdings(db.session, asked.matter, ticked=asked.ticked, **about), ()
     if asked.filing is not None or request.method == "GET":
         return nothing, ()

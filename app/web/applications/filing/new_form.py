@@ -128,7 +128,8 @@ class FilingView(BaseView):
         asked, acting = picker_query(), request_context.acting()
         ready = drafts.all_ready(db.session, MatterKind.NEW, asked=asked, **acting) if ticks_all() else []
         chosen = list(dict.fromkeys([*_readable(form.rowid.data), *ready]))
-        found = drafts.candidates(db.session, MatterKind.NEW, asked=asked, ticked=chosen, **acting)
+        most = acting["office"].largest_batch
+        found = drafts.candidates(db.session, MatterKind.NEW, asked=asked, ticked=chosen[:most], **acting)
         ticks = {_value(*pick) for pick in chosen}
         lines = sorted((_line(one, filing, ticks) for one in found.candidates), key=lambda line: not line.ticked)
         tried = filing is not None and request.method == "GET" and "tried" in request.args
@@ -142,6 +143,7 @@ class FilingView(BaseView):
             lines=lines,
             asked=asked,
             found=found,
+            beyond=[_value(*pick) for pick in chosen[most:]],
             categories=CURRENT_CATEGORIES,
             returned=[a for a in filing.applications if a.marks] if filing else [],
             items=ITEMS,
@@ -263,15 +265,11 @@ def _readable(values: Iterable[str]) -> list[Pick]:
 
 
 def _picks() -> list[Pick]:
-    """The ticked people. Raises ``Unmet`` for a malformed value and for too many."""
+    """The ticked people. Raises ``Unmet`` for a malformed value."""
     ticked = request.form.getlist("rowid")
     found = _readable(ticked)
     if len(found) < len(ticked):
         raise Unmet.because(Refusal("unknown-pick", _("Please choose people from the list."), "picks"))
-    most = request_context.current_office().largest_batch
-    if len(found) > most:
-        sentence = _("At most %(n)s records can be handled at once.", n=most)
-        raise Unmet.because(Refusal("batch-too-large", sentence, "picks"))
     return found
 
 

@@ -2,8 +2,8 @@
 
 from flask import request
 
-from app.applications.drafts import PickerQuery
 from app.core.vocabulary import CURRENT_CATEGORIES
+from app.eligibility.picking import PickerQuery
 from app.web.base.datamodel import as_id
 from app.web.forms import is_restored
 
