@@ -24,11 +24,23 @@ from app.exams.scores import (
 from app.exams.signup_background import SignupBackground, background
 from app.exams.signup_changes import change_category, retract
 from app.exams.signup_review import SignupPlan, plan_review, review
-from app.exams.signups import SignupCandidate, SignupOutcome, candidates, deselect, not_open, select, submit
+from app.exams.signups import (
+    CandidateGroup,
+    SignupCandidate,
+    SignupOutcome,
+    all_open,
+    candidates,
+    deselect,
+    not_open,
+    own_names,
+    select,
+    submit,
+)
 
 __all__ = [
     "READ_COLUMNS",
     "SCORE_COLUMNS",
+    "CandidateGroup",
     "ImportedMark",
     "PassRate",
     "ScoreChange",
@@ -39,6 +51,7 @@ __all__ = [
     "SignupOutcome",
     "SignupPlan",
     "add_file",
+    "all_open",
     "amend",
     "background",
     "cancel",
@@ -51,6 +64,7 @@ __all__ = [
     "mark_of",
     "not_open",
     "notice_to_score",
+    "own_names",
     "pass_rates",
     "plain_mark",
     "plan_review",

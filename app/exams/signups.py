@@ -4,9 +4,10 @@ The window, the papers, the person and the places are checked on both steps; all
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -22,9 +23,19 @@ from app.core.office import Office
 from app.core.vocabulary import AuditAction, Category, MatterKind, NoticeState, Position, Registration, Role, SignupState
 from app.db import sequences
 from app.eligibility.facts import Facts, of_candidates
+from app.eligibility.picking import EVERYTHING, PickerPage, PickerQuery, count, of_page, pages_of, people_of
 from app.eligibility.rules import is_not_banned
 from app.exams.identity import bind
-from app.exams.locking import check_batch_size, free_places, lock_notices, lock_notices_of, log_signups, valid_ids
+from app.exams.locking import (
+    MOST_AT_ONCE,
+    check_batch_size,
+    free_places,
+    lock_notices,
+    lock_notices_of,
+    log_signups,
+    valid_ids,
+)
+from app.exams.papers import lacks_papers
 from app.exams.signup_rules import (
     Entered,
     SignupConditions,
@@ -40,6 +51,14 @@ from app.exams.signup_rules import (
 from app.models import Enterprise, ExamNotice, ExamSignup, Person, ScoreCorrection
 
 UNSENT = (SignupState.SELECTED, SignupState.REJECTED)  # the enterprise can still change these
+
+
+class CandidateGroup(IntEnum):
+    """What the database can tell of a person before the rules are asked, in the order of the page."""
+
+    COMPLETE = 0  # has the scans that every category asks for, and is not on the list
+    LACKING = 1
+    LISTED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +104,100 @@ class SignupOutcome:
     names: dict[int, str] = field(default_factory=dict)  # for messages
 
 
-def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, office: Office) -> list[SignupCandidate]:
-    """All people of the enterprise, with the reasons for those who cannot be selected. A fixed number of queries.
+def candidates(
+    session: Session,
+    notice_id: int,
+    actor: Actor,
+    asked: PickerQuery = EVERYTHING,
+    *,
+    group: CandidateGroup | None = None,
+    at: datetime,
+    office: Office,
+) -> PickerPage[SignupCandidate]:
+    """A page of the enterprise's people, with the reasons for those who cannot be selected. A fixed number of queries.
 
     Does not check whether sign-up is open: see ``not_open``.
     """
     enterprise = own_enterprise(session, actor)
     notice = must_reach(actor, session.get(ExamNotice, notice_id) if valid_ids([notice_id]) else None)
-    people = session.execute(
-        sa.select(Person.id, Person.name, Person.id_number, Person.position)
-        .where(Person.enterprise_id == enterprise.id)
-        .order_by(Person.id)
-    ).all()
-    pairs = [(person.id, category) for person in people for category in notice.categories]
+    asks = conditions_on(session, office_day(at), office)
+    query = _people_for(session, notice, enterprise, asked, group, asks)
+    total = count(session, query)
+    page = min(asked.page, pages_of(total))
+    ids = session.scalars(of_page(query, page)).all()
+    return PickerPage(_checked(session, notice, enterprise, ids, notice.categories, asks), total, page)
+
+
+def all_open(
+    session: Session,
+    notice_id: int,
+    category: Category,
+    actor: Actor,
+    asked: PickerQuery,
+    *,
+    at: datetime,
+    office: Office,
+    portion: int = 500,
+) -> list[int]:
+    """Of the people who match those that can be signed up for this category and are not on the list, ``largest_batch``
+    at most. They are judged in portions.
+    """
+    enterprise = own_enterprise(session, actor)
+    notice = must_reach(actor, session.get(ExamNotice, notice_id) if valid_ids([notice_id]) else None)
+    asks = conditions_on(session, office_day(at), office)
+    ids = session.scalars(_people_for(session, notice, enterprise, asked, CandidateGroup.COMPLETE, asks)).all()
+    found: list[int] = []
+    for start in range(0, len(ids), portion):
+        theirs = _checked(session, notice, enterprise, ids[start : start + portion], [category], asks)
+        found += [one.person_id for one in theirs if category in one.open_categories]
+        if len(found) >= office.largest_batch:
+            break
+    return found[: office.largest_batch]
+
+
+def own_names(session: Session, ids: Collection[int], actor: Actor) -> dict[int, str]:
+    """The names of those of these people who are the enterprise's own."""
+    mine = sa.select(Person.id, Person.name).where(Person.id.in_(valid_ids(ids)[:MOST_AT_ONCE]))
+    rows = session.execute(mine.where(Person.enterprise_id == own_enterprise(session, actor).id).order_by(Person.name_sort))
+    return {row.id: row.name for row in rows}
+
+
+def _people_for(
+    session: Session,
+    notice: ExamNotice,
+    enterprise: Enterprise,
+    asked: PickerQuery,
+    group: CandidateGroup | None,
+    asks: SignupConditions,
+) -> sa.Select[int]:
+    """Ids of the people who match, in the order of ``CandidateGroup`` and by name."""
+    is_listed = sa.exists().where(ExamSignup.notice_id == notice.id, ExamSignup.person_id == Person.id)
+    of = sa.case(
+        (is_listed, CandidateGroup.LISTED), (lacks_papers(asks.papers), CandidateGroup.LACKING), else_=CandidateGroup.COMPLETE
+    )
+    people = people_of(session, enterprise.id, asked.text)
+    if group is not None:
+        people = people.where(of == group)
+    return people.order_by(of, Person.name_sort, Person.id)
+
+
+def _checked(
+    session: Session,
+    notice: ExamNotice,
+    enterprise: Enterprise,
+    ids: Sequence[int],
+    categories: Sequence[Category],
+    asks: SignupConditions,
+) -> list[SignupCandidate]:
+    """These people in this order, judged for these categories of the notice."""
+    pairs = [(person_id, category) for person_id in ids for category in categories]
     cases = of_candidates(session, enterprise.id, MatterKind.NEW, pairs)
-    entered = entered_by(session, [notice_id], [person.id for person in people])
-    on = office_day(at)
-    asks = conditions_on(session, on, office)
-    found = []
-    for person in people:
-        own = [cases[person.id, category] for category in notice.categories]
-        theirs = entered.get((notice_id, person.id), {})
+    entered = entered_by(session, [notice.id], ids)
+    rows = session.execute(sa.select(Person.id, Person.name, Person.id_number, Person.position).where(Person.id.in_(ids)))
+    people, found = {row.id: row for row in rows}, []
+    for person in (people[person_id] for person_id in ids if person_id in people):
+        own = [cases[person.id, category] for category in categories]
+        theirs = entered.get((notice.id, person.id), {})
         general = asks.general_papers(own)
         found.append(
             SignupCandidate(
@@ -114,7 +206,7 @@ def candidates(session: Session, notice_id: int, actor: Actor, *, at: datetime, 
                 masked_id_number=mask_id(person.id_number),
                 position=person.position,
                 lacks=tuple(asks.missing(own[0], general)),
-                bars=tuple(is_not_banned(own[0], on, office)),
+                bars=tuple(is_not_banned(own[0], asks.on, asks.office)),
                 per_category={case.category: tuple(stands_in_the_way(case, theirs, asks, general)) for case in own},
                 signed_up=theirs,
                 warnings={case.category: tuple(will_be_asked_for(case, asks)) for case in own},

@@ -77,7 +77,7 @@ def notice_on(session, on):
 @pytest.mark.parametrize(("on", "open_"), [(make.TODAY, False), (UNTIL - DAY, False), (UNTIL, True)])
 def test_sign_up_is_refused_until_the_day_with_day_and_ground(session, firm, banned, on, open_):
     (notice, at), clerk = notice_on(session, on), make.clerk(firm.enterprise)
-    (candidate,) = exams.candidates(session, notice.id, clerk, at=at, office=OFFICE)
+    (candidate,) = exams.candidates(session, notice.id, clerk, at=at, office=OFFICE).candidates
     assert (candidate.bars == ()) is open_
     if open_:
         exams.select(session, notice.id, [(banned.id, Category.C1)], clerk, at=at, office=OFFICE)

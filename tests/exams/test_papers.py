@@ -40,7 +40,7 @@ def rule(session):
 
 
 def only(session, notice, clerk, office):
-    [candidate] = exams.candidates(session, notice.id, clerk, at=NOON, office=office)
+    [candidate] = exams.candidates(session, notice.id, clerk, at=NOON, office=office).candidates
     return candidate
 
 

@@ -1,5 +1,6 @@
 """Sign-ups: who may be signed up, selecting and submitting, also at once."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from app import exams
 from app.core.errors import FixPlace, NotAllowed, NotFound, Unmet
 from app.core.office import Office
 from app.core.vocabulary import AuditAction, CertificateStatus, PaperKind, Position, Registration, Role, SignupState
+from app.eligibility.picking import PickerQuery
 from app.exams.locking import MOST_AT_ONCE
 from app.models import AuditEntry, ExamSignup, Paper
 from tests import make
@@ -26,7 +28,7 @@ def pick(session, notice, picks, clerk, office, at=NOON):
 
 # --- who can be signed up ---------------------------------------------------------------------------
 def only(session, notice, clerk, office, at=NOON):
-    [candidate] = exams.candidates(session, notice.id, clerk, at=at, office=office)
+    [candidate] = exams.candidates(session, notice.id, clerk, at=at, office=office).candidates
     return candidate
 
 
@@ -141,7 +143,7 @@ def test_only_own_people_are_candidates(session, notice, clerk, people, office):
     other = make.enterprise(name="别家")
     session.add(other)
     people(employer=other)
-    assert exams.candidates(session, notice.id, clerk, at=NOON, office=office) == []
+    assert exams.candidates(session, notice.id, clerk, at=NOON, office=office).candidates == []
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ENTERPRISE_CLERK])
@@ -161,6 +163,24 @@ def test_a_clerk_without_an_enterprise_reaches_nothing(session, notice, office):
     lost = make.Actor(None, "?", frozenset({Role.ENTERPRISE_CLERK}))
     with pytest.raises(NotFound):
         exams.candidates(session, notice.id, lost, at=NOON, office=office)
+
+
+def test_all_who_can_be_signed_up_for_a_category_are_found_in_portions(session, notice, clerk, people, office):
+    fit = people(5)
+    people(without=(PaperKind.PHOTO,))
+    pick(session, notice, [(fit[0], A)], clerk, office)
+    asked = PickerQuery()
+
+    def found(office):
+        return exams.all_open(session, notice.id, C1, clerk, asked, at=NOON, office=office, portion=2)
+
+    assert found(office) == [person.id for person in fit[1:]]
+    assert found(replace(office, largest_batch=3)) == [person.id for person in fit[1:4]]
+    other = make.enterprise(name="别家")
+    session.add(other)
+    session.flush()
+    assert exams.all_open(session, notice.id, C1, make.clerk(other), asked, at=NOON, office=office) == []
+    assert exams.own_names(session, [person.id for person in fit], make.clerk(other)) == {}
 
 
 # --- selecting --------------------------------------------------------------------------------------

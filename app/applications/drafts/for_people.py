@@ -14,8 +14,8 @@ from app.applications.drafts.candidates import FilingCandidate, checked
 from app.applications.drafts.common import (
     add_applications,
     already_open,
-    demand_at_most,
     delete_unticked,
+    demand_at_most,
     filer,
     handler,
     open_filing,
@@ -54,10 +54,7 @@ def candidates(
     query = passes_of(session, enterprise_id, asked)
     total = count(session, query)
     page = min(asked.page, pages_of(total))
-    picks = [
-        *ticked,
-        *((row.person_id, row.category) for row in session.execute(of_page(query, page))),
-    ]
+    picks = [*ticked, *((row.person_id, row.category) for row in session.execute(of_page(query, page)))]
     found = of_candidates(session, enterprise_id, matter, dict.fromkeys(picks))
     own = (case for case in found.values() if case.employer_id == enterprise_id)
     return PickerPage([checked(case, office_day(at), office) for case in own], total, page)

@@ -1,10 +1,12 @@
-"""在线报名: the page that lists all own people, each with the categories open to them or every reason against.
+"""在线报名: the page on which own people are found, each with the categories open to them or every reason against.
 
-A refused post shows all refusals and keeps the choice. Saving is not submitting (R53), and the page says so.
+A page holds some of them; who is ticked on others is named beside them. A refused post shows all refusals and keeps the
+choice. Saving is not submitting (R53), and the page says so.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -17,17 +19,18 @@ from app.accounts.access import reach
 from app.core.errors import AppError, Refusal, Unmet
 from app.core.vocabulary import CURRENT_CATEGORIES, Category, PaperKind, Role, SignupState
 from app.db.session import db
-from app.exams import SignupCandidate
+from app.eligibility.picking import PickerQuery
+from app.exams import CandidateGroup, SignupCandidate
 from app.exams.locking import free_places
 from app.models import Enterprise, ExamNotice, ExamSignup
 from app.web import request_context
 from app.web.base.access_filter import asked_ids
 from app.web.base.batch_result import Gap, done_message, gaps_of
 from app.web.base.error_pages import refusals_after
+from app.web.base.picker import is_look, picker_query, ticked_for
 from app.web.exams.access import notice_of
 from app.web.exams.labels import window_state
 from app.web.fix_links import url_of
-from app.web.forms import is_restored
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
 GROUPS = {
@@ -36,6 +39,7 @@ GROUPS = {
     BARRED: _("Cannot be signed up"),
     LISTED: _("On the list already"),
 }
+SHOWN = {"complete": CandidateGroup.COMPLETE, "lacks": CandidateGroup.LACKING, "listed": CandidateGroup.LISTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,15 @@ class SignupChoice:
 
     people: frozenset[int] = frozenset()
     categories: dict[int, str] = field(default_factory=dict)
+
+
+class TickedElsewhere(NamedTuple):
+    """Somebody ticked who is not on the page that is shown."""
+
+    person_id: int
+    name: str
+    code: str
+    category: object  # with its name, if it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +84,8 @@ def page(notice_id: int) -> Response:
     if request.method == "GET":
         return _shown(notice)
     choice = _choice()
-    if is_restored():
-        return _shown(notice, choice)
+    if is_look():
+        return _shown(notice, _with_all(choice, notice_id, ticked_for()))
     try:
         return _save_choice(notice_id, choice)
     except AppError as error:
@@ -83,6 +96,16 @@ def page(notice_id: int) -> Response:
 def _choice() -> SignupChoice:
     people = asked_ids()
     return SignupChoice(frozenset(people), {person: request.form.get(f"category-{person}", "") for person in people})
+
+
+def _with_all(choice: SignupChoice, notice_id: int, code: str) -> SignupChoice:
+    """With all who match and can be signed up for this category; who is ticked for another one stays so."""
+    category = next((one for one in CURRENT_CATEGORIES if one.value == code), None)
+    if category is None:
+        return choice
+    people = exams.all_open(db.session(), notice_id, category, asked=picker_query(), **request_context.acting())
+    given = dict.fromkeys(people, code) | {person: chosen for person, chosen in choice.categories.items() if chosen}
+    return SignupChoice(choice.people | frozenset(people), given)
 
 
 def _save_choice(notice_id: int, choice: SignupChoice) -> Response:
@@ -118,13 +141,13 @@ def _chosen_categories(choice: SignupChoice) -> list[tuple[int, Category]]:
 def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Sequence[Refusal] = ()) -> Response:
     session, acting = db.session(), request_context.acting()
     enterprise = session.get_one(Enterprise, acting["actor"].enterprise_id)
-    here = url_for("NoticeScreen.signup", notice_id=notice.id)
-    candidates = exams.candidates(session, notice.id, **acting)
+    here, choice = url_for("NoticeScreen.signup", notice_id=notice.id), choice or SignupChoice()
     shut = [refusal.sentence for refusal in exams.not_open(notice, enterprise, at=acting["at"])]
     over = acting["at"] > notice.signup_end
-    asked = LISTED if over else request.args.get("show", "")
-    asked = asked if asked in GROUPS else ""
-    lines = [_line(candidate, choice or SignupChoice(), here, again=asked == LISTED) for candidate in candidates]
+    group = CandidateGroup.LISTED if over else SHOWN.get(request.values.get("show", ""))
+    found = exams.candidates(session, notice.id, asked=picker_query(), group=group, **acting)
+    further = group is CandidateGroup.LISTED
+    lines = [_line(one, choice, here, again=further or one.person_id in choice.people) for one in found.candidates]
     lines.sort(key=lambda line: list(GROUPS).index(line.group))  # who can be picked stands on top
     text = render_template(
         "exams/signup_form.html",
@@ -134,28 +157,35 @@ def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Seq
         standing=window_state(notice, acting["at"]),
         free=free_places(session, [notice]).get(notice.id),
         shut=shut,
-        lines=[line for line in lines if _is_in(line, asked)],
-        tabs=[] if over else _tabs(lines, asked, here),
+        lines=lines,
+        found=found,
+        elsewhere=_elsewhere(choice, lines),
+        asked=picker_query(),
+        groups=[] if over else [(word, label, SHOWN[word] is group) for word, label in _shown_groups()],
         unsent=_unsent(notice.id),
         refusals=gaps_of(refusals, here),
-        can_pick=not shut and any(line.tickable for line in lines if _is_in(line, asked)),
-        nobody=not lines,
+        can_pick=not shut,
+        nobody=not found.total and picker_query() == PickerQuery() and group is None,
         here=here,
     )
     return Response(text, 422 if refusals else 200, mimetype="text/html")
 
 
-def _is_in(line: SignupFormLine, group: str) -> bool:
-    return not group or line.group == group
+def _shown_groups() -> list[tuple[str, str]]:
+    return [
+        ("complete", gettext("Not on the list, scans complete")),
+        ("lacks", gettext("Not on the list, scans missing")),
+        ("listed", gettext("On the list already")),
+    ]
 
 
-def _tabs(lines: Sequence[SignupFormLine], asked: str, here: str) -> list[tuple[object, int, str, bool]]:
-    every = (gettext("All"), len(lines), here, not asked)
-    groups = (
-        (label, sum(_is_in(line, group) for line in lines), f"{here}?show={group}", asked == group)
-        for group, label in GROUPS.items()
-    )
-    return [every, *groups]
+def _elsewhere(choice: SignupChoice, lines: Sequence[SignupFormLine]) -> list[TickedElsewhere]:
+    """The ticked people whose row is not shown."""
+    others = choice.people - {line.candidate.person_id for line in lines}
+    names = exams.own_names(db.session(), others, request_context.current_actor()) if others else {}
+    known = {category.value: category for category in CURRENT_CATEGORIES}
+    codes = {key: choice.categories.get(key, "") for key in names}
+    return [TickedElsewhere(key, name, codes[key], known.get(codes[key], "")) for key, name in names.items()]
 
 
 def _line(candidate: SignupCandidate, choice: SignupChoice, here: str, *, again: bool) -> SignupFormLine:

@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from app.core.clock import now, office_day
 from app.core.vocabulary import PaperKind, Position
+from app.eligibility.picking import PAGE
 from app.models import ExamNotice
 from tests import make
 from tests.web.exams.exam_steps import C1, DAY, SELECTED, SUBMITTED, end_sign_up, pick, row_of, states
@@ -25,13 +26,53 @@ def test_everybody_is_listed_with_what_they_lack_and_a_link_to_fix_it(own, notic
     assert 'name="rowid"' not in row_of(text, "缺件人") + row_of(text, "禁考人")
 
 
-def test_the_tabs_count_and_filter(own, notice, hire):
+def test_people_are_found_by_name_and_by_what_they_lack_and_who_can_be_picked_stands_on_top(own, notice, hire, sign):
     hire(2, name="齐全人")
     hire(3, name="缺件人", without=(PaperKind.PHOTO,))
-    text = own.get(f"/exam/notices/{notice.id}/signup?show=lacks").text
-    assert re.findall(r"<b>(\d)</b></a>", text) == ["5", "2", "3", "0", "0"]
-    assert "缺件人" in text
-    assert "齐全人" not in text
+    sign(SUBMITTED, names=["已报人"])
+    page = f"/exam/notices/{notice.id}/signup"
+    for asked, found in (
+        ({}, ["齐全人"] * 2 + ["缺件人"] * 3 + ["已报人"]),
+        ({"show": "complete"}, ["齐全人"] * 2),
+        ({"show": "lacks"}, ["缺件人"] * 3),
+        ({"show": "listed"}, ["已报人"]),
+        ({"find": "qqr"}, ["齐全人"] * 2),
+        ({"find": "缺件"}, ["缺件人"] * 3),
+    ):
+        text = own.post(page, data={"then": "find", **asked}).text
+        assert re.findall("<b>([齐缺已].*?)</b>", text) == found, asked
+        assert f"{len(found)} match, page 1 of 1" in text
+    assert re.findall("<b>([齐缺已].*?)</b>", own.get(f"{page}?show=lacks").text) == ["缺件人"] * 3
+
+
+def test_who_is_ticked_stays_so_over_pages_and_all_who_fit_a_category_are_ticked_at_once(session, own, notice, hire):
+    """Without script: every press of the picker is a form that is sent."""
+    page, fit = f"/exam/notices/{notice.id}/signup", hire(PAGE + 2, position=Position.SAFETY_OFFICER)
+    managers = hire(2, position=Position.PROJECT_MANAGER)
+    hire(name="缺件人", without=(PaperKind.PHOTO,))
+    [foreign] = hire(at=make.enterprise(name="湖南别家建设有限公司"))
+
+    def ticked(form, **more):
+        text = own.post(page, data={**form, **more}).text
+        found = {int(key) for key in re.findall(r'name="rowid" value="(\d+)" checked', text)}
+        hidden = re.findall(r'name="category-(\d+)" value="(\w*)"', text)
+        selects = re.findall(r'name="category-(\d+)"\s+aria-label(.*?)</select>', text, re.DOTALL)
+        shown = [(key, code) for key, rest in selects for code in re.findall(r'value="(\w+)"\s+selected', rest)]
+        return found, {int(key): code for key, code in shown + hidden if int(key) in found}
+
+    chosen, categories = ticked(pick(fit[0], foreign, then="page:2"))
+    assert (chosen, categories) == ({fit[0].id}, {fit[0].id: "C1"})
+    chosen, categories = ticked({"then": "tick:C2"})
+    assert chosen == {person.id for person in fit}
+    assert set(categories.values()) == {"C2"}
+    chosen, categories = ticked(pick(fit[0], then="tick:C2"))
+    assert (len(chosen), categories[fit[0].id], categories[fit[1].id]) == (PAGE + 2, "C1", "C2")
+    assert ticked({"then": "tick:B"}) == ({one.id for one in managers}, {one.id: "B" for one in managers})
+    assert ticked({"then": "tick:Z"})[0] == set()
+    assert states(session) == []
+    form = {"rowid": sorted(chosen), **{f"category-{key}": code for key, code in categories.items()}}
+    own.post(page, data={**form, "then": "submit"})
+    assert states(session) == [SUBMITTED] * (PAGE + 2)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from flask import abort, g, redirect, request, url_for
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Response
@@ -60,7 +59,6 @@ from app.web.applications.filing.new_form import (
     status_of,
     submit,
 )
-from app.web.applications.filing.picker import is_look, picker_query, ticks_all
 from app.web.applications.review.matter_details import readable
 from app.web.base.access_filter import ROW
 from app.web.base.batch_result import gaps_of
@@ -68,6 +66,7 @@ from app.web.base.datamodel import LARGEST_ID
 from app.web.base.fab import BaseView, route
 from app.web.base.form_version import THEIRS, FormVersion
 from app.web.base.layout import safe_next, this_page
+from app.web.base.picker import is_look, picker_query, ticks_all
 from app.web.fix_links import anchor_of
 from app.web.forms import ChoiceField, Required, TextField, TicksField, removes
 from app.web.scan_upload import card, is_taken, scan_field, take_scans, taken, taken_names

@@ -20,7 +20,6 @@ from app.db.session import db
 from app.eligibility.corrections import ITEMS
 from app.models import Application, Enterprise, Filing, Person
 from app.web import request_context
-from app.web.applications.filing.picker import is_look, picker_query, ticks_all
 from app.web.applications.review.presentation import exam_label
 from app.web.applications.review.queues import skipped_cases
 from app.web.base.access_filter import ROW
@@ -30,6 +29,7 @@ from app.web.base.error_pages import refusals_after
 from app.web.base.fab import BaseView, route
 from app.web.base.form_version import FormVersion
 from app.web.base.layout import safe_next, this_page
+from app.web.base.picker import is_look, picker_query, ticks_all
 from app.web.forms import AppForm, Required, TextField, TicksField
 from app.workflow import carry_out, plan
 

@@ -32,7 +32,7 @@ const selects = (button) =>
 function tally(button) {
   const counts = new Map();
   selects(button).forEach((select) => {
-    const choice = select.selectedOptions[0].textContent.trim();
+    const choice = select.selectedOptions?.[0].textContent.trim() ?? select.dataset.label;
     counts.set(choice, (counts.get(choice) || 0) + 1);
   });
   return Array.from(counts, ([choice, n]) => `${choice} × ${n}`).join('\n');

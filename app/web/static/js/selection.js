@@ -1,7 +1,7 @@
 /* Ticked rows of a list: how many they are, all of the page at once, and all pages of the list. */
 import { find, findAll, on } from './dom.js';
 
-const boxes = () => findAll('[data-list] [name=rowid]');
+const boxes = () => findAll('[data-list] tr [name=rowid]'); // a picker names those of its other pages outside the table
 
 /** How many rows a batch button of this form acts on. */
 export function selected(form) {

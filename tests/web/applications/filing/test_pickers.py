@@ -1,4 +1,4 @@
-"""The picker of a filing form over the web: what its buttons ask for, and what stays ticked."""
+"""The pickers of filing forms over the web: what is shown of many, and what stays ticked."""
 
 import re
 
@@ -6,32 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from app.core.clock import now
-from app.core.vocabulary import Category
-from app.eligibility.picking import PAGE, PickerQuery
+from app.eligibility.picking import PAGE
 from app.models import Filing, Parameter
-from app.web.applications.filing.picker import is_look, picker_query
 from tests import make
 from tests.web.applications.case_fixture import read_scalar
-
-
-@pytest.mark.parametrize("system", ["sqlite"], indirect=True)
-def test_what_the_buttons_ask_for_and_that_nothing_else_is_taken(app):
-    for sent, asked, look in (
-        ({}, PickerQuery(), False),
-        (
-            {"then": "find", "find": " 李 ", "kind": "C1", "order": "name", "page": "7"},
-            PickerQuery("李", Category.C1, True),
-            True,
-        ),
-        ({"then": "page:3", "page": "2"}, PickerQuery(page=3), True),
-        ({"then": "choose", "page": "2"}, PickerQuery(page=2), True),
-        ({"then": "page:-1", "kind": "Z", "order": "x", "find": "x" * 101}, PickerQuery("x" * 100), True),
-        ({"then": "page:99999999999999999999"}, PickerQuery(), True),
-        ({"then": "submit", "page": "x"}, PickerQuery(), False),
-        ({"restored": "1"}, PickerQuery(), True),
-    ):
-        with app.test_request_context(method="POST", data=sent):
-            assert (picker_query(), is_look()) == (asked, look), sent
 
 
 def test_what_is_ticked_stays_over_pages_and_all_that_match_are_ticked_at_once(holder, other):
