@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from flask import g, request
+from flask import g, request, url_for
 from flask_babel import format_date, gettext
 
 from app.accounts import identity_corrections, privileged_changes, registration
@@ -91,8 +91,16 @@ class WorkView(BaseView):
             licensed_as=ours.licence_name if ours is not None and name_differs(ours) else "",
             own_name=ours.name if ours is not None else "",
             is_clerk=Role.ENTERPRISE_CLERK in actor.roles,
+            forms=filing_forms() if ours is not None else [],
             first_steps=Role.ENTERPRISE_CLERK in actor.roles and not dashboard_counts.has_people(db.session, actor),
         )
+
+
+def filing_forms() -> list[tuple[MatterKind, str]]:
+    """The five matters, each with the address of its form."""
+    others = [matter for matter in MATTER_SCREENS if matter is not MatterKind.NEW]
+    claims = [(matter, url_for("ClaimView.add", matter=matter.value)) for matter in others]
+    return [(MatterKind.NEW, url_for("FilingView.add")), *claims]
 
 
 def clock_state() -> tuple[str, str] | None:

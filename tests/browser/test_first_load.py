@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.browser.screens_page import table
+
 pytestmark = [pytest.mark.browser, pytest.mark.parametrize("system", ["sqlite"], indirect=True)]
 
-MOST_REQUESTS, MOST_BYTES = 5, 60 * 1024
+MOST_REQUESTS, MOST_KB = (int(most) for _what, most in table("First load"))
 PAGES = {"": ("/", "/lookup", "/login/"), "enterprise1": ("/work/", "/people/list/"), "review": ("/review/",)}
 
 
@@ -28,4 +30,4 @@ def test_a_first_page_takes_five_requests_and_sixty_kilobytes(watch, system):
                 page.goto(path, wait_until="networkidle")
                 came = {url: sizes.get(key, 0) for key, url in asked.items() if not url.startswith("data:")}
                 found[path] = (len(came), sum(came.values()), came)
-    assert not {path: what for path, what in found.items() if what[0] > MOST_REQUESTS or what[1] > MOST_BYTES}
+    assert not {path: what for path, what in found.items() if what[0] > MOST_REQUESTS or what[1] > MOST_KB * 1024}

@@ -212,7 +212,7 @@ class ClaimView(BaseView):
             version=asked.version,
             asked=asked,
             is_transfer=asked.matter is TRANSFER,
-            at_once=asked.matter is MatterKind.REPLACEMENT,
+            at_once=asked.matter in REASONS,
             lines=sorted(lines, key=lambda line: (not line.ticked, not line.open)),
             picker=picker_query(),
             found=found,
