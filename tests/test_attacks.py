@@ -310,6 +310,7 @@ ROUTES = {
     ("GET", "/archive/{}"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", "/archive/{}.zip"): ("closed", dict.fromkeys(PARTIES, 200)),
     ("GET", "/archive/{}/form.pdf"): ("closed", dict.fromkeys(PARTIES, 200)),
+    ("GET", "/exam/signups/receipt/{}.pdf"): ("notice", {CLERK: 200}),
     ("GET", PDF): ("certificate", dict.fromkeys(PARTIES, 200)),
     # of the head of their town; other officers see their own
     ("GET", "/batches/{}"): ("batch", {APPROVER: 200, ADMIN: 200} | NO_COLLEAGUES),

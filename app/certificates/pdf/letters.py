@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -74,6 +75,7 @@ class Form:
     tables: Tables
     wide: Tables
     photo: bytes | None = None  # JPEG or PNG, beside the first table
+    watermark: str = ""  # across each page
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ def _built(page: Page, story: Callable[[], list[Flowable]]) -> bytes:
         raise Unprintable(missing)
     with reportlab_page.lock:
         output = io.BytesIO()
-        _template(output, page).build(story(), onFirstPage=_number, onLaterPages=_number)
+        begin = partial(_begin, watermark=page.watermark if isinstance(page, Form) else "")
+        _template(output, page).build(story(), onFirstPage=begin, onLaterPages=begin)
     return output.getvalue()
 
 
@@ -173,8 +176,10 @@ def _template(output: io.BytesIO, page: Page) -> SimpleDocTemplate:
     )
 
 
-def _number(canvas: Any, doc: Any) -> None:
-    """— 1 —, at the outer edge of the text, one letter in."""
+def _begin(canvas: Any, doc: Any, *, watermark: str) -> None:
+    """What stands below the text of a page: its number, — 1 —, at the outer edge of the text, one letter in."""
+    if watermark:
+        reportlab_page.draw(canvas, background.watermark(watermark, 0, 60, space=6))
     text = f"— {doc.page} —"
     edge = LEFT + BREADTH - 20 if doc.page % 2 else LEFT + 5
     y = doc.bottomMargin / MM + PADDING / MM - 10

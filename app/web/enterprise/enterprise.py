@@ -21,7 +21,9 @@ from app.models import Enterprise, Paper, Person, Qualification
 from app.web import request_context
 from app.web.base import ModelScreen, SelInterface, safe_next
 from app.web.base.access_filter import WithinReach
-from app.web.base.fab import route
+from app.web.base.fab import expose, has_access, permission_name, route
+from app.web.base.printed_forms import as_file
+from app.web.enterprise.pledge import pledge_of
 from app.web.forms import AppForm, LandlineField, MobileField, NameField, TextField, TextLength, Uploaded
 from app.web.scan_upload import card, field_name, fill_cards, scan_field, store_scans, take_scans
 
@@ -80,6 +82,14 @@ class EnterpriseView(ModelScreen):
     @route("/", "GET", "POST")
     def mine(self) -> Response | str:
         return self._form_page(self.get_or_404(request_context.current_actor().enterprise_id), new=False)
+
+    @expose("/pledge.pdf")
+    @has_access
+    @permission_name("mine")
+    def pledge_form(self) -> Response:
+        """企业诚信承诺书 to be printed, signed and sealed."""
+        name, data = pledge_of(self.get_or_404(request_context.current_actor().enterprise_id))
+        return as_file(data, name)
 
     @route("/<pk>")
     def show(self, pk: str) -> str:

@@ -30,6 +30,8 @@ from app.web.base.error_pages import refusals_after
 from app.web.base.picker import is_look, picker_query, ticked_for
 from app.web.exams.access import notice_of
 from app.web.exams.labels import window_state
+from app.web.exams.receipt import TITLE as RECEIPT
+from app.web.exams.receipt import has_receipt
 from app.web.fix_links import url_of
 
 OPEN, LACKS, BARRED, LISTED = "open", "lacks", "barred", "listed"
@@ -163,6 +165,8 @@ def _shown(notice: ExamNotice, choice: SignupChoice | None = None, refusals: Seq
         asked=picker_query(),
         groups=[] if over else [(word, label, SHOWN[word] is group) for word, label in _shown_groups()],
         unsent=_unsent(notice.id),
+        receipt_title=RECEIPT,
+        receipt=url_for("SignupScreen.receipt", notice_id=notice.id) if has_receipt(notice.id) else "",
         refusals=gaps_of(refusals, here),
         can_pick=not shut,
         nobody=not found.total and picker_query() == PickerQuery() and group is None,

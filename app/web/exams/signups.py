@@ -21,10 +21,12 @@ from app.web.base import Link, OpenList, SelInterface, safe_next, shown
 from app.web.base.access_filter import ROW, asked_ids
 from app.web.base.batch_result import run_batch
 from app.web.base.error_pages import refusals_after
-from app.web.base.fab import route
+from app.web.base.fab import expose, has_access, permission_name, route
+from app.web.base.printed_forms import as_file
 from app.web.base.query import Box
 from app.web.exams.access import notice_box
 from app.web.exams.labels import score_text
+from app.web.exams.receipt import TITLE, receipt_of
 from app.web.exams.score_corrections import corrections_of
 
 
@@ -106,7 +108,13 @@ class SignupScreen(OpenList):
         return [Link(gettext("View"), self.url("show", pk=item.id)), *self._changes(item)[:1]]
 
     def show_links(self, item: ExamSignup) -> list[Link]:
-        return [*self._changes(item), Link(gettext("View the notice"), url_for("NoticeScreen.show", pk=item.notice_id))]
+        receipt = Link(str(TITLE), self.url("receipt", notice_id=item.notice_id), icon="file-text", external=True)
+        told = [receipt] if item.submitted_at and item.state is not SignupState.SELECTED else []
+        return [
+            *self._changes(item),
+            *told,
+            Link(gettext("View the notice"), url_for("NoticeScreen.show", pk=item.notice_id)),
+        ]
 
     def _changes(self, item: ExamSignup) -> list[Link]:
         links = []
@@ -140,6 +148,14 @@ class SignupScreen(OpenList):
 
     def corrections(self, item: ExamSignup) -> list[Any]:
         return corrections_of(item, only_confirmed=True)
+
+    @expose(f"/receipt/{ROW}notice_id>.pdf")
+    @has_access
+    @permission_name("list")
+    def receipt(self, notice_id: int) -> Response:
+        """报名回执 of an exam."""
+        name, data = receipt_of(notice_id)
+        return as_file(data, name)
 
     @route("/submit", "POST")
     def submit(self) -> Response:

@@ -3,22 +3,20 @@
 Shown from the submitted snapshot, not from present data; every opening is written to the audit log.
 """
 
-import io
-
-from flask import request, send_file, url_for
+from flask import send_file, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import load_only
 from werkzeug.wrappers import Response
 
 from app.core.errors import NotFound
-from app.core.vocabulary import AuditAction, State
+from app.core.vocabulary import CHANGEABLE, AuditAction, State
 from app.db.session import db
 from app.eligibility.facts import Facts, of_applications
 from app.models import Application, CertificateVersion
 from app.web import request_context
 from app.web.applications.archive import case_zip
-from app.web.applications.archive.letters import FORMS, documents_of, letters_of, may_see_numbers
+from app.web.applications.archive.letters import FORMS, documents_of, letters_of, may_see_numbers, preview_of
 from app.web.applications.review.access import case_of
 from app.web.applications.review.case_page import default_list_url
 from app.web.applications.review.matter_details import details_of
@@ -27,6 +25,9 @@ from app.web.applications.review.progress import history
 from app.web.base.access_filter import ROW
 from app.web.base.fab import BaseView, route
 from app.web.base.layout import safe_next
+from app.web.base.printed_forms import as_file
+
+PREVIEW = "preview"  # in the place of a document
 
 
 class ArchiveView(BaseView):
@@ -59,7 +60,9 @@ class ArchiveView(BaseView):
 
     @route(f"/{ROW}application_id>/<part>.pdf")
     def letter(self, application_id: int, part: str) -> Response:
-        """One document as PDF: the form, a letter or the record of the steps."""
+        """One document as PDF: the form, a letter or the record of the steps; of a draft a preview of the form."""
+        if part == PREVIEW:
+            return self._preview(application_id)
         case, facts = _submitted_case(application_id)
         document = documents_of(case, facts).get(part)
         if document is None:
@@ -67,12 +70,15 @@ class ArchiveView(BaseView):
         name, read = document
         data = read()
         request_context.note_reading(case, shown=part)
-        return send_file(
-            io.BytesIO(data),
-            mimetype="application/pdf",
-            as_attachment="download" in request.args,
-            download_name=case_zip.safe_file_name(f"{case.number}-{name}"),
-        )
+        return as_file(data, case_zip.safe_file_name(f"{case.number}-{name}"))
+
+    def _preview(self, application_id: int) -> Response:
+        case = case_of(application_id)
+        if case.state not in CHANGEABLE or not may_see_numbers(case):
+            raise NotFound
+        name, data = preview_of(case, of_applications(db.session, [case.id])[case.id])
+        request_context.note_reading(case, shown=PREVIEW)
+        return as_file(data, case_zip.safe_file_name(f"{case.number}-{name}"))
 
     @route(f"/{ROW}application_id>.zip")
     def bundle(self, application_id: int) -> Response:

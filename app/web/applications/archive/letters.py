@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flask_babel import force_locale, gettext
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 
@@ -16,8 +16,6 @@ from app.accounts.access import reach
 from app.applications.letters import case_letters, issue
 from app.applications.letters.text import page_of
 from app.certificates.pdf import letters as paper
-from app.core.heavy_work import DRAWING
-from app.core.office import Office
 from app.core.vocabulary import MatterKind, PaperKind, Role
 from app.db.session import db
 from app.eligibility.facts import Facts
@@ -29,6 +27,7 @@ from app.web.applications.review.matter_details import details_of
 from app.web.applications.review.presentation import Pairs, about_case, about_person
 from app.web.applications.review.progress import history
 from app.web.base import text_of
+from app.web.base.printed_forms import as_text, drawn, head, in_chinese
 from app.web.certificates.letter_file import pdf_of_step
 
 FORMS: Mapping[MatterKind, object] = {  # 申报表, the heading of each matter
@@ -75,30 +74,22 @@ def may_see_numbers(case: Application) -> bool:
 
 def documents_of(case: Application, facts: Facts) -> dict[str, tuple[str, Callable[[], bytes]]]:
     """By part: file name and PDF of the form, every letter and the record of the steps, in this order."""
-    documents = {"form": (f"{_in_chinese(FORMS[case.matter])}.pdf", lambda: _drawn(_form, case, facts))}
+    documents = {"form": (f"{in_chinese(FORMS[case.matter])}.pdf", lambda: drawn(_form, case, facts))}
     for step in case.steps:
         if case_letters.has_letter(step):
             name = f"{case_letters.title_of(case, step)}.pdf"
             documents[part_of(step)] = name, partial(pdf_of_step, step.id, partial(_draft, case, step))
-    documents["steps"] = f"{_in_chinese(RECORD)}.pdf", lambda: _drawn(_steps, case)
+    documents["steps"] = f"{in_chinese(RECORD)}.pdf", lambda: drawn(_steps, case)
     return documents
 
 
-def _in_chinese(title: object) -> str:
-    with force_locale("zh"):
-        return str(title)
+def preview_of(case: Application, facts: Facts) -> tuple[str, bytes]:
+    """File name and PDF of the form of what is not submitted yet, as it stands now; marked as a preview on each page."""
+    marked = partial(_form, watermark=in_chinese(_("Preview: not submitted")))
+    return f"{in_chinese(FORMS[case.matter])}.pdf", drawn(marked, case, facts)
 
 
-def _drawn(page: Callable[..., paper.Form], *about: Any) -> bytes:
-    with DRAWING.taken(), force_locale("zh"):
-        return paper.draw(page(*about))
-
-
-def _head(title: object, number: str, office: Office) -> dict[str, Any]:
-    return {"issuer": office.issuer, "title": str(title), "number": number, "seal_text": office.letter_seal_text}
-
-
-def _form(case: Application, facts: Facts) -> paper.Form:
+def _form(case: Application, facts: Facts, *, watermark: str = "") -> paper.Form:
     in_full = may_see_numbers(case)
     claim = details_of(facts, in_full=in_full, today=False)
     asked: Pairs = [
@@ -113,10 +104,11 @@ def _form(case: Application, facts: Facts) -> paper.Form:
         (gettext("What is asked for"), asked),
     )
     return paper.Form(
-        **_head(FORMS[case.matter], case.number, request_context.current_office()),
-        tables=tuple((caption, _as_text(pairs)) for caption, pairs in tables),
-        wide=((gettext("Opinions of the authority"), _as_text(opinions)),),
+        **head(FORMS[case.matter], case.number, request_context.current_office()),
+        tables=tuple((caption, as_text(pairs)) for caption, pairs in tables),
+        wide=((gettext("Opinions of the authority"), as_text(opinions)),),
         photo=_photo(facts),
+        watermark=watermark,
     )
 
 
@@ -139,15 +131,9 @@ def _steps(case: Application) -> paper.Form:
         for step in reversed(history(case))
     ]
     return paper.Form(
-        **_head(RECORD, case.number, request_context.current_office()),
-        tables=(),
-        wide=((gettext("History"), _as_text(lines)),),
+        **head(RECORD, case.number, request_context.current_office()), tables=(), wide=((gettext("History"), as_text(lines)),)
     )
 
 
 def _in_lines(*parts: object) -> str:
     return "\n".join(text_of(part) for part in parts if part)
-
-
-def _as_text(pairs: Pairs) -> tuple[tuple[str, str], ...]:
-    return tuple((str(label), text_of(value)) for label, value in pairs)

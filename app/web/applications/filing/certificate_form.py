@@ -42,7 +42,7 @@ from app.eligibility.matter_fields import DIVIDED, WRONG, MatterField, fields_of
 from app.eligibility.picking import PickerPage
 from app.files.inspect import FileRefused
 from app.matters import warnings_of
-from app.models import Application, Enterprise, Filing, Person
+from app.models import Application, Enterprise, Filing
 from app.web import request_context
 from app.web.applications.filing.lists import LISTS
 from app.web.applications.filing.new_form import (
@@ -192,6 +192,7 @@ class ClaimView(BaseView):
         return redirect(page_after_saving(kept_id, left, n, LISTS[asked.matter].__name__, "ClaimView.edit"))
 
     def _form(self, asked: CertificateRequest, refusals: Sequence[Refusal] = ()) -> Response | str:
+        actor, who, brings = request_context.current_actor(), _who_brings_it(), asked.is_incoming and asked.filing is None
         screen, taken_over = LISTS[asked.matter], _taken_over(asked)
         found, refused = _candidates(asked)
         candidates = found.candidates
@@ -222,8 +223,8 @@ class ClaimView(BaseView):
             items=ITEMS,
             reason_title=REASON_TITLES.get(asked.matter, ""),
             reasons=list(REASONS.get(asked.matter, ())),
-            people=_people(asked),
-            who=_who_brings_it(),
+            people=drafts.own_people(db.session, actor, picker_query(), who[0]) if brings else None,
+            who=who,
             categories=CURRENT_CATEGORIES,
             common=gaps_of([g for c in candidates for g in c.gaps if g.code in ENTERPRISE_WIDE], this_page()),
             behind=[line for line in lines if not line.ticked] if asked.matter is TRANSFER else [],
@@ -320,13 +321,6 @@ def _count_search(searched: tuple[str, str]) -> None:
         audit.log(
             session, actor.name, AuditAction.READ, Enterprise, actor.enterprise_id or "", change, at=at, address=address
         )
-
-
-def _people(asked: CertificateRequest) -> PickerPage[Person] | None:
-    """The own people to choose from, where one of them brings the certificate along."""
-    if not asked.is_incoming or asked.filing is not None:
-        return None
-    return drafts.own_people(db.session, request_context.current_actor(), picker_query(), _who_brings_it()[0])
 
 
 def _candidates(asked: CertificateRequest) -> tuple[PickerPage[FilingCandidate], Sequence[Refusal]]:

@@ -115,6 +115,7 @@ class FilingList(CaseList):
             links.append(Link(VERBS[Action.SUBMIT], url_for(f"{self.endpoint}.submit", only=item.id), post=True))
             correct = url_for("CorrectionView.edit", application_id=item.id, next=this_page())
             links.append(Link(gettext("Correct"), correct) if item.marks else Link(gettext("Edit"), self.form_url(item)))
+            links.append(Link(gettext("Preview the form"), self._preview(item), external=True))
         links.append(self.read_link(item))
         if item.state in WITHDRAWABLE:
             url = url_for(f"{self.endpoint}.withdraw", only=item.id)
@@ -125,6 +126,9 @@ class FilingList(CaseList):
             sure = gettext("Delete the application of %(name)s? It cannot be brought back.", name=item.person.name)
             links.append(Link(gettext("Delete"), url, danger=True, post=True, confirm=sure))
         return [*links, *newest_letter_link(item), *self.archive_links(item)]
+
+    def _preview(self, item: Application) -> str:
+        return url_for("ArchiveView.letter", application_id=item.id, part="preview")
 
     def archive_links(self, item: Application) -> list[Link]:
         return super().archive_links(item) if item.state in CLOSED else []  # until then the letter and the case page do

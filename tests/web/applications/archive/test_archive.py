@@ -1,10 +1,16 @@
 """The archive page of a case."""
 
+import io
+import re
+
+from pypdf import PdfReader
 from sqlalchemy import select
 
 from app.core.vocabulary import Action, AuditAction, Role, State
 from app.models import AuditEntry, Person
 from tests.web.applications.case_fixture import approved, decide, read_scalar
+
+CURVES = re.compile(rb"\d c\s")  # outlines in a page's drawing
 
 
 def test_the_archive_holds_form_slip_certificate_and_steps_and_its_opening_is_noted(firm, clerk, session):
@@ -44,5 +50,19 @@ def test_the_viewer_gets_the_archive_without_papers(firm):
     assert application.person.id_number not in page
 
 
-def test_a_draft_has_no_archive(firm, clerk):
-    assert clerk.get(f"/archive/{firm.case(State.DRAFT).id}").status_code == 404
+def test_a_draft_has_no_archive_but_a_preview_of_its_form_for_its_enterprise(firm, clerk):
+    draft, waiting = firm.case(State.DRAFT, name="龙在天"), firm.case()
+    preview = f"/archive/{draft.id}/preview.pdf"
+    assert clerk.get(f"/archive/{draft.id}").status_code == 404
+    assert preview in clerk.get("/applications/new/").text
+    pdf = clerk.get(preview)
+    assert (pdf.status_code, pdf.mimetype) == (200, "application/pdf")
+    drawn = PdfReader(io.BytesIO(pdf.data)).pages[0]
+    assert "龙在天" in drawn.extract_text()
+    form = clerk.get(f"/archive/{waiting.id}/form.pdf").data
+    plain = PdfReader(io.BytesIO(form)).pages[0]
+    assert CURVES.findall(drawn.get_contents().get_data())  # the word across the page, in outlines
+    assert not CURVES.findall(plain.get_contents().get_data())
+    assert clerk.get(f"/archive/{waiting.id}/preview.pdf").status_code == 404
+    for role in (Role.ACCEPTANCE_OFFICER, Role.VIEWER):
+        assert firm.browser(role).get(preview).status_code == 404
