@@ -19,8 +19,7 @@ from app.core.office import Office
 from app.core.redaction import REASON, number_refusals
 from app.core.vocabulary import UNDER_WAY, AuditAction, CertificateStatus, NotificationKind, Registration, Role, SignupState
 from app.db import audit
-from app.files.inspect import FileRefused, InspectedFile
-from app.files.storage import Store, keep_scan
+from app.files.storage import KeptScan
 from app.models import Application, Certificate, EmploymentRelease, Enterprise, ExamNotice, ExamSignup, Person
 from app.outbox.notifications import tell
 from app.outbox.sms_texts import FREED_FOR, FREED_FROM, Recipient, shortened, system_message
@@ -34,18 +33,17 @@ class ReleaseRequest:
     id_number: str
     uscc: str
     reason: str
-    document: bytes
-    filename: str
+    document: KeptScan | None  # inspected and stored
 
 
-def free(
-    session: Session, store: Store, asked: ReleaseRequest, actor: Actor, *, at: datetime, office: Office
-) -> EmploymentRelease:
+def free(session: Session, asked: ReleaseRequest, actor: Actor, *, at: datetime, office: Office) -> EmploymentRelease:
     """End the employment on record; both enterprises are told. ``Unmet`` with everything that stands in the way."""
     actor.demand(Role.ADMIN)
     reason = " ".join(asked.reason.split())
     wrong: list[Refusal] = [*reason_faults(reason), *number_refusals({"reason": (REASON, reason)})]
-    kept = _kept(store, asked, wrong, office)
+    kept = asked.document
+    if kept is None:
+        wrong.append(Refusal("document-missing", _("Please add the document that proves it."), "document"))
     person = _locked_person(session, asked, wrong)
     new = _new_enterprise(session, asked.uscc, actor, wrong)
     old = session.get(Enterprise, person.enterprise_id) if person and person.enterprise_id else None
@@ -55,7 +53,7 @@ def free(
         raise Unmet(wrong)
     _end_selections(session, person, at, actor)
     person.enterprise_id = None
-    document = {"digest": kept.digest, "mime": kept.mime, "filename": kept.name, "size": len(kept.data)}
+    document = {"digest": kept.digest, "mime": kept.mime, "filename": kept.name, "size": kept.size}
     made = EmploymentRelease(
         person_id=person.id,
         old_enterprise_id=old.id,
@@ -73,17 +71,6 @@ def free(
 
 
 # --- what stands in the way -----------------------------------------------------------------------------
-
-
-def _kept(store: Store, asked: ReleaseRequest, wrong: list[Refusal], office: Office) -> InspectedFile | None:
-    if not asked.document:
-        wrong.append(Refusal("document-missing", _("Please add the document that proves it."), "document"))
-        return None
-    try:
-        return keep_scan(store, asked.document, asked.filename, office=office)
-    except FileRefused as error:
-        wrong.append(Refusal(error.code, error.sentence, "document"))
-        return None
 
 
 def _locked_person(session: Session, asked: ReleaseRequest, wrong: list[Refusal]) -> Person | None:

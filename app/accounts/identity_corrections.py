@@ -25,8 +25,7 @@ from app.core.redaction import REASON, number_refusals, without_numbers
 from app.core.vocabulary import IdentityCorrectionState, NotificationKind, PaperKind, Role, SignupState
 from app.db.counting import MOST_ON_TILE, counts
 from app.files.fonts import parse_printable_name
-from app.files.inspect import FileRefused, InspectedFile
-from app.files.storage import Store, keep_scan
+from app.files.storage import KeptScan
 from app.models import Enterprise, ExamNotice, ExamPass, ExamSignup, IdentityCorrection, Paper, Person
 from app.outbox.notifications import tell
 from app.outbox.sms_texts import Recipient, in_province_language, system_message
@@ -43,22 +42,24 @@ REJECTED = _(
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRequest:
-    """What the enterprise types and hands in; an empty ID number stays as it is."""
+    """What the enterprise types and hands in, the scan inspected and stored; an empty ID number stays as it is."""
 
     name: str
     id_number: str
     reason: str
-    scan: bytes
-    filename: str
+    scan: KeptScan | None
 
 
 def ask(
-    session: Session, store: Store, person_id: int, asked: CorrectionRequest, actor: Actor, *, at: datetime, office: Office
+    session: Session, person_id: int, asked: CorrectionRequest, actor: Actor, *, at: datetime, office: Office
 ) -> IdentityCorrection:
     """Apply for a correction. Raises ``Unmet`` with everything that stands in the way, ``NotFound`` for others' people."""
     actor.demand(Role.ENTERPRISE_CLERK)
     wrong: list[Refusal] = []
-    scan = _inspected(store, asked, wrong, office)  # before the person is locked
+    scan = asked.scan
+    if scan is None:
+        missing = _("Please add a scan of the ID card, both sides in one file.")
+        wrong.append(Refusal("missing-id_card", missing, "paper_id_card"))
     person = _own_person(session, person_id, actor)
     new, bad = _parsed(asked, person, office_day(at), office.least_age)
     wrong += bad
@@ -83,7 +84,7 @@ def ask(
         filename=scan.name,
         digest=scan.digest,
         mime=scan.mime,
-        size=len(scan.data),
+        size=scan.size,
         asked_at=at,
         asked_by=actor.name[:130],
     )
@@ -270,19 +271,6 @@ def _parsed(asked: CorrectionRequest, person: Person, on: date, least_age: int) 
         except BadNumber as error:
             wrong += [replace(refusal, field=field) for refusal in error.refusals]
     return new, wrong
-
-
-def _inspected(store: Store, asked: CorrectionRequest, wrong: list[Refusal], office: Office) -> InspectedFile | None:
-    """The scan, stored; what is wrong with it is added to ``wrong``."""
-    if not asked.scan:
-        missing = _("Please add a scan of the ID card, both sides in one file.")
-        wrong.append(Refusal("missing-id_card", missing, "paper_id_card"))
-        return None
-    try:
-        return keep_scan(store, asked.scan, asked.filename, office=office)
-    except FileRefused as error:
-        wrong.append(Refusal(error.code, error.sentence, "paper_id_card"))
-        return None
 
 
 def _locked(session: Session, correction_id: int) -> IdentityCorrection | None:

@@ -21,7 +21,7 @@ from app.core.identifiers import BadNumber, fold_enterprise_name, fold_user_name
 from app.core.office import Office
 from app.core.redaction import without_numbers
 from app.core.vocabulary import AccountSource, NotificationKind, Registration, Role
-from app.files.inspect import InspectedFile
+from app.files.storage import KeptScan
 from app.models import Account, Certificate, Enterprise
 from app.outbox.notifications import tell
 from app.outbox.sms_texts import Recipient, system_message
@@ -91,7 +91,7 @@ def _already_registered(enterprise: Enterprise) -> Refusal:
     return Refusal("enterprise-known", sentence, "uscc")
 
 
-def register(session: Session, data: RegistrationRequest, licence: InspectedFile, *, username: str, at: datetime) -> Account:
+def register(session: Session, data: RegistrationRequest, licence: KeptScan, *, username: str, at: datetime) -> Account:
     """Create the enterprise, pending approval, and its clerk's account without a password. Raises ``Unmet``.
 
     Its refusals tell whether the enterprise and the user name are known: the caller has proved the mobile.
@@ -116,9 +116,7 @@ def register(session: Session, data: RegistrationRequest, licence: InspectedFile
     return account
 
 
-def resubmit(
-    session: Session, data: RegistrationRequest, licence: InspectedFile, account: Account, *, at: datetime
-) -> Enterprise:
+def resubmit(session: Session, data: RegistrationRequest, licence: KeptScan, account: Account, *, at: datetime) -> Enterprise:
     """Correct a rejected registration from its own account: same enterprise, same account. The caller commits."""
     enterprise = session.scalars(
         select(Enterprise).where(Enterprise.uscc == data.uscc).with_for_update().execution_options(populate_existing=True)
@@ -133,7 +131,7 @@ def resubmit(
     return enterprise
 
 
-def _fill(enterprise: Enterprise, data: RegistrationRequest, licence: InspectedFile, at: datetime) -> None:
+def _fill(enterprise: Enterprise, data: RegistrationRequest, licence: KeptScan, at: datetime) -> None:
     enterprise.name, enterprise.region_code = data.name, data.region_code
     enterprise.legal_representative, enterprise.contact = parse_name(data.legal_representative), parse_name(data.contact)
     enterprise.contact_mobile = data.mobile

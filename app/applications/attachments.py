@@ -6,7 +6,6 @@ with. The bytes are in ``Store``. Papers of an application are handed in by its 
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, select, update
@@ -17,23 +16,10 @@ from app.accounts.access import Actor, must_reach, reaches
 from app.core.clock import office_day
 from app.core.errors import AppError, NotFound, Stale
 from app.core.vocabulary import CHANGEABLE, MATTER_PAPERS, PERSON_PAPERS, MatterKind, PaperKind, Role
-from app.files.storage import Store
+from app.files.storage import KeptScan, Store
 from app.models import Application, Enterprise, Paper, Person, Qualification
 
 Owner = Person | Qualification | Enterprise | Application
-
-
-class KeptScan(Protocol):
-    """What is recorded of a scan that was inspected and stored."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-    @property
-    def mime(self) -> str: ...
-    @property
-    def size(self) -> int: ...
 
 
 class PaperRemoved(AppError):

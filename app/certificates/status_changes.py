@@ -37,7 +37,6 @@ from app.core.vocabulary import (
 )
 from app.db import audit
 from app.files import fonts
-from app.files.storage import Store, keep_scan
 from app.models import Account, Certificate, CertificateMeasure, Person
 from app.outbox import notifications, public_notices
 from app.outbox.sms_texts import (
@@ -126,12 +125,6 @@ class Proposal:
     document_number: str
     last_day: date | None = None  # of a suspension
     document: MeasureDocument | None = None
-
-
-def keep_document(store: Store, data: bytes, filename: str, office: Office) -> MeasureDocument:
-    """Inspect and store the scan of a document. What is never proposed is removed by the nightly sweep of the store."""
-    scan = keep_scan(store, data, filename, office=office)
-    return MeasureDocument(scan.digest, scan.mime, scan.name)
 
 
 def propose(

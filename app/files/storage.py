@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from flask_babel import lazy_gettext as _
 
@@ -172,6 +172,19 @@ class Store(ABC):
     @abstractmethod
     def _older(self, than: datetime) -> Iterator[str]:
         """The digests of older objects, and the names of older remains; the last part of these may be a digest."""
+
+
+class KeptScan(Protocol):
+    """What is recorded of a scan that was inspected and stored."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def size(self) -> int: ...
 
 
 def keep_scan(store: Store, data: bytes, filename: str, *, photo: bool = False, office: Office) -> InspectedFile:

@@ -16,7 +16,7 @@ from werkzeug.datastructures import FileStorage
 
 from app.accounts.access import reaches
 from app.applications.attachments import Owner, attach, current, discard
-from app.certificates.status_changes import MeasureDocument, keep_document
+from app.certificates.status_changes import MeasureDocument
 from app.core import heavy_work
 from app.core.errors import Refusal, Stale, Unmet
 from app.core.office import Office
@@ -81,7 +81,7 @@ def fill_cards(form: Any, kinds: Iterable[PaperKind], papers: Mapping[PaperKind,
 
 
 class TakenScan(NamedTuple):
-    """A scan that was accepted and stored; see ``attachments.KeptScan``."""
+    """A scan that was accepted and stored; see ``storage.KeptScan``."""
 
     name: str
     digest: str
@@ -90,19 +90,27 @@ class TakenScan(NamedTuple):
 
 
 def take_scans() -> None:
-    """Check and store every scan sent with the form, take up those put aside, then begin the transaction that writes.
+    """``receive_scans``, then begin the transaction that writes."""
+    receive_scans()
+    request_context.begin_writing()
+
+
+def receive_scans(*only: str, browser: str = "") -> None:
+    """Check and store every scan sent with the form, or in the fields named, and take up those put aside.
 
     ``taken`` gives what was found. If the form comes back, cards show the accepted ones as received, and why others were not.
+    ``browser``: to whom what is put aside belongs, where nobody is signed in.
     """
     store, office = request_context.store(), request_context.current_office()
+    g.browser = browser
     sent = [(name, file) for name, file in request.files.items(multi=True) if name and file.filename]
-    found = {name: _put_aside(name) for name in _tickets()}
+    sent = [(name, file) for name, file in sent if not only or name in only]
+    found = {name: _put_aside(name) for name in _tickets() if not only or name in only}
     with heavy_work.PICTURES.taken():  # one place for the whole form
         found |= {name: _checked(store, name, file, office) for name, file in reversed(sent)}  # of two, the first is taken
     g.taken = found
     g.received = {name: _received(name, scan) for name, scan in found.items() if isinstance(scan, TakenScan)}
     g.refused = {name: error.sentence for name, error in found.items() if isinstance(error, FileRefused)}
-    request_context.begin_writing()
 
 
 def _tickets() -> Iterable[str]:
@@ -142,8 +150,8 @@ def _was_sent(name: str) -> bool:
 
 
 def _purpose(name: str) -> tuple[object, ...]:
-    """The form, and as what the file was checked."""
-    return request.path, _is_photo(name)
+    """The form, as what the file was checked, and the browser of somebody who is not signed in."""
+    return request.path, _is_photo(name), g.browser
 
 
 def _is_photo(name: str) -> bool:
@@ -186,13 +194,15 @@ def store_scans(session: Session, owner: Owner, form: Any, kinds: Iterable[Paper
         raise Unmet(refusals)
 
 
-def measure_document(field: Any) -> MeasureDocument | None:
-    """The scan chosen for a measure, checked and stored; None without one. Raises ``FileRefused``."""
-    file = field.data
-    if file is None:
-        return None
-    store, office = request_context.store(), request_context.current_office()
-    return keep_document(store, file.stream.read(), str(file.filename), office)
+def taken_or_none(name: str) -> TakenScan | None:
+    """As ``taken``; None if nothing was sent in this field. Raises ``FileRefused``."""
+    return taken(name) if is_taken(name) else None
+
+
+def measure_document(name: str) -> MeasureDocument | None:
+    """The scan taken for a measure; None without one. Raises ``FileRefused``."""
+    scan = taken_or_none(name)
+    return scan and MeasureDocument(scan.digest, scan.mime, scan.name)
 
 
 def current_kinds(session: Session, people: Collection[int]) -> dict[int, frozenset[PaperKind]]:

@@ -15,6 +15,7 @@ from app.core.errors import Unmet
 from app.core.office import Office
 from app.core.vocabulary import Action, Category, CertificateStatus, MatterKind, MeasureGround, Position, Role, SignupState
 from app.files.folder_store import FolderStore
+from app.files.storage import keep_scan
 from app.models import Certificate, ExamPass
 from tests import make, measures
 from tests.applications.sheet_imports.conftest import means, take  # noqa: F401
@@ -37,10 +38,11 @@ def correct(session, firm, system):
     """``correct(person, **typed)``: asked for, and approved."""
 
     def asked_and_approved(person, **typed):
-        given = {"name": person.name, "id_number": "", "reason": "录入时写错", "scan": jpeg(900, 600), "filename": "a.jpg"}
+        scan = keep_scan(FolderStore(system.settings.blobs), jpeg(900, 600), "a.jpg", office=OFFICE)
+        given = {"name": person.name, "id_number": "", "reason": "录入时写错", "scan": scan}
         request = CorrectionRequest(**{**given, **typed})
         clerk = make.clerk(firm.enterprise)
-        made = ask(session, FolderStore(system.settings.blobs), person.id, request, clerk, at=NOON, office=OFFICE)
+        made = ask(session, person.id, request, clerk, at=NOON, office=OFFICE)
         session.commit()
         approve(session, made.id, ACCEPTANCE, at=NOON, office=OFFICE)
         session.commit()

@@ -191,6 +191,20 @@ def test_scans_that_were_accepted_stay_when_something_else_fails(session, browse
     assert kinds(session) == ["photo", "id_card", "education"]
 
 
+def test_the_document_of_a_measure_stays_when_something_else_fails(session, browsers):
+    """Of one measure, and of a sheet of them."""
+    reviewer, document = browsers[REVIEWER], ("document", "决定.pdf")
+    one, many = f"/standing/{HELD}/revoked", "/standing-sheet/"
+    for path, wrong in ((one, MEASURE | {"facts": ""}), (many, {})):
+        scan = {document[0]: (BytesIO(hostile_files.pdf()), document[1])}
+        answer = reviewer.post(path, data=wrong | scan)
+        assert (list(tickets(answer.text)), document[1] in answer.text) == (["document-kept"], True), path
+        if path == one:
+            assert reviewer.post(path, data=MEASURE | tickets(answer.text)).status_code == 302
+            assert session.scalars(select(CertificateMeasure.document_name)).one() == document[1]
+            session.rollback()
+
+
 def test_a_ticket_of_a_scan_counts_for_its_account_its_form_and_its_kind_only(session, browsers, signed_in, holder):
     bad = {"paper_title": (BytesIO(b"MZ"), "职称.jpg")}
     scan = {"paper_id_card": (BytesIO(hostile_files.pdf()), "身份证.pdf")}

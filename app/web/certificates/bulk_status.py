@@ -20,7 +20,7 @@ from app.web.base.sheet_results import ReadSheet, offer, offer_done
 from app.web.base.staged_upload import StagedFile, StagedUpload, remove
 from app.web.base.workbook import send_workbook
 from app.web.forms import SHEETS, AppForm, UploadField
-from app.web.scan_upload import measure_document
+from app.web.scan_upload import measure_document, receive_scans
 
 UPLOAD = StagedUpload("measures")
 
@@ -39,11 +39,13 @@ class MeasuresView(BaseView):
     def mass(self) -> Response:
         """The upload form; after an upload, the preview."""
         request_context.require_second_factor()
+        if request.method == "POST":
+            receive_scans("document")
         form = _form()
         if not form.validate_on_submit() or form.sheet.data is None:
             return self._page(form)
         try:
-            document = measure_document(form.document)
+            document = measure_document("document")
         except AppError as error:
             return self._refused(form, error)
         return self._checked(form, request_context.uploaded_bytes(form.sheet.data), document, {})

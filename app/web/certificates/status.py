@@ -19,7 +19,6 @@ from app.core.errors import AppError, Refusal
 from app.core.vocabulary import MEASURES, PUNISHING, CertificateEventKind, CertificateStatus, MeasureGround
 from app.db import search
 from app.db.session import db
-from app.files.inspect import FileRefused
 from app.models import Certificate
 from app.web import request_context
 from app.web.base import Link
@@ -38,7 +37,7 @@ from app.web.forms import (
     UploadField,
     place_refusals,
 )
-from app.web.scan_upload import measure_document
+from app.web.scan_upload import measure_document, take_scans
 
 VERBS: dict[CertificateEventKind, object] = {
     CertificateEventKind.SUSPENDED: _("Propose suspension"),
@@ -101,15 +100,14 @@ class StandingView(BaseView):
         certificate = db.session.get(Certificate, certificate_id)
         must_reach(actor, certificate)
         assert certificate is not None  # noqa: S101 - must_reach has refused None
+        if request.method == "POST":
+            take_scans()
         form = self._form(kind, certificate)
         if not form.validate_on_submit():
             return self._form_page(form, kind, certificate)
         try:
             measure_id = _proposed(form, kind, certificate_id)
             db.session.commit()
-        except FileRefused as error:
-            form.document.errors = [refusal.sentence for refusal in error.refusals]
-            return self._form_page(form, kind, certificate)
         except AppError as error:
             db.session.rollback()
             if error.status != AppError.status:
@@ -195,8 +193,7 @@ def _ground_label(ground: MeasureGround) -> str:
 
 def _proposed(form: Any, kind: CertificateEventKind, certificate_id: int) -> int:
     actor, office = request_context.current_actor(), request_context.current_office()
-    document = measure_document(form.document)
-    request_context.begin_writing()
+    document = measure_document("document")
     proposal = Proposal(
         certificate_id,
         kind,

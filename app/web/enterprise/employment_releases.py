@@ -18,6 +18,7 @@ from app.web.base.access_filter import ROW, WithinReach
 from app.web.base.fab import route
 from app.web.base.file_response import file_answer, sends_content
 from app.web.forms import AppForm, CreditCodeField, IdNumberField, LongTextField, NameField, Required, TextLength, UploadField
+from app.web.scan_upload import take_scans, taken_or_none
 
 
 class ReleaseForm(AppForm):
@@ -81,22 +82,21 @@ class EmploymentReleaseScreen(ModelScreen):
     def row_links(self, item: EmploymentRelease) -> builtins.list[Link]:
         return [Link(gettext("Look at the evidence"), self.url("open", pk=item.id), external=True)]
 
+    def before_saving(self) -> None:
+        take_scans()
+
     def prepare_form(self, form: Any, item: EmploymentRelease, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
         form.document.limit_bytes = request_context.current_office().scan_bytes
 
     def save(self, item: EmploymentRelease, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
-        file = form.document.data
         asked = ReleaseRequest(
             name=form.name.data or "",
             id_number=form.id_number.data or "",
             uscc=form.uscc.data or "",
             reason=form.reason.data or "",
-            document=file.stream.read() if file else b"",
-            filename=str(file.filename) if file else "",
+            document=taken_or_none("document"),
         )
-        acting = request_context.acting()
-        request_context.begin_writing()  # ``free`` checks and stores the document before its first statement
-        employment_releases.free(db.session(), request_context.store(), asked, **acting)
+        employment_releases.free(db.session(), asked, **request_context.acting())
 
     def redirect_after(self, item: EmploymentRelease, *, new: bool) -> str | None:  # noqa: ARG002 - the screen's signature
         flash(gettext("The person is freed; the new enterprise can add them now. Both enterprises are told."), "success")

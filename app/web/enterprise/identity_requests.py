@@ -22,7 +22,7 @@ from app.web.base.error_pages import flash_refusals
 from app.web.base.fab import route
 from app.web.enterprise.scans import scan_response
 from app.web.forms import AppForm, IdNumberField, LongTextField, NameField, Required, TextLength
-from app.web.scan_upload import field_name, scan_field
+from app.web.scan_upload import field_name, scan_field, take_scans, taken_or_none
 
 SCAN = field_name(PaperKind.ID_CARD)
 LABELS = {
@@ -114,24 +114,19 @@ class CorrectionRequestScreen(ModelScreen):
         """No form where nothing can be sent."""
         return [] if self.obstacles() else super()._sets(form, new=new)
 
+    def before_saving(self) -> None:
+        take_scans()
+
     def prepare_form(self, form: Any, item: IdentityCorrection, *, new: bool) -> None:  # noqa: ARG002
         form[SCAN].limit_bytes = request_context.current_office().scan_bytes
-        form[SCAN].removable = False
         if request.method == "GET":
             form.name.data = g.asked_for.name
 
     def save(self, item: IdentityCorrection, form: Any, *, new: bool) -> None:  # noqa: ARG002 - the screen's signature
-        file = form[SCAN].data
         asked = CorrectionRequest(
-            form.name.data or "",
-            form.id_number.data or "",
-            form.reason.data or "",
-            file.stream.read() if file else b"",
-            str(file.filename) if file else "",
+            form.name.data or "", form.id_number.data or "", form.reason.data or "", taken_or_none(SCAN)
         )
-        person, acting = item.person_id, request_context.acting()
-        request_context.begin_writing()  # ``ask`` checks and stores the scan before its first statement
-        identity_corrections.ask(db.session(), request_context.store(), person, asked, **acting)
+        identity_corrections.ask(db.session(), item.person_id, asked, **request_context.acting())
 
     def saved_message(self, item: IdentityCorrection, *, new: bool) -> str:  # noqa: ARG002
         return str(gettext("The authority now compares it with the scan; you are told by text message."))

@@ -20,8 +20,6 @@ from app.core.identifiers import mask_mobile
 from app.core.sign_in_vocabulary import ChallengeKind
 from app.core.vocabulary import Registration
 from app.db.session import db
-from app.files.inspect import InspectedFile
-from app.files.storage import keep_scan
 from app.models import Account, Region
 from app.web import request_context
 from app.web.auth import captcha, password_form, pre_login_cookie, sms_codes
@@ -40,6 +38,7 @@ from app.web.forms import (
     UploadField,
     place_refusals,
 )
+from app.web.scan_upload import receive_scans, taken
 
 AN_HOUR = 20  # tries from one address
 HOUR = 60 * 60
@@ -103,6 +102,7 @@ class EnrolmentView(BaseView):
     @expose("/enterprise", methods=["POST"])
     def enrol(self) -> Response:
         request_context.count_use("register", AN_HOUR, HOUR)
+        receive_scans("licence", browser=pre_login_cookie.browser())
         form = _particulars_form()
         if not form.validate():
             return self._particulars(form, status=422)
@@ -110,7 +110,7 @@ class EnrolmentView(BaseView):
             _enrol(form)
         except AppError as error:
             db.session().rollback()
-            return self._particulars(form, _place_refusals(form, error), status=error.status if error.status != 401 else 422)
+            return self._particulars(form, place_refusals(form, error), status=error.status if error.status != 401 else 422)
         message = gettext(
             "The registration has been sent. The office looks at it; you are told the result by text message to %(mobile)s, "
             "and can sign in once it is approved.",
@@ -146,7 +146,7 @@ def _enrol(form: EnrolmentForm) -> None:
         raise Unmet.because(Refusal("password-differs", _("The two passwords differ."), "again"))
     if wrong := list(registration.faults(claim, username)):
         raise Unmet(wrong)
-    licence = _licence(form)
+    licence = taken("licence")
     request_context.begin_writing()
     browser, kind = pre_login_cookie.browser(), ChallengeKind.SMS_REGISTER
     code = sms_codes.confirm(session, db.engine, kind, claim.mobile, browser, str(form.code.data), at=at, lasts=CODE_LASTS).id
@@ -178,21 +178,6 @@ def _proved(claim: RegistrationRequest, username: str, password: str) -> int:
     if enterprise is None or proof.account.enterprise_id != enterprise.id:
         raise password_form.WrongPassword(office)
     return int(proof.account.id)
-
-
-def _licence(form: EnrolmentForm) -> InspectedFile:
-    """The scan, redrawn and stored; its row is committed later, never before."""
-    file: Any = form.licence.data
-    office, data = request_context.current_office(), file.stream.read()
-    return keep_scan(request_context.store(), data, str(file.filename), office=office)
-
-
-def _place_refusals(form: EnrolmentForm, error: AppError) -> list[Refusal]:
-    """As ``place_refusals``; a fault of the scan belongs to its field."""
-    if error.code.startswith(("file", "pdf", "image")):
-        form.licence.errors = [*form.licence.errors, *(refusal.sentence for refusal in error.refusals)]
-        return []
-    return place_refusals(form, error)
 
 
 def register(appbuilder: Any) -> None:

@@ -9,6 +9,7 @@ from app.core.vocabulary import AuditAction, Role
 from app.models import AuditEntry, EmploymentRelease, Person
 from tests import make
 from tests.hostile_files import jpeg
+from tests.web.form_steps import tickets
 
 
 @pytest.fixture
@@ -44,6 +45,9 @@ def test_a_refused_form_keeps_what_was_typed(session, holder, signed_in, case):
     answer = admin.post("/employment-releases/add", data=sent(case, name="别人"))
     assert (answer.status_code, "裁决解除劳动关系" in answer.text) == (422, True)
     assert session.scalars(select(EmploymentRelease.id)).all() == []
+    session.rollback()
+    assert admin.post("/employment-releases/add", data=case | tickets(answer.text)).status_code == 302
+    assert session.scalars(select(EmploymentRelease.filename)).all() == ["裁决书.jpg"]
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.ADMIN])

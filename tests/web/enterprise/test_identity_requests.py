@@ -3,7 +3,7 @@
 from app.core.vocabulary import IdentityCorrectionState, Role
 from tests import make
 from tests.web.enterprise.identity_steps import apply, corrections
-from tests.web.form_steps import save
+from tests.web.form_steps import save, tickets
 
 pytest_plugins = ("tests.web.enterprise.identity_steps",)  # its fixture
 CLERK, OFFICER = Role.ENTERPRISE_CLERK, Role.ACCEPTANCE_OFFICER
@@ -32,6 +32,16 @@ def test_a_refused_rename_says_what_to_do(firm):
     typed = {"name": "王五", "education": "bachelor", "position": "safety_officer"}
     answer = save(firm.browser(CLERK), f"/people/edit/{person.id}", typed)
     assert (answer.status_code, "apply for a correction" in answer.text) == (422, True)
+
+
+def test_the_scan_stays_when_something_else_fails(firm):
+    person = firm.passer()
+    answer = apply(firm, person, reason="")
+    kept = tickets(answer.text)
+    assert (answer.status_code, list(kept)) == (422, ["paper_id_card-kept"])
+    assert apply(firm, person, paper_id_card=None, **kept).status_code == 302
+    [asked] = corrections(firm)
+    assert asked.filename == "身份证.jpg"
 
 
 def test_the_enterprise_takes_its_application_back(firm):

@@ -19,6 +19,7 @@ from tests import make
 from tests.accounts.registration_steps import ADMIN, MOBILE, PASSWORD, count, request_for
 from tests.hostile_files import jpeg
 from tests.web.applications.case_fixture import rolling_back
+from tests.web.form_steps import tickets
 
 pytest_plugins = ("tests.accounts.registration_steps",)  # its fixtures
 
@@ -142,6 +143,22 @@ def test_rejected_registration_cannot_be_corrected_by_others(app, browser, sessi
     session.expire_all()
     assert session.scalar(select(Enterprise.registration)) is Registration.PENDING
     assert (count(session, Enterprise), count(session, Account)) == (1, 1)
+
+
+def test_a_scan_that_was_accepted_need_not_be_chosen_again_in_this_browser(browser, session, app):
+    ask_code(browser)
+    form = filled(code_of(session))
+    page = browser.post("/register/enterprise", data=form | {"again": "anders"}).text
+    kept = tickets(page)
+    assert list(kept) == ["licence-kept"]
+    del form["licence"]
+    thief = rolling_back(app.test_client(), session, "zh")
+    ask_code(thief, "13900000009")
+    stolen = form | kept | {"mobile": "13900000009", "code": code_of(session)}
+    answer = thief.post("/register/enterprise", data=stolen)
+    assert (answer.status_code, tickets(answer.text)) == (422, {})
+    assert browser.post("/register/enterprise", data=form | kept).status_code == 303
+    assert session.scalar(select(Enterprise.licence_digest))
 
 
 def test_executable_as_licence_scan_is_refused(browser, session):

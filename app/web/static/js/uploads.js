@@ -9,8 +9,22 @@ function showFile(card, file) {
   find('.thumb', card).replaceWith(create('img', { className: 'thumb', alt: '', src: URL.createObjectURL(file) }));
 }
 
+/* A file that the server would not take is not sent: a body that is too large would lose the whole form. */
+function tooLarge(card, input) {
+  const note = find('[data-note]', card);
+  const isOver = input.files[0].size > Number(card.dataset.most);
+  note.classList.toggle('err', isOver);
+  note.setAttribute('role', isOver ? 'alert' : 'status');
+  if (isOver) {
+    note.textContent = `${input.files[0].name} · ${card.dataset.over}`;
+    input.value = '';
+  }
+  return isOver;
+}
+
 on('change', '[data-up] input[type=file]', (_e, input) => {
-  if (input.files[0]) showFile(input.closest('[data-up]'), input.files[0]);
+  const card = input.closest('[data-up]');
+  if (input.files[0] && !tooLarge(card, input)) showFile(card, input.files[0]);
 });
 
 ['dragover', 'dragleave', 'drop'].forEach((event) => {
