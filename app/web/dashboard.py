@@ -334,7 +334,7 @@ def _admin_tiles(on: date) -> list[Tile]:
             optional_url("MessageScreen.list", state="failed"),
             "bad",
         ),
-        Tile(gettext("Accounts"), dashboard_counts.accounts(db.session), optional_url("AccountScreen.list")),
+        Tile(gettext("Accounts in all"), dashboard_counts.accounts(db.session), optional_url("AccountScreen.list")),
         *_calendar_tile(on),
     ]
 

@@ -37,7 +37,7 @@ PAIRS = ("roles", "lock", "sessions", "files")  # changes from and to that are n
 
 TABLES: dict[str, object] = {
     "ab_user": _("Account"),
-    "application": _("Application"),
+    "application": _("An application"),
     "calendar_day": _("Holidays"),
     "certificate": _("Certificate"),
     "database": _("Database"),
@@ -45,7 +45,7 @@ TABLES: dict[str, object] = {
     "certificate_measure": _("Measure against a certificate"),
     "discrepancy": _("Discrepancy of imported records"),
     "employment_release": _("Person freed by the authority"),
-    "enterprise": _("Enterprise"),
+    "enterprise": _("An enterprise"),
     "entry": _("Audit log"),
     "exam_notice": _("Exam notice"),
     "exam_notice_event": _("Event of an exam notice"),

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 
 FIELDS: Mapping[str, object] = {
     "notice_id": _("Exam notice"),
-    "enterprise_id": _("Enterprise"),
+    "enterprise_id": _("An enterprise"),
     "person_id": _("Person"),
     "region_code": _("Region"),
     "created_at": _("Created at"),
@@ -25,7 +25,7 @@ FIELDS: Mapping[str, object] = {
     "kind": _("Kind"),
     "qualification_id": _("Qualification"),
     "pledging_enterprise_id": _("Enterprise that pledges"),
-    "application_id": _("Application"),
+    "application_id": _("An application"),
     "filename": _("File name"),
     "digest": _("Digest of the file"),
     "mime": _("File type"),
@@ -164,7 +164,7 @@ FIELDS: Mapping[str, object] = {
     "answers": _("Answers to doubtful cells"),
     "mapping": _("Words mapped"),
     "revision": _("Version of the answers"),
-    "accounts": _("Accounts"),
+    "accounts": _("Accounts in all"),
     "changed": _("Changed"),
     "added": _("Added"),
     "removed": _("Removed"),

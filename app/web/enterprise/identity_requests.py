@@ -33,7 +33,7 @@ LABELS = {
     "enterprise.name": _("Enterprise name"),
     "state": _("State of the correction"),
     "asked_at": _("Asked on"),
-    "decided_at": _("Decided on"),
+    "decided_at": _("Decided at"),
     "decision_reason": _("Reason of the decision"),
 }
 

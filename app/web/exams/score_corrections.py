@@ -87,7 +87,7 @@ class ScoreCorrectionScreen(OpenList):
         if item.proposed_by_id == request_context.current_actor().id:
             sure = gettext("Take the request back? The score stays as it is.")
             url = url_for("ScoreCorrectionScreen.retract", correction_id=item.id)
-            return [*links, Link(gettext("Take back"), url, post=True, confirm=sure)]
+            return [*links, Link(gettext("Withdraw"), url, post=True, confirm=sure)]
         if not self.may("decide"):
             return links
         sure = gettext("Correct the score? The pass list follows, and the enterprise is told by text message.")

@@ -41,7 +41,7 @@ def progress(case: Application) -> CaseProgress:
     longer: dict[object, Step] = {_AT.get(step.source): step for step in case.steps if step.action is Action.EXTEND}
     nodes = [_node(labels[mark] if isinstance(mark, str) else mark, last.get(mark), longer.get(mark)) for mark in marks]
     number = case.certificate.number if case.certificate and case.state is State.APPROVED else ""
-    nodes.append((gettext("Certificate"), number, _short(case.closed_at) if number else ""))
+    nodes.append((gettext("Issue of the certificate"), number, _short(case.closed_at) if number else ""))
     if case.state is State.APPROVED:
         return CaseProgress(nodes, len(nodes), stopped=False)
     stage: object = _AT.get(case.state) or _STOPPED.get(case.state) or _BETWEEN.get(case.state)
