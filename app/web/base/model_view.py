@@ -247,6 +247,15 @@ class ModelScreen(ModelView):
             pager=pager,
         )
 
+    def filled(self, columns: Sequence[str], rows: Sequence[Any], sort: str) -> builtins.list[str]:
+        """Those of the columns in which something stands, and that of the order; asked by the page."""
+
+        def says(column: str, row: Any) -> bool:
+            parts = filter(None, (column, self.sub_columns.get(column)))
+            return any(shown not in (None, "") for part in parts for shown in (self.cell(part, row), self.walk(row, part)))
+
+        return [column for column in columns if column == sort or any(says(column, row) for row in rows)]
+
     def asked(self, source: MultiDict[str, str] | None = None) -> ListQuery:
         """The list query of this request, also used by exports."""
         given, first_tab = request.args if source is None else source, self.first_tab()

@@ -191,7 +191,7 @@ class SignupReviewScreen(ExportedList, OpenList):
             known=background(db.session(), signup, on=request_context.today(), office=office),
             today=request_context.today(),
             score=score_text,
-            score_shown=score_cell(signup),
+            score_shown=shown(score_cell(signup)),
             corrections=corrections_of(signup),
             correct=self.correction_link(signup),
             waits=signup.state is WAITS,
@@ -207,12 +207,12 @@ class SignupReviewScreen(ExportedList, OpenList):
         return position_in(self, safe_next(""), signup.id, _page)
 
 
-def score_cell(item: ExamSignup) -> object:
-    """The mark, marked as a draft until the scores are submitted."""
+def score_cell(item: ExamSignup) -> object | None:
+    """The mark, marked as a draft until the scores are submitted; None without one."""
     if item.absent:
         text = str(SignupState.ABSENT)
     elif item.score is None:
-        return shown(None)
+        return None
     else:
         text = score_text(item.score)
     return text if item.state in SCORED else gettext("%(score)s (draft)", score=text)

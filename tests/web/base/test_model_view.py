@@ -234,6 +234,13 @@ def test_a_list_page_takes_as_many_queries_for_fifty_rows_as_for_one(client: Fla
     assert asked[0] == asked[1] <= 5  # session, tallies, count, ids of the page, its rows
 
 
+def test_a_column_in_which_nothing_stands_is_not_shown(client: FlaskClient, store: Session) -> None:
+    keep(store, Case(name="first"), Case(name="second"))
+    assert 'data-l="Filed"' not in client.get("/cases/list/").text
+    keep(store, Case(name="third", filed_at=datetime(2026, 3, 1, tzinfo=UTC)))
+    assert client.get("/cases/list/").text.count('data-l="Filed"') == 3
+
+
 def test_a_row_outside_the_base_filters_is_not_found_by_any_route(client: FlaskClient, store: Session) -> None:
     keep(store, Case(id=7, name="theirs", team_id=OTHERS))
     assert "theirs" not in client.get("/cases/list/").text
