@@ -151,15 +151,10 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     web = root / "app" / "web"
     read = {path.relative_to(web): path.read_text() for path in web.rglob("*.py") if "stream.read()" in path.read_text()}
     legacy = Path("admin/legacy_import/imports.py")  # ``sheet_imports.receive`` checks with its store
-    scans = {Path("scan_upload.py"), Path("public/registration.py")}
-    below = {  # handed on to an operation that keeps them
-        Path("enterprise/identity_requests.py"): "app/accounts/identity_corrections.py",
-        Path("enterprise/employment_releases.py"): "app/accounts/employment_releases.py",
-        Path("exams/notice_changes.py"): "app/exams/notice_files.py",
-    }
-    assert read.keys() == scans | below.keys() | {Path("request_context.py"), legacy}
-    assert all("keep_scan(" in read[path] for path in scans)
-    assert all("keep_scan(" in (root / path).read_text() for path in below.values())
+    scans, notices = Path("scan_upload.py"), Path("exams/notice_changes.py")  # handed to an operation that keeps them
+    assert read.keys() == {scans, notices, Path("request_context.py"), legacy}
+    assert "keep_scan(" in read[scans]
+    assert "keep_scan(" in (root / "app/exams/notice_files.py").read_text()
     assert "store.screen(" in (root / "app/files/storage.py").read_text()
     assert "store.screen(" in (root / "app/applications/sheet_imports/batches.py").read_text()
 
