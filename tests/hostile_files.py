@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 import pikepdf
 import pillow_heif
@@ -30,7 +31,13 @@ def saved(image: Image.Image, kind: str, **how: object) -> bytes:
 
 
 def jpeg(width: int = 600, height: int = 800, **how: object) -> bytes:
-    return saved(picture(width, height), "JPEG", **how)
+    return saved(picture(width, height), "JPEG", **how) if how else _plain_jpeg(width, height)
+
+
+@cache
+def _plain_jpeg(width: int, height: int) -> bytes:
+    """Drawn once: every person of the tests has one."""
+    return saved(picture(width, height), "JPEG")
 
 
 def png(width: int = 600, height: int = 800, mode: str = "RGB", **how: object) -> bytes:
