@@ -11,19 +11,19 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach
-from app.applications.attachments import KeptScan, attach
+from app.applications.attachments import attach
 from app.applications.bulk_scans.judging import Ready
 from app.core.errors import Stale
 from app.core.office import Office
 from app.core.vocabulary import PaperKind
 from app.files.images import FileFault, stacked
 from app.files.inspect import refusal
-from app.files.storage import FileMissing, Store, keep_scan
+from app.files.storage import FileMissing, KeptScan, Store, keep_scan
 from app.models import Paper, Person, WaitingScan
 
 
 class PreparedScan(NamedTuple):
-    """See ``attachments.KeptScan``."""
+    """See ``storage.KeptScan``."""
 
     name: str
     digest: str

@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, must_reach
-from app.applications.attachments import KeptScan
 from app.applications.bulk_scans.names import Match, Roster, numbers_in
 from app.core.errors import AppError, NotFound
 from app.core.identifiers import name_key
@@ -21,6 +20,7 @@ from app.core.office import Office
 from app.core.redaction import mask_numbers
 from app.core.scan_vocabulary import ScanSide
 from app.core.vocabulary import PERSON_PAPERS, PaperKind, Role
+from app.files.storage import KeptScan
 from app.models import Account, Person, WaitingScan
 
 LONGEST_FOLDER = 120

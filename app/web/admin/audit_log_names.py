@@ -30,13 +30,13 @@ from app.models import (
     ExternalIdentity,
     Filing,
     IdentityCorrection,
-    LegacyImport,
     Letter,
     Paper,
     Person,
     PrivilegedChange,
     Qualification,
     ScoreCorrection,
+    SheetImport,
     StockReason,
 )
 
@@ -61,7 +61,7 @@ NAMED: Mapping[str, Any] = {
     "filing": select(Filing.id, Filing.number),
     "identity": select(ExternalIdentity.id, ExternalIdentity.label),
     "identity_correction": select(IdentityCorrection.id, IdentityCorrection.old_name),
-    "legacy_import": select(LegacyImport.id, LegacyImport.filename),
+    "legacy_import": select(SheetImport.id, SheetImport.filename),
     "letter": select(Letter.id, Letter.number),
     "paper": select(Paper.id, Paper.filename),
     "person": select(Person.id, Person.name),

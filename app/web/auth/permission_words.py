@@ -23,7 +23,6 @@ WORDS: Mapping[str, object] = {
     "can_attach": _("attach files"),
     "can_batch": _("decide, singly and in batches"),
     "can_bind": _("bind an own certificate"),
-    "can_bring_in": _("import scores"),
     "can_bundle": _("download the whole case"),
     "can_cancel": _("cancel"),
     "can_category": _("change the category"),
@@ -46,6 +45,7 @@ WORDS: Mapping[str, object] = {
     "can_letter": _("open letters"),
     "can_licence": _("see the business licence"),
     "can_list": _("see the list"),
+    "can_mark": _("mark as read or unread"),
     "can_mass": _("propose measures by a sheet"),
     "can_mine": _("see the own record"),
     "can_move": _("set the demonstration's clock ahead"),
@@ -85,6 +85,7 @@ OWN_WORDS: Mapping[tuple[str, str], object] = {
     ("can_verify", "Diary"): _("verify the chain"),
     ("can_verify", "Case"): _("record that originals were seen"),
     ("can_release", "Person"): _("let somebody go"),
+    ("can_open", "Notification"): _("open the page that it is about"),
     ("can_show", "Parameter"): _("see all"),
     ("can_show", "Permission"): _("see all"),
     ("can_show", "SmsText"): _("see all"),
@@ -97,6 +98,7 @@ OWN_WORDS: Mapping[tuple[str, str], object] = {
 # Pages without a list title and without an entry in the menu.
 PAGES: Mapping[str, object] = {
     "Archive": _("E-archive"),
+    "BulkScans": _("Hand in many scans"),
     "Bundle": _("Certificates as zip"),
     "Case": _("Page of a case"),
     "CertificateFile": _("Certificates as PDF and OFD"),
