@@ -34,6 +34,7 @@ FIELDS: Mapping[str, object] = {
     "uploaded_by": _("Uploaded by"),
     "replaced_at": _("Replaced at"),
     "removed_at": _("Removed at"),
+    "attempts": _("Attempts"),
     "payload": _("Data of the job"),
     "lease_until": _("Held until"),
     "token": _("Token"),

@@ -15,6 +15,7 @@ class HistoryScreen(ModelScreen):
     base_permissions = ["can_list", "can_show"]
     base_filters = [["id", WithinReach, None]]
     base_order = ("id", "desc")
+    empty_text = _("Nothing yet. The system writes these records itself, with each step of an application.")
 
     def note(self) -> object:
         return gettext("Read-only, of every region. Names and numbers of people stand in the record itself, masked.")

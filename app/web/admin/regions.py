@@ -34,6 +34,7 @@ class RegionScreen(ModelScreen):
     class_permission_name = "Region"
     base_permissions = ["can_list", "can_show", "can_add", "can_edit"]
     list_title, show_title = _("Regions"), _("Region")
+    empty_text = _("No region yet. “anguan init” on the server makes those of the province; others are added here.")
     add_title, edit_title = _("Add a region"), _("Rename a region")
     list_columns = show_columns = ["code", "name", "within", "own_name"]
     head_column = "name"

@@ -181,9 +181,9 @@ class SelInterface(SQLAInterface):  # type: ignore[misc]
         return found
 
     def _as_pk(self, given: Any) -> Any:
-        """The id in its column's type, or None: PostgreSQL raises for text or a too large number."""
+        """The id in its column's type, or None: PostgreSQL raises for text or a too large number, and for NUL in a text."""
         if self.get_pk().type.python_type is not int:
-            return str(given)
+            return None if "\0" in str(given) else str(given)
         return as_id(str(given))
 
     def _loads(self) -> list[Any]:

@@ -192,7 +192,7 @@ def test_a_record_has_its_name_and_a_link_to_all_lines_about_it(auditor, session
         page = auditor.get("/diary/list/?table=person").text
     assert len([statement for statement in asked if "UNION ALL" in statement]) == 1
     assert "韩梅梅" in page
-    assert f"企业名称: 湘江建设（编号 {firm.id}） → 洞庭路桥（编号 {other.id}）" in page
+    assert f"企业: 湘江建设（编号 {firm.id}） → 洞庭路桥（编号 {other.id}）" in page
     assert f'href="/diary/list/?table=person&amp;row={person.id}"' in page
     assert "查看内容: 身份证号码" in page
     assert ">39999<" in page

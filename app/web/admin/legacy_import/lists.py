@@ -66,6 +66,7 @@ class ExamPassScreen(ExportedList, PassList):
     base_permissions = ["can_list", "can_show", "can_export"]
     base_filters = [["id", WithinReach, None]]
     list_title, show_title = _("Passed exams"), _("Passed exam")
+    empty_text = _("Nobody has passed an exam yet. Final scores and imports from the old system add people here.")
     list_columns = ["person.name", "category", "passed_on", "person.enterprise.name", "used"]
     show_columns = [
         "person.name", "person.masked_id_number", "person.enterprise.name", "category", "passed_on", "source",

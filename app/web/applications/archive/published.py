@@ -25,6 +25,7 @@ class PublicNoticeScreen(ExportedList):
     base_permissions = ["can_list", "can_show", "can_export"]
     base_filters = [["id", WithinReach, None]]
     list_title, show_title = _("Published results"), _("Published result")
+    empty_text = _("Nothing has been published yet. Each decision is, by itself.")
     list_columns = ["name", "enterprise_name", "about", "result", "certificate_number", "published_at"]
     sub_columns = {"name": "masked_id_number", "about": "category"}
     show_columns = [

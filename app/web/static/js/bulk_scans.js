@@ -113,13 +113,23 @@ async function unknown(items) {
   return left;
 }
 
+/** Puts one part of the page in the place of another, with what was chosen and typed there meanwhile. */
+function replace(part, fresh) {
+  for (const field of findAll('input[list], select', part)) {
+    const same = fresh.querySelector(`[name="${field.name}"]`);
+    const isChanged = field.list ? field.value !== field.defaultValue : !field.selectedOptions[0]?.defaultSelected;
+    if (same && isChanged) same.value = field.value;
+  }
+  part.replaceWith(fresh);
+}
+
 /** The parts of the page that show what is here, as they are now. */
 async function renew() {
   const answer = await fetch(form.dataset.home).catch(() => null);
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const fresh = findAll('[data-renew]', page);
-  findAll('[data-renew]').forEach((part, n) => part.replaceWith(fresh[n]));
+  findAll('[data-renew]').forEach((part, n) => replace(part, fresh[n]));
 }
 
 async function sendSome(items) {
