@@ -119,6 +119,7 @@ def _if_missing(source: str, target: str) -> None:
 XID = text(
     "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'transactionid' AND granted"
     " AND pg_locks.mode = 'ExclusiveLock' AND pid <> pg_backend_pid() AND datname = current_database()"
+    " AND backend_type = 'client backend'"  # not the autovacuum
 )
 
 

@@ -106,7 +106,8 @@ def change(session: Session, name: str, wording: str, actor: Actor, *, seen: str
     cannot be sent or one set meanwhile, ``Stale`` if two set the same text for the first time at once.
     """
     actor.demand(Role.ADMIN)
-    session.scalars(select(Parameter).where(Parameter.name == f"{SMS_TEXT}{name}").with_for_update()).all()
+    locked = select(Parameter).where(Parameter.name == f"{SMS_TEXT}{name}").with_for_update()
+    session.scalars(locked.execution_options(populate_existing=True)).all()  # read earlier in the request
     one, wording = text_of(session, name), " ".join(wording.split())
     wanted = "" if wording == one.default else wording
     if one.own != seen:

@@ -26,11 +26,11 @@ def manual(folder: Path, language: str) -> None:
     shutil.copytree(
         FOLDER / "manual" / PICTURES, folder / PICTURES, ignore=shutil.ignore_patterns("*.json"), dirs_exist_ok=True
     )
-    sheet = (Path(manual_pages.__file__).parents[1] / "static" / "manual.css").read_text()
+    sheet = (Path(manual_pages.__file__).parents[1] / "static" / "manual.css").read_text(encoding="utf-8")
     with speaking(language):
         groups = [(heading, [(page.name, drawn(page).title) for page in pages]) for heading, pages in GROUPS]
         texts = {name: drawn(page, SUFFIX) for name, page in PAGES.items()}
         for name, text in (("index", None), *texts.items()):
             shown = {"here": name, "text": text, "groups": groups, "sheet": sheet, "language": language}
-            (folder / f"{name}{SUFFIX}").write_text(render_template("public/manual_file.html", **shown))
+            (folder / f"{name}{SUFFIX}").write_text(render_template("public/manual_file.html", **shown), encoding="utf-8")
     click.echo(f"Written: {folder / 'index'}{SUFFIX}")

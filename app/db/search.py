@@ -19,6 +19,7 @@ from sqlalchemy import (
     any_,
     cast,
     exists,
+    false,
     func,
     inspect,
     literal,
@@ -95,6 +96,8 @@ def found_in_any(
     asked = [(column.class_, _wanted(column, text), key) for column, key in places.items()]
     forms = [_forms(session, *one) for one in asked if one[1]]
     branches = [select(model.id).where(condition) for condition in (*(by_index for by_index, _by_row in forms), *others)]
+    if not branches:  # nothing in it can be searched for
+        return false()
     ids = session.scalars(union_all(*branches).limit(MOST_LISTED + 1)).all()
     if len(ids) <= MOST_LISTED:
         return model.id.in_(set(ids))  # type: ignore[no-any-return]

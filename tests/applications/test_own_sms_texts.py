@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.applications import own_sms_texts
 from app.applications.office_settings import office_of
@@ -51,6 +52,19 @@ def test_an_own_wording_is_sent_logged_and_taken_back(session):
     there, back = session.scalars(select(AuditEntry).where(*deed).order_by(AuditEntry.id))
     assert there.change["value"] == [text_of(session, ONE).default, own]
     assert back.change["value"] == [own, text_of(session, ONE).default]
+
+
+@pytest.mark.parametrize("system", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_of_two_who_word_one_text_the_second_is_told_also_if_he_read_it_before(session, system):
+    wordings = [f"{who}%(day)s%(names)s%(number)s" for who in "甲乙丙"]
+    assert change(session, ONE, wordings[0], ADMIN, seen="", at=make.NOON)
+    session.commit()
+    with Session(system.engine) as other:
+        shown = text_of(other, ONE)  # stays in this session, as in the request that shows the form again
+        assert change(session, ONE, wordings[1], ADMIN, seen=wordings[0], at=make.NOON)
+        session.commit()
+        with pytest.raises(Unmet):
+            change(other, ONE, wordings[2], ADMIN, seen=shown.own, at=make.NOON)
 
 
 def test_decisions_and_codes_use_the_own_wording_too():

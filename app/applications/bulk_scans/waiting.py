@@ -98,11 +98,11 @@ def receive(
     session.execute(delete(WaitingScan).where(*_expired(at, office), WaitingScan.account_id == actor.id))
     if there := known(session, actor, [file.source], at=at, office=office):
         return there[file.source]
-    if by_phone:
-        place = {"person_id": file.match.person_id, "kind": file.match.kind, "side": file.match.side}
-        session.execute(delete(WaitingScan).where(*_mine(actor, at, office), WaitingScan.by_phone).filter_by(**place))
+    place = {"person_id": file.match.person_id, "kind": file.match.kind, "side": file.match.side}
+    before = select(WaitingScan).where(*_mine(actor, at, office), WaitingScan.by_phone).filter_by(**place)
+    replaced = session.scalars(before).all() if by_phone else []
     left = space_left(session, actor, at=at, office=office)
-    if left.files < 1 or left.bytes < file.scan.size:
+    if left.files + len(replaced) < 1 or left.bytes + sum(row.size for row in replaced) < file.scan.size:
         raise PileFull(
             _(
                 "%(name)s: too many scans are waiting to be confirmed (at most %(files)s files of together %(size)s MB). "
@@ -114,6 +114,8 @@ def receive(
         )
     if file.match.person_id is not None:
         must_reach(actor, session.get(Person, file.match.person_id))
+    for row in replaced:  # only now: who is refused keeps the one before
+        session.delete(row)
     row = WaitingScan(
         account_id=actor.id, enterprise_id=actor.enterprise_id, source=file.source,
         folder=mask_numbers(file.folder)[-LONGEST_FOLDER:], filename=file.scan.name, digest=file.scan.digest,

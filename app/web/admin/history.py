@@ -18,7 +18,7 @@ class HistoryScreen(ModelScreen):
     empty_text = _("Nothing yet. The system writes these records itself, with each step of an application.")
 
     def note(self) -> object:
-        return gettext("Read-only, of every region. Names and numbers of people stand in the record itself, masked.")
+        return gettext("Read-only, of every region. ID numbers stand in the record itself, masked.")
 
 
 class StepScreen(HistoryScreen):

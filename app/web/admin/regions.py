@@ -76,8 +76,12 @@ class RegionScreen(ModelScreen):
 
 
 def above_of(code: str) -> str:
-    """The code of the region that it lies within; "" for a province: 430121 → 430100 → 430000."""
+    """The code of the region that it lies within; "" for a province: 430121 → 430100 → 430000, and 429004 → 420000, which
+    is a county directly under its province (GB/T 2260: 90 in the middle).
+    """
     prefix = region_prefix(code)
+    if code[2:4] == "90":
+        return f"{code[:2]}0000"
     return "" if len(prefix) <= len("43") else prefix[: len(prefix) - 2].ljust(6, "0")
 
 

@@ -4,6 +4,7 @@ Nothing is public by permission and nothing is granted here (see ``permissions``
 row allows now. Signing in and out are POSTs with a CSRF token.
 """
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,7 @@ from app.accounts import passwords, sessions
 from app.core.errors import AppError, NotAllowed, TooMany, Unwritable
 from app.core.office import Office
 from app.core.sign_in_vocabulary import PasswordProfile, SessionEndReason, SignInMethod
+from app.core.vocabulary import Role
 from app.db.session import db
 from app.models import Account
 from app.web import request_context
@@ -320,9 +322,13 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
     def has_access(self, permission_name: str, view_name: str) -> bool:
         return (permission_name, view_name) in self.permissions()
 
-    def who_may(self, endpoint: str | None) -> list[str]:
-        """Sentences for whoever was refused: for whom the page is, and which administrator gives that role."""
-        return how_to_get(holders_of(self.appbuilder, endpoint))
+    def who_may(self, endpoint: str | None, roles: Collection[Role]) -> list[str]:
+        """Sentences for whoever was refused: for whom the page is, and which administrator gives that role.
+
+        None for one of these roles: what was refused is the deed, not the page.
+        """
+        holders = holders_of(self.appbuilder, endpoint)
+        return [] if set(roles) & set(holders) else how_to_get(holders)
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:  # noqa: ARG002 - FAB's own signature
         """Never: public views require no permission."""

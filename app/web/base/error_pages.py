@@ -1,6 +1,7 @@
 """Errors as pages, flashed messages or JSON."""
 
 import logging
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, flash, g, jsonify, make_response, render_template, request
@@ -116,7 +117,8 @@ def _who_may() -> list[object]:
     """For whom the page is, and which administrator gives the role; nothing to a stranger."""
     if not request_context.current_actor().id:
         return []
-    return list(getattr(current_app, "appbuilder").sm.who_may(request.endpoint))  # noqa: B009 - Flask's type does not know it
+    sm: Any = getattr(current_app, "appbuilder").sm  # noqa: B009 - Flask's type does not know it
+    return list(sm.who_may(request.endpoint, request_context.current_actor().roles))
 
 
 def _log_answer(status: int, code: str) -> None:

@@ -1,4 +1,4 @@
-"""A list as a sheet: the rows that its query finds, with the columns and values that the page shows."""
+"""A list as a sheet: the rows that its query finds, masked as on the page, with every column of the list."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,8 @@ from app.web.base.model_view import ModelScreen
 from app.web.base.workbook import send_workbook
 
 XLSX, CSV = "xlsx", "csv"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what begins so in a CSV file is calculated by Excel (OWASP, CSV Injection)
+# What begins so in a CSV file is calculated by Excel (OWASP, CSV Injection).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class ExportedList(ModelScreen):

@@ -62,20 +62,27 @@ class ListViewsView(BaseView):
         db.session.delete(found)
         db.session.commit()
         flash(gettext("Deleted."), "success")
-        return redirect(url_for(f"{_screen(screen).endpoint}.list"))
+        listed = _listed(screen)
+        return redirect(url_for(f"{listed.endpoint}.list") if listed else "/")
 
 
 def _screen(name: str) -> Any:
     """The list of this endpoint, which the user may open; ``NotFound`` otherwise."""
-    views: Any = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
-    found = next((view for view in views if isinstance(view, ModelScreen) and view.endpoint == name), None)
-    if found is None or not found.may("list"):
+    found = _listed(name)
+    if found is None:
         raise NotFound
     return found
 
 
+def _listed(name: str) -> Any:
+    """The list of this endpoint; None if there is none that the user may open."""
+    views: Any = getattr(current_app, "appbuilder").baseviews  # noqa: B009 - Flask's type does not know it
+    found = next((view for view in views if isinstance(view, ModelScreen) and view.endpoint == name), None)
+    return found if found is not None and found.may("list") else None
+
+
 def _sent_query() -> MultiDict[str, str]:
-    return MultiDict(parse_qsl(request.form.get("query", "")[:LONGEST_QUERY]))
+    return MultiDict(parse_qsl(request.form.get("query", "")))
 
 
 def _kept(screen: Any) -> str:
@@ -90,15 +97,18 @@ def _kept(screen: Any) -> str:
     if name and any(str(value).startswith(SIGN) for value in args.values()):
         sentence = _("A view cannot hold an ID number or a mobile number. Please clear that field first.")
         raise AppError(sentence, code="number-in-view")
+    query = urlencode(args) if name else ""
+    if len(query) > LONGEST_QUERY:
+        raise AppError(_("This query is too long to be saved. Please shorten what is searched for."), code="long-view")
     request_context.begin_writing()
     mine = select(ListView).where(ListView.account_id == actor.id, ListView.screen == screen.endpoint)
     rows = {row.name: row for row in db.session.scalars(mine)}
-    if name not in rows and len(rows) > MOST_VIEWS:
+    if name and name not in rows and len(rows.keys() - {""}) >= MOST_VIEWS:
         raise AppError(
             _("There are %(n)s views of this list already. Please delete one first.", n=MOST_VIEWS), code="most-views"
         )
     row = rows.get(name) or ListView(account_id=actor.id, screen=screen.endpoint, name=name)
-    row.query, row.columns, row.dense = urlencode(args) if name else "", columns, "dense" in form
+    row.query, row.columns, row.dense = query, columns, "dense" in form
     db.session.add(row)
     db.session.flush()
     return address_of(screen, row) if name else url_for(f"{screen.endpoint}.list", **args)

@@ -141,7 +141,7 @@ class _Drawing:
         self.heads = "th"
 
     def done(self) -> Drawn:
-        tokens = _PARSER.parse((FOLDER / self.page.file).read_text())
+        tokens = _PARSER.parse((FOLDER / self.page.file).read_text(encoding="utf-8"))
         for token, after in pairwise([*tokens, Token("end", "", 0)]):
             getattr(self, f"_{token.type}", self._other)(token, after)
         for section in self.sections:
@@ -287,8 +287,9 @@ def search(query: str, pages: Iterable[ManualPage]) -> list[Hit]:
         held = [part for part in weight if part in section.folded]
         if held and len(held) >= LEAST_FOUND * len(weight):
             score = sum(weight[part] * (1 + (part in section.folded_title)) for part in held)
-            found.append((score, Hit(page, title, section, _excerpt(section.paragraphs, held))))
-    return [hit for _score, hit in sorted(found, key=lambda one: -one[0])[:MOST_HITS]]
+            found.append((score, page, title, section, held))
+    best = sorted(found, key=lambda one: -one[0])[:MOST_HITS]
+    return [Hit(page, title, section, _excerpt(section.paragraphs, held)) for _score, page, title, section, held in best]
 
 
 def _excerpt(paragraphs: Sequence[str], parts: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """A pile from receiving to papers: what is ready, what is refused, and two clerks at once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from io import BytesIO
@@ -218,3 +219,14 @@ def test_bytes_that_are_gone_are_said_to_be_missing(session, store, actor):
     store.remove(row.digest, make.NOON + timedelta(days=36500))
     with pytest.raises(FileMissing):
         confirming.prepare(store, ready, OFFICE)
+
+
+def test_a_picture_refused_for_want_of_space_leaves_the_one_before(session, store, actor):
+    """Whoever takes several files commits what was taken of them."""
+    before = received(session, store, actor, "李雷_身份证正面.jpg", by_phone=True).id
+    with pytest.raises(waiting.PileFull):
+        received(session, store, actor, "李雷_身份证正面.jpg", by_phone=True, office=replace(OFFICE, waiting_scan_bytes=1))
+    session.commit()
+    assert session.scalars(select(WaitingScan.id)).all() == [before]
+    after = received(session, store, actor, "李雷_身份证正面.jpg", by_phone=True).id
+    assert session.scalars(select(WaitingScan.id)).all() == [after]

@@ -41,3 +41,6 @@ def test_a_refusal_says_who_gives_the_role_to_whoever_is_signed_in(session, sign
     assert "the Security administrator gives the role, the System administrator confirms it" in refused.text
     stranger = client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.7"})
     assert (stranger.status_code, "gives the role" in stranger.text) == (403, False)
+    officer = rolling_back(signed_in(holder(Role.SECURITY_ADMIN)), session)  # who may open the page, but not this part of it
+    refused = officer.get("/parameters/deadlines")
+    assert (refused.status_code, "It is open to" in refused.text) == (403, False)

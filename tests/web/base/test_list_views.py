@@ -55,10 +55,12 @@ def test_what_cannot_be_kept_is_refused(session, signed_in, holder):
     for form in ({"name": "某人", "query": f"name={number}"}, {"name": number}):
         assert number not in admin.post(KEEP, data=form).headers["Location"]
     assert session.scalars(select(ListView)).all() == []
+    admin.post(KEEP, data={"name": "太长", "query": f"name={'湘' * 100}&uscc={'湘' * 100}"})
     for n in range(MOST_VIEWS + 2):
         admin.post(KEEP, data={"name": f"视图{n}"})
+    admin.post(KEEP, data={"dense": "1"})  # the usual layout is none of them
     session.rollback()
-    assert len(session.scalars(select(ListView)).all()) == MOST_VIEWS + 1  # one more may be the usual layout
+    assert {row.name for row in session.scalars(select(ListView))} == {"", *(f"视图{n}" for n in range(MOST_VIEWS))}
     for screen in ("AppointmentScreen", "nothing", "SmsTextView"):  # another's list, none, and a page that is no list
         assert admin.post(f"/list-views/{screen}/keep", data={"name": "x"}).status_code == 404
     assert admin.post("/list-views/999/remove").status_code == 404

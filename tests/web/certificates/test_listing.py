@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from app.core.clock import now, office_day
-from app.web.base import list_export
 from tests import make
 from tests.web.base.test_list_export import sheet
 
@@ -17,16 +16,6 @@ def test_the_list_of_certificates_marks_what_expires_and_what_has_expired(firm, 
     assert "expires in 10 days" in page
     assert page.count('<span class="tag ok">Valid</span>') == 2
     assert page.count('<span class="tag bad">Expired</span>') == 1
-
-
-def test_a_list_that_is_too_long_is_refused_and_not_cut(firm, clerk, session, monkeypatch):
-    session.add_all([make.certificate(firm.passer()), make.certificate(firm.passer())])
-    session.commit()
-    monkeypatch.setattr(list_export, "COUNT_CAP", 1)
-    answer = clerk.post("/certificates/export", follow_redirects=True)
-    assert answer.mimetype == "text/html"
-    assert "Please narrow the query" in answer.text
-    assert sheet(clerk.post("/certificates/export", query_string={"holder": "nobody"})).empty
 
 
 def test_only_rows_within_reach_are_in_it(firm, clerk, session):

@@ -61,6 +61,7 @@ def test_a_certificate_is_found_by_part_of_number_or_name_within_the_region_only
     assert shown("李雷鸣", town)[0] == 404
     assert shown(other.number, province) == (200, [False, True, False], True)
     assert shown("  ", province)[0] == 200
+    assert [shown(nothing, province)[0] for nothing in ("-", "（）", "。", "😀")] == [404] * 4
     page = province.get("/standing/").text
     assert all(f"/certificates/?status={code}" in page for code in ("02", "03", "07"))
     assert bureau.browser(Role.VIEWER).get("/standing/?number=李雷").status_code == 403

@@ -16,7 +16,7 @@ CLERKS += ("/exam/notices/{n}/scores", "/exam/notices/{n}/scores/submit", "/exam
 CHANGES = ("recall", "republish", "cancel", "files", "files/1/remove")
 CLERKS_POSTS = ("/exam/notices/add", "/exam/notices/edit/{n}", "/exam/notices/delete/{n}", "/exam/notices/{n}/export")
 CLERKS_POSTS += ("/exam/review/decide?admit=yes&only={s}", "/exam/review/{s}", "/exam/review/{s}/id-number")
-CLERKS_POSTS += tuple("/exam/notices/{n}/scores" + path for path in ("", "/import", "/submit", "/discard"))
+CLERKS_POSTS += tuple("/exam/notices/{n}/scores" + path for path in ("", "/submit", "/discard"))
 CLERKS_POSTS += tuple("/exam/notices/{n}/" + change for change in CHANGES)
 CLERKS_POSTS += (
     "/exam/score-corrections/ask/{s}",

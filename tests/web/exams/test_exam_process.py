@@ -11,11 +11,11 @@ from tests.web.exams.exam_steps import (
     REJECTED,
     SUBMITTED,
     check,
+    confirm,
     end_sign_up,
     exported,
     pick,
     states,
-    ticket,
     typed,
 )
 
@@ -61,8 +61,8 @@ def test_from_a_notice_to_the_pass_list(session, clerk, own, firm, at_work, hire
     for name, score in (("赵一", 92.5), ("钱二", 59.5), ("孙三", "缺考"), ("李四", 60), ("周五", 100)):
         clean.put(name, "Score", score)
     answer = check(clerk, notice, clean)
-    assert "What the import would do" in answer.text
-    answer = clerk.post(f"/exam/notices/{notice.id}/scores/import", data={"ticket": ticket(answer)}, follow_redirects=True)
+    confirm(clerk, answer)
+    answer = clerk.get(f"/exam/notices/{notice.id}/scores/submit")
     assert "3 pass, 1 fail, 1 were absent" in answer.text
     answer = clerk.post(f"/exam/notices/{notice.id}/scores/submit", follow_redirects=True)
     assert "3 people passed" in answer.text
