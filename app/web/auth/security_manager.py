@@ -325,7 +325,7 @@ class SecurityManager(FabSecurityManager):  # type: ignore[misc]
     def who_may(self, endpoint: str | None, roles: Collection[Role]) -> list[str]:
         """Sentences for whoever was refused: for whom the page is, and which administrator gives that role.
 
-        None for one of these roles: what was refused is the deed, not the page.
+        None for one of these roles: what was refused is one act, not the page.
         """
         holders = holders_of(self.appbuilder, endpoint)
         return [] if set(roles) & set(holders) else how_to_get(holders)
