@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from app.core.vocabulary import ADMINISTRATORS, Role
+from app.core.vocabulary import ADMINISTRATORS, JobState, Role
 from app.web.public.manual_pages import OFFICE, PAGES
+from tests.cli.planted_faults import job
 
 PICTURE = "/help/manual/pictures/{}-{}.webp"
 
@@ -46,7 +47,9 @@ def test_a_search_is_answered_whatever_is_typed(client, query):
     assert "<script>" not in answer.text
 
 
-def test_help_and_system_status_lead_to_it(client, signed_in, holder):
+def test_help_and_system_status_lead_to_it(client, session, signed_in, holder):
+    session.add(job(JobState.DEAD))
+    session.commit()
     assert 'href="/help/manual/"' in client.get("/help").text
     page = signed_in(holder(Role.ADMIN)).get("/status/").text
     codes = re.findall(r'href="/help/manual/runbook#([\w-]+)"', page)
