@@ -150,10 +150,12 @@ def test_no_view_reads_an_upload_without_the_virus_check(root):
     """Scans go through ``keep_scan``, which checks; everything else through ``request_context.uploaded_bytes``."""
     web = root / "app" / "web"
     read = {path.relative_to(web): path.read_text() for path in web.rglob("*.py") if "stream.read()" in path.read_text()}
-    legacy = Path("admin/legacy_import/imports.py")  # ``sheet_imports.receive`` checks with its store
+    sheets = Path("base/imports/receiving.py")  # ``sheet_imports.receive`` checks with its store
     scans, notices = Path("scan_upload.py"), Path("exams/notice_changes.py")  # handed to an operation that keeps them
-    assert read.keys() == {scans, notices, Path("request_context.py"), legacy}
+    piles = {Path("enterprise/bulk_scans.py"), Path("enterprise/phone_scans.py")}  # handed to ``scan_pile.take``
+    assert read.keys() == {scans, notices, Path("request_context.py"), sheets} | piles
     assert "keep_scan(" in read[scans]
+    assert "keep_scan(" in (web / "enterprise/scan_pile.py").read_text()
     assert "keep_scan(" in (root / "app/exams/notice_files.py").read_text()
     assert "store.screen(" in (root / "app/files/storage.py").read_text()
     assert "store.screen(" in (root / "app/applications/sheet_imports/batches.py").read_text()
