@@ -102,13 +102,12 @@ def referenced_digests(session: Session, among: Collection[str] | None = None) -
     certificates = (CertificateVersion.digest, CertificateVersion.ofd, CertificateMeasure.document_digest)
     documents = (IdentityCorrection.digest, EmploymentRelease.digest, ExamNoticeFile.digest, Letter.digest)
     waiting = (WaitingScan.digest, WaitingScan.portrait_digest)
-    columns = (Paper.digest, *certificates, Enterprise.licence_digest, *documents, *waiting)
+    columns = (Paper.digest, *certificates, Enterprise.licence_digest, *documents, *waiting, *sheet_imports.STORED_OBJECTS)
     asked = [select(column).where(column.is_not(None), column != "") for column in columns]
     asked[0] = asked[0].where(Paper.removed_at.is_(None))
     if among is not None:
         asked = [one.where(column.in_(among)) for one, column in zip(asked, columns, strict=True)]
-    found = {str(digest) for one in asked for digest in session.scalars(one)} | sheet_imports.stored_objects(session)
-    return found if among is None else found & set(among)
+    return {str(digest) for one in asked for digest in session.scalars(one)}
 
 
 def _used(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

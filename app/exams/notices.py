@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.access import Actor, reach, region_prefix
@@ -20,7 +20,7 @@ from app.core.vocabulary import CURRENT_CATEGORIES, Category, NoticeEventKind, N
 from app.exams.locking import SEATED, as_exam_clerk, lock_notice
 from app.exams.messages import tell_all_of
 from app.exams.notice_states import must_hold
-from app.models import ExamNotice, ExamNoticeEvent, ExamSignup, Region
+from app.models import ExamNotice, ExamNoticeEvent, ExamSignup, Region, SheetImport
 from app.outbox.sms_texts import EXAM_CHANGED, in_province_language
 
 _LENGTHS = {"title": 120, "number": 60, "exam_time": 60, "place": 200, "contact": 120}
@@ -138,6 +138,7 @@ def withdraw(session: Session, notice_id: int, actor: Actor) -> None:
                 _("%(n)s sign-ups belong to this notice, so it can no longer be deleted. Change it instead.", n=count),
             )
         )
+    session.execute(delete(SheetImport).where(SheetImport.notice_id == notice_id))  # that wrote nothing: nobody has signed up
     session.delete(notice)
     session.flush()
 

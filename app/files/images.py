@@ -306,15 +306,20 @@ def _jpeg(image: Image.Image, quality: int, **options: Any) -> bytes:
     return drawn.getvalue()
 
 
-STACKED_WIDTH = 2480  # A4 at 300 dpi
+STACKED_WIDTH, HIGHEST = 2480, 4 * 3508  # A4 at 300 dpi; four pages
 
 
 def stacked(front: bytes, back: bytes) -> bytes:
-    """Two stored pictures as one, of equal width, the front above. Raises ``FileFault``."""
+    """Two stored pictures as one, of equal width, the front above. Raises ``FileFault``, also if one is so narrow that it
+    would become too high.
+    """
     with PICTURES.taken():
         sides = [_decoded(side) for side in (front, back)]
         width = min(STACKED_WIDTH, max(side.width for side in sides))
-        drawn = [side.resize((width, max(1, round(side.height * width / side.width)))) for side in sides]
+        heights = [max(1, round(side.height * width / side.width)) for side in sides]
+        if sum(heights) > HIGHEST:
+            raise FileFault("image-too-large", width=width, height=sum(heights))
+        drawn = [side.resize((width, height)) for side, height in zip(sides, heights, strict=True)]
         together = Image.new("RGB", (width, sum(side.height for side in drawn)), "white")
         together.paste(drawn[0], (0, 0))
         together.paste(drawn[1], (0, drawn[0].height))

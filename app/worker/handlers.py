@@ -198,6 +198,7 @@ def _remove_old_notifications(run: JobRun) -> None:
     while left:
         with run.context.sessions.begin() as session:
             left = notifications.remove_some(session, run.office_now() - timedelta(days=days))
+        run.progress(0)
 
 
 def _remove_orphans(run: JobRun, before: datetime) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from app import exams
 from app.core.errors import NotAllowed, NotFound, Unmet
 from app.core.office import Office
-from app.core.vocabulary import Category, NoticeEventKind, NoticeState, Role
+from app.core.vocabulary import Category, ImportKind, ImportPhase, NoticeEventKind, NoticeState, Role
 from app.models import ExamNotice, ExamNoticeEvent, Message
 from tests import make
 from tests.exams.conftest import (
@@ -183,6 +183,8 @@ def test_a_notice_after_its_sign_up_can_still_be_corrected(session, notice):
 
 
 def test_a_notice_nobody_signed_up_for_can_be_withdrawn(session, notice):
+    session.add(make.sheet_import(ImportKind.SCORES, ImportPhase.UNREADABLE, notice_id=notice.id))
+    session.flush()  # handed in for the wrong notice
     exams.withdraw(session, notice.id, CLERK)
     assert session.scalar(select(func.count()).select_from(ExamNotice)) == 0
 

@@ -47,7 +47,7 @@ def portrait(store: Store, scan: WaitingScan, office: Office) -> KeptScan:
     """A waiting file as a photo, checked as one. Raises ``FileRefused``, ``FileMissing``."""
     if scan.portrait_digest and scan.portrait_size and store.has(scan.portrait_digest):
         return PreparedScan(scan.filename, scan.portrait_digest, scan.mime, scan.portrait_size)
-    return keep_scan(store, store.read(scan.digest), scan.filename, photo=True, office=office)
+    return _without_bytes(keep_scan(store, store.read(scan.digest), scan.filename, photo=True, office=office))
 
 
 def _together(store: Store, ready: Ready, office: Office) -> KeptScan:
@@ -56,7 +56,12 @@ def _together(store: Store, ready: Ready, office: Office) -> KeptScan:
         both = stacked(store.read(front.digest), store.read(back.digest))
     except FileFault as fault:
         raise refusal(front.filename, fault.code, **fault.figures) from None
-    return keep_scan(store, both, front.filename, office=office)
+    return _without_bytes(keep_scan(store, both, front.filename, office=office))
+
+
+def _without_bytes(scan: KeptScan) -> KeptScan:
+    """A hundred are prepared before the first is attached."""
+    return PreparedScan(scan.name, scan.digest, scan.mime, scan.size)
 
 
 def confirm(session: Session, actor: Actor, ready: Ready, scan: KeptScan, *, at: datetime) -> Paper:

@@ -78,8 +78,11 @@ def waiting(session: Session, actor: Actor, *, at: datetime, office: Office) -> 
     return rows
 
 
+SIZE = WaitingScan.size + func.coalesce(WaitingScan.portrait_size, 0)
+
+
 def space_left(session: Session, actor: Actor, *, at: datetime, office: Office) -> SpaceLeft:
-    sizes = select(func.count(WaitingScan.id), func.coalesce(func.sum(WaitingScan.size), 0)).where(*_mine(actor, at, office))
+    sizes = select(func.count(WaitingScan.id), func.coalesce(func.sum(SIZE), 0)).where(*_mine(actor, at, office))
     files, size = session.execute(sizes).one()
     return SpaceLeft(office.waiting_scans - files, office.waiting_scan_bytes - int(size))
 
@@ -102,7 +105,8 @@ def receive(
     before = select(WaitingScan).where(*_mine(actor, at, office), WaitingScan.by_phone).filter_by(**place)
     replaced = session.scalars(before).all() if by_phone else []
     left = space_left(session, actor, at=at, office=office)
-    if left.files + len(replaced) < 1 or left.bytes + sum(row.size for row in replaced) < file.scan.size:
+    freed = sum(row.size + (row.portrait_size or 0) for row in replaced)
+    if left.files + len(replaced) < 1 or left.bytes + freed < file.scan.size:
         raise PileFull(
             _(
                 "%(name)s: too many scans are waiting to be confirmed (at most %(files)s files of together %(size)s MB). "

@@ -19,6 +19,7 @@ _LABELS = {
     "paper": _("scans"),
     "person": _("people"),
     "ab_user": _("accounts"),
+    "waiting_scan": _("scans that wait to be confirmed"),
 }
 
 

@@ -1,4 +1,4 @@
-"""People of an enterprise: all rows or none, brought by its clerk."""
+"""People of an enterprise: confirmed only if every row is sound, brought by its clerk."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Scores of an exam: all rows or none, as a draft until it is submitted (上报)."""
+"""Scores of an exam: confirmed only if every row is sound, as a draft until it is submitted (上报)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime

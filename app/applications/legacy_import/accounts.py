@@ -89,7 +89,9 @@ class AccountMerge(RecordMerge):
 
     def add(self, session: Session, new: Sequence[MergeVerdict], run: ImportRun) -> None:
         rows = {_user_name(verdict.line): _account(verdict) for verdict in new}
-        session.execute(insert(Account), list(rows.values()))
+        # FAB would look for the user in the session of the request, which waits for this one.
+        nobody = {"created_by_fk": None, "changed_by_fk": None}
+        session.execute(insert(Account), [{**row, **nobody} for row in rows.values()])
         ids: dict[str, int] = {
             row.username: row.id
             for row in session.execute(select(Account.id, Account.username).where(Account.username.in_(rows)))

@@ -8,6 +8,7 @@ from app.applications.importers.importer import ImportContext
 from app.applications.importers.registry import IMPORTERS
 from app.applications.sheet_imports.answers import SheetAnswers
 from app.applications.sheet_imports.batches import (
+    STORED_OBJECTS,
     answer,
     confirm,
     discard,
@@ -19,7 +20,6 @@ from app.applications.sheet_imports.batches import (
     receive,
     refused_of,
     report_of,
-    stored_objects,
 )
 from app.applications.sheet_imports.rescue import proposals
 from app.applications.sheet_imports.rows import page_of
@@ -29,6 +29,7 @@ from app.applications.sheet_imports.undo import undo
 
 __all__ = [
     "IMPORTERS",
+    "STORED_OBJECTS",
     "ImportContext",
     "SheetAnswers",
     "answer",
@@ -46,7 +47,6 @@ __all__ = [
     "receive",
     "refused_of",
     "report_of",
-    "stored_objects",
     "take_over",
     "undo",
 ]

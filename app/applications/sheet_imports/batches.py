@@ -94,7 +94,7 @@ def confirm(session: Session, import_id: int, digest: str, actor: Actor, *, at: 
     """
     batch = _open(session, import_id, digest, actor, ImportPhase.CHECKED)
     if out := is_held_up(batch):
-        sentence = _("%(n)s rows must be put right first: all of the sheet is imported, or nothing.", n=out)
+        sentence = _("%(n)s rows must be put right first: this sheet is imported only if every row of it is sound.", n=out)
         raise Unmet.because(Refusal("bad-cell", sentence))
     values = {"phase": ImportPhase.IMPORTING, "by": actor.name[:64], "done": 0}
     _step(session, import_id, values, actor, {"phase": ["checked", "importing"], "sha256": batch.sha256}, at)
@@ -260,24 +260,26 @@ def kept_mapping(session: Session, kind: ImportKind, whose: Mapping[str, Any]) -
 # --- expiry ------------------------------------------------------------------------------------------------
 
 
-def stored_objects(session: Session) -> set[str]:
-    """Digests of the stored files of imports, for the sweeper."""
-    columns = (SheetImport.sheet_object, SheetImport.report_object, SheetImport.passwords_object)
-    return {digest for row in session.execute(select(*columns)) for digest in row if digest}
+# Of the stored files of imports.
+STORED_OBJECTS = (SheetImport.sheet_object, SheetImport.report_object, SheetImport.passwords_object)
+UNDER_WAY = (ImportPhase.CHECKING, ImportPhase.IMPORTING, ImportPhase.UNDOING)
 
 
 def expire(session: Session, *, at: datetime) -> None:
     """Forget expired sheets and reports, and passwords nobody fetched in time. The caller commits."""
-    old = select(SheetImport.id).where(SheetImport.expires_at < at)
+    is_old = (SheetImport.expires_at < at, SheetImport.phase.not_in(UNDER_WAY))  # a job needs what it works on
+    old = select(SheetImport.id).where(*is_old)
     session.execute(delete(ImportedRow).where(ImportedRow.import_id.in_(old)))
+    kept = (SheetImport.sheet_object, SheetImport.report_object, SheetImport.layout, SheetImport.answers)
     session.execute(
         update(SheetImport)
-        .where(SheetImport.expires_at < at)
+        .where(*is_old, or_(*(column.is_not(None) for column in kept)))
         .values(sheet_object=None, report_object=None, layout=None, answers=None),
         execution_options={"synchronize_session": False},
     )
     session.execute(
         update(SheetImport)
+        .where(SheetImport.passwords_object.is_not(None))
         .where(or_(SheetImport.passwords_at < at - PASSWORDS_LAST, SheetImport.expires_at < at))
         .values(passwords_object=None),
         execution_options={"synchronize_session": False},

@@ -20,12 +20,14 @@ from app.core.vocabulary import AuditAction, ImportPhase
 from app.db import audit, sequences
 from app.models import SheetImport
 
+NOT_KEPT = _("This import can no longer be undone: its rows are not kept any more, or it was undone already.")
+
 
 def ask(session: Session, import_id: int, actor: Actor, *, at: datetime) -> None:
     """撤回. The caller commits, together with the job. Raises ``Stale`` unless it is over and its rows are kept."""
     batch = locked(session, import_id, actor)
     if batch.phase is not ImportPhase.DONE or batch.layout is None:
-        raise Stale(_("This import can no longer be undone: its rows are not kept any more, or it was undone already."))
+        raise Stale(NOT_KEPT)
     batch.phase, batch.by, batch.fault = ImportPhase.UNDOING, actor.name[:64], ""
     change = {"phase": ["done", "undoing"]}
     audit.log(session, actor.name, AuditAction.CHANGE, SheetImport.__tablename__, import_id, change, at=at)
@@ -39,6 +41,8 @@ def undo(context: ImportContext, import_id: int, *, at: datetime) -> None:
             batch = session.get(SheetImport, import_id, with_for_update=True)
             if batch is None or batch.phase is not ImportPhase.UNDOING:
                 return
+            if batch.layout is None:  # its rows have expired
+                raise Stale(NOT_KEPT)
             session.info.update(actor=batch.by, at=at)
             counts = IMPORTERS[batch.kind].undo(session, batch, traces_of(session, import_id), at)
             batch.phase, batch.finished_at, batch.layout, batch.answers = ImportPhase.UNDONE, at, None, None

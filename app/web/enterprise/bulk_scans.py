@@ -117,15 +117,20 @@ class BulkScanView(BaseView):
             flash(gettext("The file was discarded."), "success")
             return redirect(url_for(".home"), 303)
         faults: dict[int, str] = {}
-        settled = 0
+        settled = gone_meanwhile = 0
         for scan_id in map(_number, request.form.getlist("scan")):
             try:
                 settled += _settle(scan_id)
+            except NotFound:  # confirmed or discarded elsewhere, or replaced by another picture of the telephone
+                session.rollback()
+                gone_meanwhile += 1
             except AppError as error:
                 session.rollback()
-                if error.status == 404:
-                    raise
                 faults[scan_id] = str(error)
+        if gone_meanwhile and not (settled or faults):
+            raise NotFound
+        if gone_meanwhile:
+            flash(gettext("%(n)s of these files are no longer here; look at those that are.", n=gone_meanwhile), "warning")
         if settled:
             flash(gettext("%(n)s files were given to whom you chose.", n=settled), "success")
         return self._page(faults=faults) if faults else redirect(url_for(".home"), 303)

@@ -111,7 +111,7 @@ class PhoneScanView(BaseView):
             ratio=_ratio(kind),
             accept=",".join(PICTURE_NAMES),
             refused=refused,
-            taken=len(outcomes) - len(refused),
+            taken=sum(one.state in ("given", "doubtful") for one in outcomes),
         )
 
 
@@ -145,12 +145,11 @@ def _received(token: str, person_id: int, kind: PaperKind) -> list[Outcome]:
     """Each picture of the form, as the side in whose field it was sent."""
     db.session.rollback()
     outcomes = []
-    for side in _sides(kind):
-        file = request.files.get(side.value)
-        if file is None or not file.filename:
-            continue
-        used = f"phone-code:{hashlib.sha256(token.encode()).hexdigest()}"
+    sent = [(side, file) for side in _sides(kind) if (file := request.files.get(side.value)) and file.filename]
+    used = f"phone-code:{hashlib.sha256(token.encode()).hexdigest()}"
+    for _each in sent:  # before anything is kept
         rate_limit.hit(db.engine, used, limit=PICTURES_PER_CODE, seconds=rate_limit.DAY, at=request_context.now())
+    for side, file in sent:
         name = str(kind.label) if side is ScanSide.WHOLE else f"{kind.label} {side.label}"
         outcomes += take([Sent(f"{name}.jpg", file.stream.read())], by_phone=True, as_known=Match(person_id, kind, side))
     return outcomes

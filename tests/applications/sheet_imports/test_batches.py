@@ -15,7 +15,7 @@ from app.core.errors import NotAllowed, NotFound, Stale
 from app.core.office import Office
 from app.core.vocabulary import OLD_SYSTEM, AuditAction, ImportPhase, Role
 from app.files.spreadsheets import Column, SheetRefused, write
-from app.models import Account, AuditEntry, Certificate, ExamPass, Person
+from app.models import Account, AuditEntry, Certificate, ExamPass, Person, SheetImport
 from tests import hostile_sheets, make
 from tests.applications.sheet_imports.conftest import ADMIN, confirm, count, course, hand_in, let_go, outcomes, results, take
 from tests.applications.sheet_imports.sheets import ACCOUNTS, CERTIFICATES, OTHER, PASSES, row, sheet
@@ -116,14 +116,28 @@ def test_files_lie_sealed_for_the_owner_only_and_go_when_their_time_has_come(ses
     import_id, number = hand_in(means, PASSES, sheet(PASSES, row(PASSES))), b"PK\x03\x04"
     lying = list(means.store.folder.glob("??/??/*"))
     assert [(place.stat().st_mode & 0o777, number in place.read_bytes()) for place in lying] == [(0o600, False)] * 2
-    assert {place.name for place in lying} == sheet_imports.stored_objects(session)
+    assert {place.name for place in lying} == stored_objects(session)
     session.rollback()
     for days, left in ((29, 2), (31, 0)):
         with means.sessions.begin() as other:
             sheet_imports.expire(other, at=make.NOON + timedelta(days=days))
-        assert len(sheet_imports.stored_objects(session)) == left
+        assert len(stored_objects(session)) == left
         session.rollback()
     assert course(means, import_id).report_object is None
+
+
+def test_what_a_job_still_works_on_does_not_expire(session, means):
+    import_id = hand_in(means, PASSES, sheet(PASSES, row(PASSES)))
+    for phase, kept in ((ImportPhase.UNDOING, True), (ImportPhase.IMPORTING, True), (ImportPhase.DONE, False)):
+        with means.sessions.begin() as other:
+            other.get_one(SheetImport, import_id).phase = phase
+        with means.sessions.begin() as other:
+            sheet_imports.expire(other, at=make.NOON + timedelta(days=99))
+        assert (course(means, import_id).layout is not None) is kept
+
+
+def stored_objects(session) -> set[str]:
+    return {digest for row in session.execute(select(*sheet_imports.STORED_OBJECTS)) for digest in row if digest}
 
 
 def test_an_import_and_its_report_are_logged_without_id_numbers(session, means):

@@ -3,6 +3,7 @@
 Either way the job is enqueued in the transaction that asks for it, so that what a request leaves undone is done all the same.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -12,14 +13,17 @@ from sqlalchemy.orm import sessionmaker
 from werkzeug.datastructures import FileStorage
 
 from app.applications import sheet_imports
-from app.core.heavy_work import SHEETS
+from app.core.errors import FilesAway
+from app.core.heavy_work import SHEETS, Busy
 from app.core.vocabulary import ImportKind, ImportPhase
 from app.db.session import db
 from app.models import Job, SheetImport
 from app.outbox import jobs
 from app.web import request_context
 
-SMALL_FILE = 64 * 1024  # bytes; as many as a sheet of some hundred rows takes
+_log = logging.getLogger(__name__)
+
+SMALL_FILE = 32 * 1024  # bytes; as many as a sheet of some hundred rows takes
 SMALL = 500  # rows: one chunk, one transaction
 GRACE = timedelta(minutes=1)  # after which the job does what the request has not
 
@@ -75,6 +79,9 @@ def _do(work: Callable[..., None], import_id: int) -> None:
     context = sheet_imports.ImportContext(
         sessions, request_context.store(), lambda _done, _all: None, request_context.current_office()
     )
-    with SHEETS.taken():
-        work(context, import_id, at=request_context.office_now())
+    try:
+        with SHEETS.taken():
+            work(context, import_id, at=request_context.office_now())
+    except (Busy, FilesAway) as error:  # the import stands; its job does what is left
+        _log.info("import %s is left to its job: %s", import_id, error.code)
     db.session.expire_all()
