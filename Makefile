@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MESSAGE ?= change
-WORKERS ?= 2
+# One more than the cores of CI: tests wait for processes, browsers and disks a quarter of their time.
+WORKERS ?= 3
 PREFIX ?= /opt/anguan
 ARCH ?= x86_64
 PYTHON_VERSION ?= 3.11

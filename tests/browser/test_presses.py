@@ -57,7 +57,8 @@ def submit(page: Page, scan: Path) -> str:
 def signs_up(page: Page, _scan: Path, _who: tuple[str, str]) -> None:
     page.get_by_role("link", name="在线报名").first.click()
     page.get_by_label("姓名、拼音或身份证号码").fill("报名")
-    page.get_by_role("button", name="C1", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="C1", exact=True).click()
     page.get_by_role("button", name="保存并上报").click()
     page.get_by_role("dialog").get_by_role("button", name="保存并上报").click()
     assert "上报：10 条成功" in page.get_by_role("status").first.inner_text()
@@ -65,13 +66,15 @@ def signs_up(page: Page, _scan: Path, _who: tuple[str, str]) -> None:
 
 def applies(page: Page, scan: Path, _who: tuple[str, str]) -> None:
     page.get_by_role("link", name="新申请", exact=True).click()
-    page.get_by_role("button", name="全选").click()
+    with page.expect_navigation():  # the server judges whom it fits
+        page.get_by_role("button", name="全选").click()
     assert "10件申报已上报" in submit(page, scan)
 
 
 def renews(page: Page, scan: Path, _who: tuple[str, str]) -> None:
     page.get_by_role("link", name="延期", exact=True).click()
-    page.get_by_role("button", name="全选").click()
+    with page.expect_navigation():  # the server judges whom it fits
+        page.get_by_role("button", name="全选").click()
     assert "10件申报已上报" in submit(page, scan)  # one more lacks a scan, and stays a draft
 
 
