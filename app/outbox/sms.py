@@ -147,32 +147,33 @@ def deliver(
     A failed message is tried again after 2, 4, 8 … minutes (a code: seconds, until it expires), ``MAX_TRIES`` times in all.
     Should the process be killed, the message that it was sending is tried again later; no other has lost a try.
     """
-    states: list[MessageState] = []
     only = (Message.good_until.is_not(None),) if codes_only else ()
     with session_factory() as session:
         lost = _fail_lost(session, at)
+        codes_first = (Message.good_until.is_(None), Message.next_try_at, Message.id)
+        due = session.scalars(select(Message.id).where(*_due(at), *only).order_by(*codes_first).limit(most)).all()
         session.commit()
-    while len(states) < most:
+    states: list[MessageState] = []
+    for number, message_id in enumerate(due):
         with session_factory() as session:
-            message = _claim(session, at, at + len(states) * SEND_TIMEOUT + CLAIMED, only)
+            message = _claim(session, message_id, at, at + number * SEND_TIMEOUT + CLAIMED)
             session.commit()
-        if message is None:
-            break
-        states.append(_send(session_factory, gateway, message, at))
+        if message is not None:  # else another sender has it
+            states.append(_send(session_factory, gateway, message, at))
     return DeliveryCounts(
         states.count(MessageState.SENT), states.count(MessageState.QUEUED), states.count(MessageState.FAILED) + lost
     )
 
 
-def _claim(session: Session, at: datetime, until: datetime, only: Sequence[ColumnElement[bool]]) -> _ClaimedMessage | None:
-    """The next due message, which no other caller gets until this moment; None if none is due."""
-    is_due = (Message.state == MessageState.QUEUED, Message.next_try_at <= at, Message.tries < MAX_TRIES, *only)
-    codes_first = (Message.good_until.is_(None), Message.next_try_at, Message.id)
-    # A CTE, because PostgreSQL may run a locking subquery again for each row, and would then claim more than one.
-    oldest = select(Message.id).where(*is_due).order_by(*codes_first).limit(1).with_for_update(skip_locked=True)
+def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Message.state == MessageState.QUEUED, Message.next_try_at <= at, Message.tries < MAX_TRIES
+
+
+def _claim(session: Session, message_id: int, at: datetime, until: datetime) -> _ClaimedMessage | None:
+    """A due message, which no other caller gets until this moment; None if one has it. Of concurrent callers, one gets it."""
     claimed = session.execute(
         update(Message)
-        .where(Message.id.in_(select(oldest.cte("oldest").c.id)), *is_due)
+        .where(Message.id == message_id, *_due(at))
         .values(tries=Message.tries + 1, next_try_at=until)
         .returning(Message.id, Message.mobile, Message.text, Message.tries, Message.code)
         .execution_options(synchronize_session=False)
