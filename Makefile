@@ -5,8 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MESSAGE ?= change
-# One more than the cores of CI: tests wait for processes, browsers and disks a quarter of their time.
-WORKERS ?= 3
+WORKERS ?= 2
 PREFIX ?= /opt/anguan
 ARCH ?= x86_64
 PYTHON_VERSION ?= 3.11
